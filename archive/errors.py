@@ -1,0 +1,29 @@
+"""The errors of the room that keeps; each docstring is the default message. Never patient data in a text."""
+
+
+class ArchiveError(Exception):
+    """The archive cannot do what it was asked."""
+
+    def __str__(self) -> str:
+        """The message given, or else the docstring."""
+        return super().__str__() or (self.__doc__ or "")
+
+
+class SpoolFullError(ArchiveError):
+    """The disk of the spool is short of space."""
+
+
+class SpoolFailedError(ArchiveError):
+    """The disk of the spool failed; nothing was acknowledged."""
+
+
+class EntryUnreadableError(ArchiveError):
+    """A spool entry cannot be read back."""
+
+
+class NotKeptError(ArchiveError):
+    """The archive holds nothing under this name."""
+
+
+class QueryError(ArchiveError):
+    """The query is not one the archive can answer."""

@@ -1,0 +1,69 @@
+"""What the rules answer: plain frozen values that cross the room's wall."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from rules.draft import Splice
+from rules.facts import Readable
+
+Scope = Literal["instance", "series", "study"]
+Late = Literal["send", "hold", "ignore"]
+
+
+class Priority(IntEnum):
+    """How urgent a delivery is; the smaller number goes first."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One attribute changed by one rule; None stands for absent."""
+
+    rule: str
+    attribute: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values."""
+
+    rule: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One destination chosen by one route (`route` is the rule's name; "otherwise" for the fallback)."""
+
+    destination: str
+    route: str
+    priority: Priority
+    scope: Scope
+    quiet_seconds: float
+    late: Late
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one instance: how the archive keeps it and where it goes."""
+
+    header: Readable
+    changes: tuple[Change, ...]
+    splice: Splice | None
+    dispatches: tuple[Dispatch, ...]
+    held: Verdict | None = None
+    rejected: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The copy for one destination: its changes, and the splice that makes it (None: as archived)."""
+
+    changes: tuple[Change, ...]
+    splice: Splice | None
