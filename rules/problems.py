@@ -1,0 +1,127 @@
+"""What a pydantic schema refused, as problems with file, line and column. Validates nothing itself."""
+
+import difflib
+import types
+from collections.abc import Iterable
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, Tag, ValidationError
+from pydantic_core import ErrorDetails
+
+from rules.document import Document, Loc, Problem
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known name that `word` was probably meant to be, without regard to case; None if none is close."""
+    by_folded = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def problems_from(error: ValidationError, document: Document, model: object = None) -> list[Problem]:
+    """Every error of a validation as a problem, at its place in the document.
+
+    `model` is the type that was validated; with it an unknown key gets a suggestion. Secret values are concealed.
+    """
+    problems = [_problem(details, document, model) for details in error.errors(include_url=False)]
+    return list(dict.fromkeys(problems))
+
+
+def _problem(details: ErrorDetails, document: Document, model: object) -> Problem:
+    loc = tuple(step for step in details["loc"] if step != "[key]")
+    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
+    is_key = kind == "extra_forbidden" or "[key]" in details["loc"]
+    position = document.position(loc, of_key=is_key or value is None)
+    suggestion = context.get("suggestion")
+    if kind == "extra_forbidden":
+        message, suggestion = f"unknown key {loc[-1]!r}", closest(str(loc[-1]), _keys_at(model, loc[:-1]))
+    elif kind == "missing":
+        message = f"{str(loc[-1])!r} is missing"
+    elif value is None and kind in _EXPECTED:
+        message = f"{_name(loc)} has no value"
+    elif kind in _EXPECTED:
+        message = f"{_name(loc)} must be {_EXPECTED[kind]}" + _shown(value)
+    elif kind in ("literal_error", "enum"):
+        message = f"{_name(loc)} must be {context['expected']}" + _shown(value)
+        suggestion = closest(str(value), context["expected"].split("'")[1::2])
+    elif kind in ("value_error", "assertion_error"):
+        message = str(context.get("error", details["msg"]))
+    elif "_" in kind and kind.startswith(("greater", "less", "too_", "string_too", "finite", "multiple")):
+        message = f"{_name(loc)}: {details['msg'][:1].lower()}{details['msg'][1:]}"
+    else:
+        message = details["msg"]
+    hint = document.conceal(suggestion) if suggestion else None
+    return Problem.at(position, document.conceal(message), hint)
+
+
+def _name(loc: Loc) -> str:
+    names = [str(step) for step in loc if isinstance(step, str)]
+    return repr(names[-1]) if names else "the file"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return f", not {value!r}"
+    kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else None
+    return f", not {kind}" if kind else ""
+
+
+def _keys_at(model: object, loc: Loc) -> set[str]:
+    """The keys that the schema `model` knows at `loc`."""
+    candidates = _alternatives(model)
+    for step in loc:
+        deeper = [found for candidate, _ in candidates for found in _below(candidate, step)]
+        tagged = [pair for pair in candidates if pair[1] == step]
+        candidates = deeper or tagged or candidates
+    return {
+        field.alias or name
+        for candidate, _ in candidates
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+        for name, field in candidate.model_fields.items()
+    }
+
+
+def _alternatives(annotation: object, tag: str | None = None) -> list[tuple[Any, str | None]]:
+    """Every type that an annotation allows, with its tag in a tagged union."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *metadata = get_args(annotation)
+        tags = [item.tag for item in metadata if isinstance(item, Tag)]
+        return _alternatives(inner, tags[0] if tags else tag)
+    if origin in (Union, types.UnionType):
+        return [found for member in get_args(annotation) for found in _alternatives(member, tag)]
+    return [(annotation, tag)]
+
+
+def _below(candidate: object, step: int | str) -> list[tuple[Any, str | None]]:
+    """The types one step further in."""
+    arguments = get_args(candidate)
+    if isinstance(candidate, type) and issubclass(candidate, BaseModel) and isinstance(step, str):
+        for name, field in candidate.model_fields.items():
+            if step in (name, field.alias):
+                return _alternatives(field.annotation)
+        return []
+    if isinstance(step, int) and get_origin(candidate) in (list, tuple) and arguments:
+        return _alternatives(arguments[0])
+    if isinstance(step, str) and get_origin(candidate) is dict and len(arguments) == 2:
+        return _alternatives(arguments[1])
+    return []
