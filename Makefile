@@ -1,0 +1,58 @@
+# micropacs: the commands of a newcomer and of a contributor. `make` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= examples/hospital.yaml
+STUDY ?=
+WORKERS ?= auto
+
+.PHONY: help setup setup-dev peers demo serve test check format clean
+
+help:
+	@echo "make demo    set up, then do the main job once, with real DICOM over TCP   (STUDY=/path/to/dicom: with your files)"
+	@echo "make test    set up, then run the whole test suite"
+	@echo "make serve   run the appliance in the foreground                            (CONFIG=file.yaml)"
+	@echo "make check   lint, types, import law"
+	@echo "make format  let ruff format and fix"
+	@echo "make setup   create .venv; afterwards .venv/bin/micropacs exists"
+
+$(VENV)/.product: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "micropacs needs Python 3.11 or newer (PYTHON=python3.12 make ...)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml $(VENV)/.product
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.product
+
+setup-dev: $(VENV)/.development
+
+# DCMTK, Orthanc and dciodvfy play scanner, PACS and validator in the tests; without them their tests are skipped, and say so
+peers:
+	@sh tests/support/install-peers.sh
+
+demo: setup
+	$(BIN)/micropacs demo $(if $(STUDY),--study "$(STUDY)")
+
+serve: setup
+	$(BIN)/micropacs serve --config $(CONFIG)
+
+test: setup-dev peers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
