@@ -1,0 +1,73 @@
+"""The composition root: the one place that introduces archive, rules, queue and journal to each other. Does no work."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from archive import Archive, Database, Spool
+from router.config import Configuration
+from router.delivery import Queue
+from router.journal import Journal
+from router.migrations import upgrade
+from router.revisions import Revisions
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+def database_url(configuration: Configuration) -> str:
+    """The database of `configuration`: what it names, or else the embedded one in its data folder."""
+    named = configuration.settings.appliance.database
+    return named.reveal() if named else f"sqlite:///{(configuration.data / 'micropacs.db').as_posix()}"
+
+
+def open_spool(configuration: Configuration) -> Spool:
+    """The spool of `configuration`."""
+    return Spool(configuration.data / "spool", free_space=configuration.settings.archive.free_space)
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """The opened parts; each user takes those it needs."""
+
+    database: Database
+    spool: Spool
+    archive: Archive
+    queue: Queue
+    journal: Journal
+    revisions: Revisions
+
+    @classmethod
+    def open(cls, configuration: Configuration, now: Callable[[], datetime] = utc_now) -> "Appliance":
+        """Open the database (its schema brought up to date), the spool and the archive of `configuration`."""
+        data = configuration.data
+        data.mkdir(parents=True, exist_ok=True, mode=0o750)
+        database = Database(database_url(configuration))
+        upgrade(database)
+        return cls(
+            database,
+            open_spool(configuration),
+            Archive(database, data / "archive"),
+            Queue(database, holder=_holder(data), now=now),
+            Journal(database, now),
+            Revisions(database, now),
+        )
+
+    def close(self) -> None:
+        """Let the database go."""
+        self.database.dispose()
+
+
+def _holder(data: Path) -> str:
+    """The name this data folder's leases are held under: chosen once, the same after every restart."""
+    file = data / "node"
+    try:
+        with file.open("x", encoding="ascii") as new:
+            new.write(secrets.token_hex(8))
+    except FileExistsError:
+        pass
+    return file.read_text(encoding="ascii")

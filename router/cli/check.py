@@ -1,0 +1,39 @@
+"""`micropacs check`: would the appliance take this configuration, and what is odd about it."""
+
+from typing import Annotated
+
+import typer
+
+from router.cli.options import Config, Json, configuration
+from router.cli.output import Exit, as_json, console, errors, fail
+from router.cli.test import as_plain, tell
+
+
+def check(
+    context: typer.Context,
+    config: Config = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Also ask every destination what it takes.")] = False,
+    json: Json = False,
+) -> None:
+    """Load the configuration, cross-check its names, and run its tests."""
+    if probe:
+        fail("--probe is not available yet", Exit.WRONG, hint="micropacs echo NAME asks one destination whether it answers")
+    loaded = configuration(context, config, json=json)
+    results = loaded.ruleset.run_tests()
+    passed = all(result.passed for result in results)
+    if json:
+        problems = [problem.as_dict() for problem in loaded.warnings]
+        as_json({"ok": passed, "revision": loaded.revision, "warnings": problems, "tests": as_plain(results)})
+    else:
+        for warning in loaded.warnings:
+            errors.print(str(warning), markup=False)
+        if results:
+            tell(results)
+        settings = loaded.settings
+        console.print(
+            f"{loaded.path}: revision {loaded.revision}, {len(settings.sources)} sources, "
+            f"{len(settings.destinations)} destinations, {len(settings.normalise)} normalise rules, {len(settings.routes)} routes",
+            markup=False,
+        )
+        console.print("[green]good[/]" if passed else "[red]a test fails, so serve would refuse it[/]")
+    raise typer.Exit(Exit.DONE if passed else Exit.NOT_SO)

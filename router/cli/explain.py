@@ -1,0 +1,88 @@
+"""`micropacs explain`: what the rules would do with a file, and why; or what happened to a study of the archive."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from router.cli.options import Config, Json, configuration, opened
+from router.cli.output import Exit, as_json, console, fail, printable, table
+from router.cli.paths import PartTen, part_ten
+from router.config import Configuration
+from router.reading import read_header
+from rules import Arrival, Explanation, RulesError
+
+
+def explain(
+    context: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="DICOM files.")] = None,
+    source: Annotated[str | None, typer.Option(help="As if this source had sent it.")] = None,
+    study: Annotated[str | None, typer.Option(metavar="UID", help="What has happened to this study of the archive.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show every rule and condition with its actual value, the header before and after, and where it goes."""
+    loaded = configuration(context, config)
+    if study:
+        _explain_study(loaded, study, json=json)
+        return
+    if not files:
+        fail("name a DICOM file, or a study with --study UID", Exit.WRONG)
+    if source is not None and source not in loaded.settings.sources:
+        fail(f"there is no source {source!r}", Exit.WRONG, hint=f"sources: {', '.join(loaded.settings.sources)}")
+    explanations = [(file, _explained(loaded, file, source)) for file in files]
+    if json:
+        as_json([{"file": str(file), **explanation.as_dict()} for file, explanation in explanations])
+        return
+    for file, explanation in explanations:
+        console.print(f"[bold]{escape(str(file))}[/]")
+        for line in explanation.lines():
+            console.print(printable(line), markup=False)
+
+
+def _explained(loaded: Configuration, file: Path, source: str | None) -> Explanation:
+    try:
+        opened_file: PartTen = part_ten(file)
+        header = read_header(file, opened_file.data_set_offset, opened_file.identity.transfer_syntax_uid)
+    except (RulesError, OSError, ValueError) as error:
+        fail(f"{file}: {error}", Exit.NOT_SO)
+    sender = loaded.settings.sources.get(source) if source else None
+    arrival = Arrival(
+        source,
+        getattr(sender, "ae_title", "") or "",
+        loaded.settings.appliance.ae_title,
+        str(getattr(sender, "host", "") or ""),
+        datetime.now(UTC).astimezone(loaded.zone),
+    )
+    return loaded.ruleset.explain(header, arrival)
+
+
+def _explain_study(loaded: Configuration, uid: str, *, json: bool) -> None:
+    with opened(loaded) as appliance:
+        study_id = appliance.archive.study_id(uid)
+        if study_id is None:
+            fail(f"the archive holds no study {uid}", Exit.NOT_SO, hint="look with: micropacs find")
+        events = appliance.journal.of_study(study_id)
+        deliveries = appliance.queue.listing(study_id=study_id)
+        changes = appliance.archive.changes(study_id)
+    if json:
+        as_json({"study": uid, "events": events, "changes": changes, "deliveries": deliveries})
+        return
+    table(("when", "what", "source", "revision", "detail"), [_event(event) for event in events], title="What happened")
+    table(
+        ("rule", "attribute", "before", "after", "instances"),
+        [[change["rule"], change["attribute"], change["old"], change["new"], change["instances"]] for change in changes],
+        title="What was changed",
+    )
+    table(
+        ("destination", "route", "state", "instances", "why", "since"),
+        [[row[key] for key in ("destination", "route", "state", "instances", "reason", "since")] for row in deliveries],
+        title="Where it went",
+    )
+
+
+def _event(event: dict[str, Any]) -> list[object]:
+    detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items() if value is not None)
+    return [event["at"], event["kind"], event["source"], event["revision"], detail]

@@ -1,0 +1,86 @@
+"""How commands speak: tables for people, JSON for programs, exit codes for scripts. Computes nothing."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    NOT_SO = 1
+    WRONG = 2
+    UNREACHABLE = 3
+
+
+console = Console(soft_wrap=False, highlight=False, width=None if os.isatty(1) else 200)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fail(message: str, code: Exit, *, hint: str | None = None) -> NoReturn:
+    """Say what is wrong, and what to do next, on standard error, and leave with `code`."""
+    errors.print(f"[bold red]micropacs:[/] {escape(message)}")
+    if hint:
+        errors.print(f"  {escape(hint)}")
+    raise typer.Exit(code)
+
+
+def as_json(value: Any) -> None:
+    """Print `value` as one JSON document."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """Print rows for people; every cell is text that came from somewhere, never markup."""
+    shown = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape(printable(cell)) for cell in row))
+    console.print(shown)
+
+
+def printable(value: object) -> str:
+    """`value` as text for a terminal, with control characters made visible."""
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value))
+
+
+def ago(moment: datetime | None) -> str:
+    """How long `moment` is past, for people."""
+    if moment is None:
+        return "–"
+    seconds = int((datetime.now(UTC) - moment).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"
+
+
+def size(count: float) -> str:
+    """A number of bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

@@ -1,0 +1,29 @@
+"""`micropacs serve`."""
+
+import typer
+
+from router.cli.options import Config, configuration
+from router.cli.output import Exit, errors, fail
+from router.locking import LockedError
+from router.roles import Supervisor
+from router.roles.listening import ListenError
+from router.telemetry import start_logging
+
+
+def serve(context: typer.Context, config: Config = None) -> None:
+    """Run the appliance in the foreground. SIGTERM drains and stops; SIGHUP or a changed file reloads."""
+    loaded = configuration(context, config)
+    for warning in loaded.warnings:
+        errors.print(f"{warning}", markup=False)
+    failed = [result for result in loaded.ruleset.run_tests() if not result.passed]
+    for result in failed:
+        errors.print(f"test failed: {result.name}: {'; '.join(result.failures)}", markup=False)
+    if failed:
+        fail("the configuration's own tests fail, so it is not served", Exit.WRONG, hint="see: micropacs test")
+    start_logging("serve")
+    try:
+        Supervisor(loaded).run()
+    except LockedError:
+        fail(f"another micropacs already serves {loaded.data}", Exit.WRONG)
+    except ListenError as error:
+        fail(str(error), Exit.WRONG, hint="is another program using this port? See appliance.listen")

@@ -1,0 +1,178 @@
+"""Filing: sealed spool entries, in order of arrival, into the archive, the index, the queue and the journal.
+
+One batch is one transaction. A crash anywhere leaves the spool entries, and filing them again changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+import structlog
+
+from archive import Amendment, Archive, Database, Entry, EntryUnreadableError, Filing, Hold, InstanceKey, Record, Spool
+from router.config import Configuration
+from router.delivery import NewDelivery, Queue
+from router.ingest.judgement import Judgement, judge
+from router.journal import Event, Journal
+from rules import Verdict
+
+BATCH = 64
+SAME_UID_DIFFERS = Verdict(None, "the archive holds another instance with this SOP Instance UID and other content")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One batch sorted by what becomes of its entries."""
+
+    new: list[Judgement] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    done: list[Entry] = field(default_factory=list)  # filed before, or a second copy of the same bytes
+    duplicates: Counter[str] = field(default_factory=Counter)  # by source
+
+    @property
+    def filed(self) -> list[str]:
+        """The arrivals that are in the archive when the batch is recorded."""
+        return [*(entry.arrival for entry in self.done), *(judgement.entry.arrival for judgement in self.new)]
+
+
+class Filer:
+    """Files what the spool holds; one Filer a spool, since order of arrival is kept by there being one."""
+
+    def __init__(
+        self,
+        database: Database,
+        spool: Spool,
+        archive: Archive,
+        queue: Queue,
+        journal: Journal,
+        configuration: Callable[[], Configuration],
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._archive = archive
+        self._queue = queue
+        self._journal = journal
+        self._configuration = configuration
+
+    def file_arrivals(self, limit: int = BATCH) -> int:
+        """File the oldest sealed entries, at most `limit`; the number taken off the spool."""
+        entries: list[Entry] = []
+        for arrival in self._spool.sealed(limit):
+            try:
+                entries.append(self._spool.read(arrival))
+            except EntryUnreadableError:
+                log.error("spool entry set aside, it cannot be read back", arrival=arrival)
+                self._spool.set_aside(arrival)
+        batch = self._file([(entry, {}) for entry in entries])
+        settled = [*batch.filed, *(hold.entry.arrival for hold in batch.holds)]
+        self._spool.remove(settled)
+        return len(settled)
+
+    def file_released(self) -> int:
+        """File what a person released from the hold; the number filed. What is held again stays there, with its new reason."""
+        batch = self._file(self._archive.released())
+        self._archive.remove_held_files(batch.filed)
+        return len(batch.filed)
+
+    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str]]]) -> _Batch:
+        """Judge, place and record `entries`; a second one of a key is left for the next batch."""
+        if not entries:
+            return _Batch()
+        configuration = self._configuration()  # once a batch: no instance sees half of two configurations
+        judged = [judge(entry, configuration.ruleset, configuration.zone, fixes) for entry, fixes in entries]
+        batch = self._sort(judged, configuration.revision)
+        filings = [_filing(judgement) for judgement in batch.new]
+        placed = self._archive.place(filings)
+        self._archive.place_held([hold.entry for hold in batch.holds])
+        records = [
+            Record(filing, place, judgement.attributes, _amendment(judgement, configuration.revision))
+            for filing, place, judgement in zip(filings, placed, batch.new, strict=True)
+        ]
+        with self._database.begin() as connection:
+            studies = self._record(connection, records, batch.new, configuration.revision)
+            self._archive.hold(connection, batch.holds)
+            self._archive.settle_released(connection, batch.filed)
+            self._journal.write(connection, _events(batch, studies, configuration.revision))
+        return batch
+
+    def _record(
+        self, connection: sa.Connection, records: Sequence[Record], new: Sequence[Judgement], revision: str
+    ) -> Counter[tuple[int, str | None]]:
+        recorded = self._archive.record(connection, records)
+        deliveries = [
+            NewDelivery(row.instance_id, row.study_id, row.series_id, dispatch, revision)
+            for row, judgement in zip(recorded, new, strict=True)
+            for dispatch in (judgement.decision.dispatches if judgement.decision else ())
+        ]
+        self._queue.enqueue(connection, deliveries)
+        return Counter(
+            (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
+        )
+
+    def _sort(self, judged: Sequence[Judgement], revision: str) -> _Batch:
+        known = self._archive.known([judgement.key for judgement in judged if judgement.key])
+        batch = _Batch()
+        seen: set[InstanceKey] = set()
+        for judgement in judged:
+            entry, key = judgement.entry, judgement.key
+            if key is None:
+                batch.holds.append(_hold(judgement, revision))
+                continue
+            if key in seen:
+                continue  # the same UID twice in one batch: the second is compared with the first when that is filed
+            seen.add(key)
+            before = known.get(key)
+            if before is None:
+                batch.new.append(judgement)
+            elif before.arrival == entry.arrival:
+                batch.done.append(entry)
+            elif before.received_digest == entry.digest:
+                batch.done.append(entry)
+                batch.duplicates[entry.origin.source or ""] += 1
+            else:
+                batch.holds.append(Hold(entry, SAME_UID_DIFFERS.reason, None, revision, "held", judgement.attributes))
+        return batch
+
+
+def _hold(judgement: Judgement, revision: str) -> Hold:
+    verdict = judgement.rejected or judgement.held
+    assert verdict is not None
+    state = "rejected" if judgement.rejected else "held"
+    return Hold(judgement.entry, verdict.reason, verdict.rule, revision, state, judgement.attributes)
+
+
+def _filing(judgement: Judgement) -> Filing:
+    assert judgement.key is not None
+    assert judgement.decision is not None
+    splice = judgement.decision.splice
+    return Filing(judgement.entry, judgement.key, splice.prefix if splice else None, splice.resume if splice else 0)
+
+
+def _amendment(judgement: Judgement, revision: str) -> Amendment | None:
+    decision = judgement.decision
+    if decision is None or decision.splice is None:
+        return None
+    changes = [
+        {"rule": change.rule, "attribute": change.attribute, "old": change.old, "new": change.new}
+        for change in decision.changes
+    ]
+    return Amendment(revision, judgement.entry.origin.received_at, changes, decision.splice.restore)
+
+
+def _events(batch: _Batch, studies: Counter[tuple[int, str | None]], revision: str) -> list[Event]:
+    events = [
+        Event("filed", study_id, source, revision=revision, detail={"instances": count})
+        for (study_id, source), count in studies.items()
+    ]
+    events += [
+        Event("duplicate", source=source or None, revision=revision, detail={"instances": count})
+        for source, count in batch.duplicates.items()
+    ]
+    events += [
+        Event(hold.state, source=hold.entry.origin.source, revision=revision, detail={"arrival": hold.entry.arrival, "reason": hold.reason, "rule": hold.rule})
+        for hold in batch.holds
+    ]
+    return events

@@ -1,0 +1,71 @@
+"""What shall become of one sealed instance: its header read, its rules asked. Touches neither archive nor database."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from archive import INDEXED, Entry, InstanceKey
+from router.reading import read_header
+from rules import Arrival, Attribute, Decision, Readable, Ruleset, RulesError, Verdict
+
+UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
+INDEXED_ATTRIBUTES = {keyword: Attribute.parse(keyword) for keyword in INDEXED}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One entry with what was decided: filed under `key` by `decision`, or `held`/`rejected` for a reason."""
+
+    entry: Entry
+    attributes: Mapping[str, str]
+    key: InstanceKey | None = None
+    decision: Decision | None = None
+    held: Verdict | None = None
+    rejected: Verdict | None = None
+
+
+def judge(entry: Entry, ruleset: Ruleset, zone: ZoneInfo | None, fixes: Mapping[str, str]) -> Judgement:
+    """Read the header of `entry` and ask the rules; whatever cannot be read or evaluated is held.
+
+    `zone` is the site's time zone (None: the machine's); `fixes` are a person's corrections by keyword.
+    """
+    try:
+        header = read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
+        decision = ruleset.decide(header, arrival_of(entry, zone), fixes)
+        attributes = _attributes(decision.header)
+    except RulesError as error:
+        return Judgement(entry, {}, held=Verdict(None, str(error)))
+    except OSError:
+        raise
+    except Exception:  # the border of the work loop: one instance that breaks the rules engine must not stop the others
+        log.exception("rules failed", arrival=entry.arrival)
+        return Judgement(entry, {}, held=Verdict(None, "the rules failed unexpectedly; see the log"))
+    if decision.held or decision.rejected:
+        return Judgement(entry, attributes, held=decision.held, rejected=decision.rejected)
+    key = InstanceKey(
+        attributes.get("StudyInstanceUID", ""),
+        attributes.get("SeriesInstanceUID", ""),
+        attributes.get("SOPInstanceUID", "") or entry.identity.sop_instance_uid,
+    )
+    for keyword, uid in zip(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), key, strict=True):
+        if not UID.fullmatch(uid):
+            return Judgement(entry, attributes, held=Verdict(None, f"{keyword} is {'not a UID' if uid else 'missing'}"))
+    return Judgement(entry, attributes, key, decision)
+
+
+def arrival_of(entry: Entry, zone: ZoneInfo | None) -> Arrival:
+    """The facts of the arrival, as rules see them."""
+    origin = entry.origin
+    at = origin.received_at.astimezone(zone)
+    return Arrival(origin.source, origin.calling_ae, origin.called_ae, origin.host, at)
+
+
+def _attributes(header: Readable) -> dict[str, str]:
+    """The indexed attributes that are there, multiple values joined with a backslash (PS3.5 6.4)."""
+    found = ((keyword, header.values(attribute)) for keyword, attribute in INDEXED_ATTRIBUTES.items())
+    return {keyword: "\\".join(values) for keyword, values in found if values}

@@ -1,0 +1,71 @@
+"""The journal: what happened, one row an event of a study or of the appliance. Written with the event's own transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from archive import Database, Id, UtcDateTime
+
+metadata = sa.MetaData()
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("study_id", Id, nullable=True),
+    sa.Column("source", sa.String(64), nullable=True),
+    sa.Column("destination", sa.String(64), nullable=True),
+    sa.Column("revision", sa.String(64), nullable=True),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Index("journal_by_study", "study_id", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened; `detail` holds counts, UIDs and reasons, never a patient's values."""
+
+    kind: str
+    study_id: int | None = None
+    source: str | None = None
+    destination: str | None = None
+    revision: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Journal:
+    """Writes events and reads them back in order."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def write(self, connection: sa.Connection, events: Sequence[Event]) -> None:
+        """Append `events` within the caller's transaction."""
+        if not events:
+            return
+        at = self._now()
+        rows = [
+            {
+                "at": at,
+                "kind": event.kind,
+                "study_id": event.study_id,
+                "source": event.source,
+                "destination": event.destination,
+                "revision": event.revision,
+                "detail": dict(event.detail),
+            }
+            for event in events
+        ]
+        connection.execute(sa.insert(journal), rows)
+
+    def of_study(self, study_id: int) -> list[dict[str, Any]]:
+        """The events of one study, oldest first."""
+        query = sa.select(journal).where(journal.c.study_id == study_id).order_by(journal.c.id)
+        with self._database.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 (SQLAlchemy's public name)

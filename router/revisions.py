@@ -1,0 +1,70 @@
+"""Every configuration that ever decided something, kept by its revision so that a delivery means later what it meant then."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from archive import Database, UtcDateTime
+from router.config import Configuration, load_texts
+from router.errors import RouterError
+from rules import Ruleset
+
+metadata = sa.MetaData()
+
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    sa.Column("revision", sa.String(64), primary_key=True),
+    sa.Column("loaded_at", UtcDateTime, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("texts", sa.JSON, nullable=False),
+)
+
+
+class RevisionUnknownError(RouterError):
+    """The configuration that made this delivery is not kept."""
+
+
+class Revisions:
+    """Remembers configurations and gives back the ruleset of any of them."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+        self._rulesets: dict[str, Ruleset] = {}
+        self._lock = threading.Lock()
+
+    def remember(self, configuration: Configuration) -> None:
+        """Keep `configuration` (its texts, with secrets unresolved) under its revision."""
+        with self._database.begin() as connection:
+            known = connection.execute(
+                sa.select(revisions.c.revision).where(revisions.c.revision == configuration.revision)
+            ).first()
+            if known is None:
+                connection.execute(
+                    sa.insert(revisions).values(
+                        revision=configuration.revision,
+                        loaded_at=self._now(),
+                        path=str(configuration.path),
+                        texts=dict(configuration.texts),
+                    )
+                )
+        with self._lock:
+            self._rulesets[configuration.revision] = configuration.ruleset
+
+    def ruleset(self, revision: str) -> Ruleset:
+        """The rules of `revision`; raises `RevisionUnknownError`."""
+        with self._lock:
+            if revision in self._rulesets:
+                return self._rulesets[revision]
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(revisions).where(revisions.c.revision == revision)).first()
+        if row is None:
+            raise RevisionUnknownError(f"configuration revision {revision} is not kept")
+        ruleset = load_texts(row.texts, Path(row.path)).ruleset
+        with self._lock:
+            self._rulesets[revision] = ruleset
+        return ruleset

@@ -1,0 +1,5 @@
+"""The processes of the appliance: a supervisor that keeps one of each role running."""
+
+from router.roles.supervisor import Supervisor
+
+__all__ = ["Supervisor"]

@@ -1,0 +1,62 @@
+"""What every role's process shares: when to stop, and which configuration is in force. Knows no role's work."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from router.config import Configuration, Snapshot
+
+LOOK_AT_CONFIGURATION_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def stop_when_told() -> threading.Event:
+    """An event that is set when the supervisor closes our standard input, dies, or somebody sends SIGTERM.
+
+    Standard input is the leash: it works the same on Windows, and no role outlives a killed supervisor.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor tells us in its turn
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        stop.set()
+
+    threading.Thread(target=watch, name="leash", daemon=True).start()
+    return stop
+
+
+class ActiveConfiguration:
+    """The configuration the supervisor accepted last, replaced whole by one reference when it accepts another."""
+
+    def __init__(self, data: Path) -> None:
+        self._snapshot = Snapshot(data)
+        self._current = self._snapshot.read()
+
+    def __call__(self) -> Configuration:
+        """The configuration in force now."""
+        return self._current
+
+    def follow(self, stop: threading.Event, accept: Callable[[Configuration], None]) -> None:
+        """Until `stop`, call `accept` with each new configuration; it is in force once `accept` returns."""
+        while not stop.wait(LOOK_AT_CONFIGURATION_SECONDS):
+            if not self._snapshot.changed():
+                continue
+            try:
+                configuration = self._snapshot.read()
+                accept(configuration)
+            except Exception:  # the border of a work loop: the last good configuration stays
+                log.exception("new configuration not taken up, the last good one stays")
+                continue
+            self._current = configuration
+            log.info("configuration taken up", revision=configuration.revision)

@@ -1,0 +1,147 @@
+"""`micropacs serve`: owns the listening socket, keeps one process of each role running, and accepts new configurations.
+
+It moves no instance itself and holds no database connection while it runs.
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from router.config import Configuration, ConfigurationError, Snapshot, load
+from router.locking import FileLock
+from router.roles.listening import listen
+from router.roles.watching import watch_files
+
+ROLES = ("receive", "work")
+DRAIN_SECONDS = 25.0
+FIRST_RESTART_SECONDS = 0.2
+LONGEST_RESTART_SECONDS = 10.0
+HEALTHY_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Child:
+    """One role's process and when to start it again."""
+
+    role: str
+    process: subprocess.Popen[bytes]
+    started: float
+    failures: int = 0
+
+
+class Supervisor:
+    """Runs the appliance in the foreground until told to stop."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._data = configuration.data
+        self._snapshot = Snapshot(self._data)
+        self._stop = threading.Event()
+        self._reload = threading.Event()
+        self._children: dict[str, _Child] = {}
+
+    def run(self) -> None:
+        """Start the roles, restart those that die, reload on change; returns after a drained stop.
+
+        Raises `LockedError` when the data folder is in use, `ListenError` when the port is.
+        """
+        lock = FileLock(self._data / "locks" / "serve.lock")
+        lock.acquire()
+        # Windows hands sockets to no child: there the receive role binds the address itself
+        listening = listen(self._configuration.settings.appliance.listen) if sys.platform != "win32" else None
+        self._snapshot.write(self._configuration)
+        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        signal.signal(signal.SIGINT, lambda *_: self._stop.set())
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: self._reload.set())
+        watcher = watch_files(self._configuration.files, self._reload.set)
+        try:
+            for role in ROLES:
+                self._children[role] = self._start(role, listening)
+            listens = self._configuration.settings.appliance.listen
+            log.info("serving", listen=str(listens), revision=self._configuration.revision, data=str(self._data))
+            self._watch(listening)
+        finally:
+            watcher.stop()
+            if listening is not None:
+                listening.close()
+            self._drain()
+            lock.release()
+
+    def _watch(self, listening: socket.socket | None) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            if self._reload.is_set():
+                self._reload.clear()
+                self.reload()
+            for child in list(self._children.values()):
+                if child.process.poll() is not None:
+                    self._restart(child, listening)
+
+    def reload(self) -> bool:
+        """Load the configuration file again and hand it to the roles; a bad one changes nothing. True if accepted."""
+        before = self._configuration
+        try:
+            configuration = load(before.path)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                log.error("configuration refused, the last good one stays", problem=str(problem))
+            return False
+        if configuration.revision == before.revision:
+            return True
+        failed = [result for result in configuration.ruleset.run_tests() if not result.passed]
+        for result in failed:
+            log.error("configuration refused, its test fails", test=result.name, failures=result.failures)
+        if failed:
+            return False
+        for name in ("listen", "data", "database"):
+            if getattr(configuration.settings.appliance, name) != getattr(before.settings.appliance, name):
+                log.warning("this setting takes effect only when the appliance is started again", setting=f"appliance.{name}")
+        self._configuration = configuration
+        self._snapshot.write(configuration)
+        log.info("configuration accepted", revision=configuration.revision)
+        return True
+
+    def _start(self, role: str, listening: socket.socket | None) -> _Child:
+        command = [sys.executable, "-m", f"router.roles.{role}", "--data", str(self._data)]
+        descriptors: Sequence[int] = ()
+        if role == "receive" and listening is not None:
+            command += ["--socket", str(listening.fileno())]
+            descriptors = (listening.fileno(),)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=descriptors)
+        return _Child(role, process, time.monotonic())
+
+    def _restart(self, child: _Child, listening: socket.socket | None) -> None:
+        lived = time.monotonic() - child.started
+        failures = 0 if lived > HEALTHY_SECONDS else child.failures + 1
+        wait = min(FIRST_RESTART_SECONDS * 2**failures, LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
+        log.error("role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait)
+        if not self._stop.wait(wait):
+            again = self._start(child.role, listening)
+            again.failures = failures
+            self._children[child.role] = again
+
+    def _drain(self) -> None:
+        """Tell every role to finish what it does; end those that do not within the time."""
+        for child in self._children.values():
+            if child.process.stdin:
+                child.process.stdin.close()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for child in self._children.values():
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("role does not stop, it is ended", ended=child.role)
+                child.process.kill()
+                child.process.wait()
+        log.info("stopped")

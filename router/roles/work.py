@@ -1,0 +1,110 @@
+"""The work role: spool to archive and queue, deliveries to destinations, upkeep. Needs the database; waits for it when it is away."""
+
+import argparse
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from router.appliance import Appliance
+from router.config import Configuration
+from router.delivery import Lines
+from router.ingest import Filer
+from router.locking import FileLock
+from router.roles.process import ActiveConfiguration, stop_when_told
+from router.telemetry import start_logging
+from router.upkeep import Upkeep
+
+IDLE_SECONDS = 0.02
+RELEASED_SECONDS = 0.5
+QUIET_SECONDS = 0.2
+TROUBLE_SECONDS = 1.0
+PREDECESSOR_SECONDS = 60.0
+DRAIN_SECONDS = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Run the role until told to stop."""
+    parser = argparse.ArgumentParser(prog="work")
+    parser.add_argument("--data", type=Path, required=True)
+    data = parser.parse_args().data
+    start_logging("work")
+    stop = stop_when_told()
+    lock = FileLock(data / "locks" / "work.lock")
+    lock.acquire(PREDECESSOR_SECONDS)
+    active = ActiveConfiguration(data)
+    appliance = _opened(active(), stop)
+    if appliance is not None:
+        _work(appliance, active, stop)
+        appliance.close()
+    lock.release()
+
+
+def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | None:
+    """The appliance once its database can be reached; None if told to stop before that."""
+    while not stop.is_set():
+        try:
+            appliance = Appliance.open(configuration)
+            appliance.revisions.remember(configuration)
+        except Exception as error:  # the border of a work loop: the scanners notice nothing, the spool keeps what they send
+            log.error("database cannot be reached, trying again", error=type(error).__name__)
+            stop.wait(TROUBLE_SECONDS)
+            continue
+        return appliance
+    return None
+
+
+def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Event) -> None:
+    filer = Filer(appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal, active)
+    lines = Lines(
+        appliance.queue, appliance.archive, appliance.revisions.ruleset, active, active().data / "outbox"
+    )
+    upkeep = Upkeep(appliance.archive, appliance.queue)
+
+    def accept(configuration: Configuration) -> None:
+        appliance.revisions.remember(configuration)
+        lines.reconfigure(configuration)
+
+    lines.start()
+    upkeep.start()
+    threads = [
+        _loop("filing", filer.file_arrivals, IDLE_SECONDS, stop, then=lines.wake),
+        _loop("released", filer.file_released, RELEASED_SECONDS, stop, then=lines.wake),
+        _loop("quiet", appliance.queue.release_quiet, QUIET_SECONDS, stop, then=lines.wake),
+    ]
+    log.info("working", revision=active().revision)
+    active.follow(stop, accept)
+    for thread in threads:
+        thread.join()
+    lines.stop(DRAIN_SECONDS)
+    upkeep.stop()
+
+
+def _loop(
+    name: str, step: Callable[[], int], idle_seconds: float, stop: threading.Event, then: Callable[[], None]
+) -> threading.Thread:
+    """A thread that takes `step` again and again, resting when there was nothing to do; trouble never ends it."""
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                done = step()
+            except Exception as error:  # the border of a work loop
+                log.exception("work interrupted, trying again", work=name, error=type(error).__name__)
+                stop.wait(TROUBLE_SECONDS)
+                continue
+            if done:
+                then()
+            else:
+                stop.wait(idle_seconds)
+
+    thread = threading.Thread(target=run, name=name)
+    thread.start()
+    return thread
+
+
+if __name__ == "__main__":
+    main()
