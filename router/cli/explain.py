@@ -9,7 +9,8 @@ from rich.markup import escape
 
 from router.cli.options import Config, Json, configuration, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
-from router.cli.paths import PartTen, part_ten
+from router.errors import RouterError
+from router.part10 import part_ten
 from router.config import Configuration
 from router.reading import read_header
 from rules import Arrival, Explanation, RulesError
@@ -44,9 +45,9 @@ def explain(
 
 def _explained(loaded: Configuration, file: Path, source: str | None) -> Explanation:
     try:
-        opened_file: PartTen = part_ten(file)
-        header = read_header(file, opened_file.data_set_offset, opened_file.identity.transfer_syntax_uid)
-    except (RulesError, OSError, ValueError) as error:
+        kept = part_ten(file)
+        header = read_header(file, kept.data_set_offset, kept.identity.transfer_syntax_uid)
+    except (RulesError, RouterError, OSError) as error:
         fail(f"{file}: {error}", Exit.NOT_SO)
     sender = loaded.settings.sources.get(source) if source else None
     arrival = Arrival(

@@ -1,0 +1,34 @@
+"""Puts the commands together; `-c FILE` may stand before or after a command."""
+
+import typer
+
+from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, test
+from router.cli.options import Config
+
+application = typer.Typer(
+    name="micropacs",
+    help="A config-driven DICOM routing appliance: one YAML file, one AE title, every study kept, fixed, forwarded and proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@application.callback()
+def micropacs(config: Config = None) -> None:
+    """Options that may stand before any command."""
+    del config  # read from the context by router.cli.options.configuration_path
+
+
+for command in (
+    serve.serve, check.check, test.test, schema.schema, explain.explain, send.send, echo.echo, find.find, status.status, demo.demo,
+):
+    application.command()(command)
+application.add_typer(queue.application, name="queue")
+application.add_typer(held.application, name="held")
+
+
+def main() -> None:
+    """The `micropacs` command."""
+    application()
