@@ -24,7 +24,7 @@ _LOWERED = {keyword.lower(): keyword for keyword in _KEYWORDS}
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A private attribute by its creator (PS3.5 7.8): the block is looked up in the data set, only the low byte is fixed."""
+    """A private attribute by its creator (PS3.5 7.8): its block is looked up in the data set, the low byte is fixed."""
 
     group: int
     element_low_byte: int
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute as a rule names it: `name` as written, `steps` from the outermost data set inwards (at least one)."""
+    """An attribute as a rule names it: `name` as written, `steps` from the outermost data set inwards (one or more)."""
 
     name: str
     steps: tuple[Step, ...]

@@ -1,24 +1,147 @@
 """The header of an instance, read lazily from encoded bytes up to the pixel data. It changes nothing (see draft)."""
 
-from rules.attribute import Attribute
+import zlib
+
+from rules.attribute import TRANSFER_SYNTAX_UID, Attribute
+from rules.errors import HeaderError, HeaderIncompleteError
+from rules.layout import DEFLATED, layout_of
+from rules.level import Level, read
+from rules.rereading import reread
+from rules.scanning import Scan
+
+INFLATED_LIMIT = 512 * 1024 * 1024  # bytes
+_IDENTITY_BYTES = 2048  # where the SOP UIDs are in all but very odd data sets
+_SOP_CLASS_UID = 0x00080016
+_SOP_INSTANCE_UID = 0x00080018
 
 
 class Header:
-    """A scanned data set: which attributes are there and where; values are decoded when asked."""
+    """A scanned data set: which attributes are there and where; values are decoded when asked.
 
-    transfer_syntax_uid: str
-    end: int
+    `end` is the offset in the bytes as stored where the bytes begin that no edit touches (deflated: their number).
+    `inflated_rest` is what follows the header in a deflated data set, None in any other.
+    """
+
+    __slots__ = ("editable", "end", "inflated_rest", "pixel_tag", "top", "transfer_syntax_uid")
+
+    def __init__(self, top: Level, transfer_syntax_uid: str, pixel_tag: int | None) -> None:
+        self.top = top
+        self.transfer_syntax_uid = transfer_syntax_uid
+        self.pixel_tag = pixel_tag
+        self.end = top.end
+        self.editable = True
+        self.inflated_rest: bytes | None = None
 
     @staticmethod
     def scan(data: bytes, transfer_syntax_uid: str, *, complete: bool = True) -> "Header":
-        """Read the top level of a data set (no preamble, no file meta). HeaderIncompleteError, HeaderError."""
-        raise NotImplementedError
+        """Read the top level of a data set (no preamble, no file meta), which `data` is or, not `complete`, begins.
+
+        HeaderIncompleteError if the header goes on after `data`, HeaderError if it cannot be read.
+        """
+        if transfer_syntax_uid == DEFLATED:
+            return _scan_deflated(data, transfer_syntax_uid, complete)
+        header, problem = _scan_plain(data, transfer_syntax_uid)
+        if header is not None:
+            if not complete and header.pixel_tag is None:
+                raise HeaderIncompleteError(len(data) + 1)
+            return header
+        if not complete and isinstance(problem, HeaderIncompleteError):
+            raise problem
+        return _scan_reread(data, transfer_syntax_uid, problem)
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """The attribute's values as text, without padding; `()` if it is there but empty, None if it is absent."""
-        raise NotImplementedError
+        steps = attribute.steps
+        if len(steps) == 1:
+            tag = steps[0].tag
+            if tag in self.top.offsets:
+                return read(self.top, attribute)
+            if tag == TRANSFER_SYNTAX_UID:
+                return (self.transfer_syntax_uid,)
+            if tag is not None:
+                return ("",) if tag == self.pixel_tag else None
+        return read(self.top, attribute)
+
+
+def _scan_plain(data: bytes, transfer_syntax_uid: str) -> tuple[Header | None, HeaderError | None]:
+    """The header by the fast loop, or why there is none."""
+    layout = layout_of(data, transfer_syntax_uid)
+    scan = Scan()
+    try:
+        scan.run(data, 0, len(data), layout, to_pixels=True)
+    except HeaderError as problem:
+        return None, problem
+    return Header(Level(data, 0, scan, layout), transfer_syntax_uid, scan.stopped), None
+
+
+def _scan_reread(data: bytes, transfer_syntax_uid: str, problem: HeaderError | None) -> Header:
+    """The header as pydicom understands it: good for reading, but its bytes are not the ones stored."""
+    if isinstance(problem, HeaderIncompleteError):
+        raise HeaderError("The data set is cut short.") from None  # pydicom would make do with what is there
+    encoded = reread(data, layout_of(data, transfer_syntax_uid))
+    header, problem = _scan_plain(encoded, transfer_syntax_uid)
+    if header is None:
+        raise problem or HeaderError
+    header.editable = False
+    header.end = len(data)
+    return header
+
+
+def _scan_deflated(data: bytes, transfer_syntax_uid: str, complete: bool) -> Header:
+    """The header of a deflated data set, which must be whole and not inflate beyond the limit."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(data, INFLATED_LIMIT)
+    except zlib.error:
+        raise HeaderError("The data set is not deflated as it says.") from None
+    if not inflater.eof:
+        if len(inflated) >= INFLATED_LIMIT:
+            raise HeaderError("The data set inflates to more than 512 MB.")
+        if not complete:
+            raise HeaderIncompleteError(len(data) + 1)
+        raise HeaderError("The deflated data set is cut short.")
+    header, problem = _scan_plain(inflated, transfer_syntax_uid)
+    if header is None:
+        header = _scan_reread(inflated, transfer_syntax_uid, problem)
+    header.inflated_rest = inflated[header.end :]
+    header.end = len(data)
+    return header
 
 
 def identify(data: bytes, transfer_syntax_uid: str) -> tuple[str, str]:
-    """SOP Class UID and SOP Instance UID from the first few kB of a data set; "" when absent. HeaderError."""
-    raise NotImplementedError
+    """SOP Class UID and SOP Instance UID from the first 2 kB or more of a data set, or from all of it.
+
+    "" for the one that is absent. HeaderIncompleteError if they may come later, HeaderError if it is unreadable.
+    """
+    if transfer_syntax_uid == DEFLATED:
+        try:
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, 32 * _IDENTITY_BYTES)
+        except zlib.error:
+            raise HeaderError("The data set is not deflated as it says.") from None
+    layout = layout_of(data, transfer_syntax_uid)
+    for prefix in (data[:_IDENTITY_BYTES], data):
+        scan = Scan()
+        cut: HeaderIncompleteError | None = None
+        try:
+            scan.run(prefix, 0, len(prefix), layout, to_pixels=True)
+        except HeaderIncompleteError as problem:
+            cut = problem
+        level = Level(prefix, 0, scan, layout)
+        uids = _first(level, _SOP_CLASS_UID), _first(level, _SOP_INSTANCE_UID)
+        if all(uids):
+            return uids
+    if cut is not None and not any(tag > _SOP_INSTANCE_UID for tag in scan.offsets):
+        raise cut
+    return uids
+
+
+def _first(level: Level, tag: int) -> str:
+    """The first value of an element that lies whole in the level, "" if there is none."""
+    if tag not in level.offsets:
+        return ""
+    level.end = len(level.data)
+    try:
+        values = level.text(tag)
+    except HeaderIncompleteError:
+        return ""
+    return values[0] if values else ""

@@ -1,0 +1,78 @@
+"""Values from bytes: text, and numbers as their decimal text (PS3.5 6.2). It knows no headers."""
+
+import struct
+
+from rules.charset import Charset
+
+TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # what the Specific Character Set governs
+SINGLE_VALUE_VRS = frozenset({"LT", "ST", "UR", "UT"})  # a backslash is a character there
+PLAIN_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
+NUMBER_FORMATS = {
+    "US": "H",
+    "SS": "h",
+    "UL": "L",
+    "SL": "l",
+    "UV": "Q",
+    "SV": "q",
+    "FL": "f",
+    "FD": "d",
+    "AT": "HH",
+}
+_PADDING = "\0 "
+_LEADING_SPACE_COUNTS = TEXT_VRS | {"UR"}
+
+
+def decode(raw: bytes, vr: str, *, little: bool, charset: Charset) -> tuple[str, ...]:
+    """The values of an element, `()` if there is nothing but padding.
+
+    What has no text (sequences, bulk data, unknown VRs) is one empty text: there, but not to be read.
+    """
+    if not raw:
+        return ()
+    if vr in TEXT_VRS:
+        return _split(charset.decode(raw, name=vr == "PN"), vr)
+    if vr in PLAIN_VRS:
+        return _split(raw.decode("latin_1"), vr)
+    if vr in NUMBER_FORMATS:
+        return _numbers(raw, vr, little)
+    return ("",)
+
+
+def _split(text: str, vr: str) -> tuple[str, ...]:
+    """The values of a text without their padding."""
+    text = text.rstrip(_PADDING)
+    if vr in SINGLE_VALUE_VRS:
+        return (text,) if text else ()
+    if vr not in _LEADING_SPACE_COUNTS:
+        text = text.lstrip(_PADDING)
+        if "\\" in text:
+            return tuple([value.strip(_PADDING) for value in text.split("\\")])
+    elif "\\" in text:
+        return tuple([value.rstrip(_PADDING) for value in text.split("\\")])
+    return (text,) if text else ()
+
+
+def _numbers(raw: bytes, vr: str, little: bool) -> tuple[str, ...]:
+    """Binary numbers as text; tags as (gggg,eeee)."""
+    form = NUMBER_FORMATS[vr]
+    order = "<" if little else ">"
+    count = len(raw) // struct.calcsize(order + form)
+    numbers = struct.unpack_from(order + form * count, raw)
+    if vr == "AT":
+        return tuple(f"({numbers[i]:04X},{numbers[i + 1]:04X})" for i in range(0, len(numbers), 2))
+    if vr == "FL":
+        return tuple(_single(number) for number in numbers)
+    return tuple(repr(number) for number in numbers)
+
+
+def _single(number: float) -> str:
+    """The shortest decimal that is this 32-bit number."""
+    packed = struct.pack("<f", number)
+    for digits in range(6, 9):
+        text = f"{number:.{digits}g}"
+        try:
+            if struct.pack("<f", float(text)) == packed:
+                return repr(float(text))
+        except OverflowError:
+            continue  # rounded past the largest
+    return repr(float(f"{number:.9g}"))

@@ -1,0 +1,206 @@
+"""One level of a data set, the top or an item: its elements, values and items, read when asked. It changes nothing."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Protocol, Self
+
+from pydicom.datadict import private_dictionary_VR
+
+from rules.attribute import SPECIFIC_CHARACTER_SET, Attribute, Private, Step, tag_vr
+from rules.charset import Charset, charset
+from rules.decoding import NUMBER_FORMATS, decode
+from rules.errors import HeaderError, HeaderIncompleteError
+from rules.layout import DEEPEST, ITEM, Element, Item, Layout, read_element, read_items
+from rules.scanning import Scan
+
+_PIXEL_REPRESENTATION = 0x00280103
+_UNSIGNED_OR_SIGNED = frozenset({"US or SS"})
+
+
+class Navigable(Protocol):
+    """What `read` can walk: a level, or a level with edits over it."""
+
+    def find(self, step: Step) -> int | None:
+        """The tag a step means here; None for a private attribute whose creator is absent."""
+        ...
+
+    def text(self, tag: int) -> tuple[str, ...] | None:
+        """The values of one element, None if it is absent."""
+        ...
+
+    def children(self, tag: int) -> Sequence[Self]:
+        """The items of a sequence; none if it is absent or no sequence."""
+        ...
+
+
+def read(level: Navigable, attribute: Attribute, depth: int = 0) -> tuple[str, ...] | None:
+    """The values of an attribute from `level` inwards; of all items where a path names none. None if it is absent."""
+    step = attribute.steps[depth]
+    tag = level.find(step)
+    if tag is None:
+        return None
+    last = depth == len(attribute.steps) - 1
+    if last and step.item is None:
+        return level.text(tag)
+    items = level.children(tag)
+    if step.item is not None:
+        items = items[step.item : step.item + 1]
+    if last:
+        return ("",) if items else None
+    found = [values for values in (read(item, attribute, depth + 1) for item in items) if values is not None]
+    return tuple(chain.from_iterable(found)) if found else None
+
+
+class Level:
+    """The elements of `data[start:end]`, by tag. `parent` gives what an item inherits."""
+
+    __slots__ = (
+        "_charset",
+        "_items",
+        "_vrs",
+        "data",
+        "depth",
+        "end",
+        "layout",
+        "offsets",
+        "parent",
+        "repeated",
+        "start",
+    )
+
+    def __init__(self, data: bytes, start: int, scan: Scan, layout: Layout, parent: "Level | None" = None) -> None:
+        self.data = data
+        self.start = start
+        self.end = scan.end
+        self.offsets = scan.offsets
+        self.repeated = scan.repeated
+        self.layout = layout
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self._charset: Charset | None = None
+        self._items: dict[int, list[tuple[Item, Level]]] = {}
+        self._vrs: dict[int, str] = {}
+
+    @classmethod
+    def of_item(cls, data: bytes, item: Item, parent: "Level") -> "Level":
+        """Scan the content of one item. HeaderError if it does not hold whole elements."""
+        scan = Scan()
+        try:
+            scan.run(data, item.value, item.value_end, item.layout, to_pixels=False)
+        except HeaderIncompleteError:
+            raise HeaderError("An item ends inside an element.") from None
+        return cls(data, item.value, scan, item.layout, parent)
+
+    @property
+    def charset(self) -> Charset:
+        """The character set in force: the level's own, else its parent's (PS3.5 7.5.3)."""
+        if self._charset is None:
+            if self.parent is None or SPECIFIC_CHARACTER_SET in self.offsets:
+                self._charset = charset(self.raw(SPECIFIC_CHARACTER_SET) or b"")
+            else:
+                self._charset = self.parent.charset
+        return self._charset
+
+    def element(self, tag: int) -> Element | None:
+        """Where an element lies, None if it is absent."""
+        offset = self.offsets.get(tag)
+        return None if offset is None else read_element(self.data, offset, self.end, self.layout)
+
+    def raw(self, tag: int) -> bytes | None:
+        """The bytes of a value, padding and all; None if the element is absent."""
+        element = self.element(tag)
+        return None if element is None else self.data[element.value : element.value_end]
+
+    def vr(self, element: Element) -> str:
+        """What the value is: the VR as written or, where that says nothing, the dictionary's; "UN" if unknown."""
+        if element.vr and element.vr != "UN":
+            return element.vr
+        tag = element.tag
+        known = self._vrs.get(tag)
+        if known is None:
+            known = self._vrs[tag] = self.dictionary_vr(tag) or "UN"
+        return known
+
+    def dictionary_vr(self, tag: int) -> str | None:
+        """The VR the dictionaries give a tag in this level; None if they know none or leave it open."""
+        vr = tag_vr(tag)
+        if vr is None and tag >> 16 & 1:
+            creator = self.creator(tag)
+            try:
+                vr = private_dictionary_VR(tag, creator) if creator else None
+            except KeyError:
+                vr = None
+        if vr in _UNSIGNED_OR_SIGNED:
+            return "SS" if self._pixels_are_signed() else "US"
+        return None if vr is None or " or " in vr else vr
+
+    def _pixels_are_signed(self) -> bool:
+        """Whether the Pixel Representation here or further out says that pixel values are signed."""
+        level: Level | None = self
+        while level is not None:
+            if _PIXEL_REPRESENTATION in level.offsets:
+                return level.text(_PIXEL_REPRESENTATION) == ("1",)
+            level = level.parent
+        return False
+
+    def creator(self, tag: int) -> str | None:
+        """The private creator that has reserved the block of a private tag (PS3.5 7.8.1)."""
+        block = tag >> 8 & 0xFF
+        values = self.text(tag & 0xFFFF0000 | block) if block >= 0x10 else None
+        return values[0] if values else None
+
+    def find(self, step: Step) -> int | None:
+        """The tag a step means here; None for a private attribute whose creator is absent."""
+        if step.private is None:
+            return step.tag
+        block = self.block(step.private)
+        return None if block is None else step.private.group << 16 | block << 8 | step.private.element_low_byte
+
+    def block(self, private: Private) -> int | None:
+        """The block (0x10 to 0xFF) a private creator has reserved, None if it has none."""
+        first = private.group << 16 | 0x10
+        for tag in self.offsets:
+            if first <= tag <= first + 0xEF and (self.text(tag) or ("",))[0].strip() == private.creator:
+                return tag & 0xFF
+        return None
+
+    def text(self, tag: int) -> tuple[str, ...] | None:
+        """The values of one element, None if it is absent."""
+        element = self.element(tag)
+        if element is None:
+            return None
+        raw = self.data[element.value : element.value_end]
+        if element.undefined:
+            return ("",) if raw else ()
+        vr = self.vr(element)
+        if vr in NUMBER_FORMATS:
+            little = self.layout.little or element.vr == "UN"
+            return decode(raw, vr, little=little, charset=self.charset)
+        return decode(raw, vr, little=True, charset=self.charset)
+
+    def is_sequence(self, element: Element) -> bool:
+        """Whether an element holds items: by its VR or, where that is unknown, by how its value begins."""
+        vr = self.vr(element)
+        if vr != "UN":
+            return vr == "SQ"
+        order = "little" if self.layout.little or element.vr == "UN" else "big"
+        group = int.from_bytes(self.data[element.value : element.value + 2], order)  # type: ignore[arg-type]
+        number = int.from_bytes(self.data[element.value + 2 : element.value + 4], order)  # type: ignore[arg-type]
+        return element.value_end - element.value >= 8 and group << 16 | number == ITEM
+
+    def items(self, tag: int) -> list[tuple[Item, "Level"]]:
+        """The items of a sequence with their levels; none if it is absent or no sequence. HeaderError."""
+        if tag not in self._items:
+            element = self.element(tag)
+            found: list[tuple[Item, Level]] = []
+            if element is not None and self.is_sequence(element):
+                if self.depth >= DEEPEST:
+                    raise HeaderError("Sequences are nested too deeply.")
+                items = read_items(self.data, element, self.layout)
+                found = [(item, Level.of_item(self.data, item, self)) for item in items]
+            self._items[tag] = found
+        return self._items[tag]
+
+    def children(self, tag: int) -> list["Level"]:
+        """The levels of a sequence's items."""
+        return [level for _, level in self.items(tag)]
