@@ -1,8 +1,7 @@
 """Durations, sizes, windows, flags and the other small values of the configuration, from text. It knows no rule."""
 
-import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Annotated, Literal
@@ -11,6 +10,7 @@ from pydantic import GetCoreSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rules.decision import Priority, Scope
+from rules.problems import closest
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {unit: 1000**power for power, unit in enumerate(["B", "KB", "MB", "GB", "TB", "PB"])}
@@ -34,16 +34,10 @@ _GIVE_UP_FORM = rf"never|{_DURATION_FORM}|\d+ attempts?"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def refusal(message: str) -> PydanticCustomError:
-    """The error a validator raises: `message` as it stands, without the library's own words around it."""
-    return PydanticCustomError("rules", "{message}", {"message": message})
-
-
-def closest(word: str, allowed: Iterable[str]) -> str:
-    """Of the `allowed` words the nearest to `word` as ", did you mean 'x'?"; nothing if none is near."""
-    folded = {each.casefold(): each for each in allowed}
-    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.7)
-    return f", did you mean {folded[near[0]]!r}?" if near else ""
+def refusal(message: str, suggestion: str | None = None) -> PydanticCustomError:
+    """The error a validator raises: `message` as it stands, and what was probably meant."""
+    context = {"message": message, "suggestion": suggestion} if suggestion else {"message": message}
+    return PydanticCustomError("rules", "{message}", context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +132,7 @@ def parse_weekday(value: object) -> int:
         if word in {name, name[:3]}:
             return number
     names = [*_WEEKDAYS, *(name[:3] for name in _WEEKDAYS)]
-    raise refusal(f"{value!r} is not a weekday such as mon or tuesday{closest(word, names)}")
+    raise refusal(f"{value!r} is not a weekday such as mon or tuesday", closest(word, names))
 
 
 def parse_flag(value: object) -> bool:
@@ -186,7 +180,7 @@ def one_of(value: object, allowed: tuple[str, ...]) -> str:
     """The one of the `allowed` words that `value` is, whatever its case."""
     word = text_of(value).lower()
     if word not in allowed:
-        raise refusal(f"{value!r} is none of: {', '.join(allowed)}{closest(word, allowed)}")
+        raise refusal(f"{value!r} is none of: {', '.join(allowed)}", closest(word, allowed))
     return word
 
 

@@ -1,0 +1,65 @@
+"""A compiled condition: one predicate, and the tree of its parts for who asks why. It knows no YAML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rules.facts import Facts
+from rules.operators import Holds
+from rules.subject import Reading, Subject
+
+Loc = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A condition or a part of one: what it says, what it looks at, whether it holds."""
+
+    text: str
+    holds: Holds
+    subject: Subject | None = None
+    parts: tuple["Clause", ...] = ()
+    source_names: tuple[tuple[Loc, str], ...] = ()
+
+    def __call__(self, facts: Facts) -> bool:
+        """Whether it holds for one instance."""
+        return self.holds(Reading(facts))
+
+    def sources(self) -> tuple[tuple[Loc, str], ...]:
+        """The source names it asks for, here and in its parts, each with its place in the condition."""
+        return self.source_names + tuple(found for part in self.parts for found in part.sources())
+
+
+def all_of(parts: Sequence[Clause]) -> Clause:
+    """Every part holds."""
+    if len(parts) == 1:
+        return parts[0]
+    tests = tuple(part.holds for part in parts)
+
+    def holds(reading: Reading) -> bool:
+        for test in tests:  # noqa: SIM110 - a generator costs as much as the tests themselves
+            if not test(reading):
+                return False
+        return True
+
+    return Clause("all of", holds, parts=tuple(parts))
+
+
+def any_of(parts: Sequence[Clause]) -> Clause:
+    """At least one part holds."""
+    if len(parts) == 1:
+        return parts[0]
+    tests = tuple(part.holds for part in parts)
+
+    def holds(reading: Reading) -> bool:
+        for test in tests:  # noqa: SIM110 - as above
+            if test(reading):
+                return True
+        return False
+
+    return Clause("any of", holds, parts=tuple(parts))
+
+
+def negated(part: Clause) -> Clause:
+    """The part does not hold."""
+    test = part.holds
+    return Clause("not", lambda reading: not test(reading), parts=(part,))
