@@ -102,7 +102,7 @@ class Peer:
 
     def _store(self, event: evt.Event) -> int:
         """Write the data set's own bytes; never decoded. A700 when the disk refuses (PS3.4 B.2.3)."""
-        uid = str(cast(C_STORE, event.request).AffectedSOPInstanceUID)
+        uid = str(cast("C_STORE", event.request).AffectedSOPInstanceUID)
         data_set = event.encoded_dataset(include_meta=False)
         path = self.folder / f"{hashlib.sha256(uid.encode()).hexdigest()[:32]}.dcm"
         try:

@@ -1,4 +1,4 @@
-"""Headers of the demo phantom's study, its three series and their instances; writes no file and knows no pixel.
+"""Headers of the demo phantom's study, its three series and their instances; writes no file and paints no pixel.
 
 Attributes follow the PET Image IOD (PS3.3 A.21) and the CT Image IOD (PS3.3 A.3). Activities are decay-corrected to the
 start of the PET series, so SUV = value x weight / (dose x 2^(-(series time - injection time) / half-life)).

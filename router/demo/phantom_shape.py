@@ -38,12 +38,12 @@ def _sphere(place: int, diameter: float, *, hot: bool) -> Sphere:
     return Sphere(diameter, SPHERE_CIRCLE_RADIUS * math.cos(angle), -SPHERE_CIRCLE_RADIUS * math.sin(angle), hot)
 
 
-# NEMA NU 2-2007: the four small spheres are hot, the two large ones are filled with plain water.
+# The sizes and places of NEMA NU 2. Unlike there, the largest is hot: it alone is free of partial volume at its centre.
 SPHERES = (
-    _sphere(0, 17.0, hot=True),
+    _sphere(0, 17.0, hot=False),
     _sphere(1, 22.0, hot=True),
     _sphere(2, 28.0, hot=False),
-    _sphere(3, 37.0, hot=False),
+    _sphere(3, 37.0, hot=True),
     _sphere(4, 10.0, hot=True),
     _sphere(5, 13.0, hot=True),
 )
