@@ -1,5 +1,16 @@
 """The errors of the room that moves; each docstring is the default message. Never patient data in a text."""
 
+_REJECT_REASONS = {  # PS3.8 table 9-21, by (source, reason)
+    (1, 1): "no reason given",
+    (1, 2): "application context name not supported",
+    (1, 3): "calling AE title not recognised",
+    (1, 7): "called AE title not recognised",
+    (2, 1): "no reason given",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "local limit exceeded",
+}
+
 
 class RouterError(Exception):
     """The router cannot do what it was asked."""
@@ -22,22 +33,11 @@ class PeerSilent(AssociationError):  # noqa: N818
 
 
 class AssociationRejected(AssociationError):  # noqa: N818
-    """The peer rejected the association (A-ASSOCIATE-RJ, PS3.8 9.3.4)."""
-
-    _REASONS = {  # noqa: RUF012 - PS3.8 table 9-21, by (source, reason)
-        (1, 1): "no reason given",
-        (1, 2): "application context name not supported",
-        (1, 3): "calling AE title not recognised",
-        (1, 7): "called AE title not recognised",
-        (2, 1): "no reason given",
-        (2, 2): "protocol version not supported",
-        (3, 1): "temporary congestion",
-        (3, 2): "local limit exceeded",
-    }
+    """The association was rejected (A-ASSOCIATE-RJ, PS3.8 9.3.4)."""
 
     def __init__(self, result: int, source: int, reason: int) -> None:
-        text = self._REASONS.get((source, reason), f"reason {reason} of source {source}")
-        super().__init__(f"the peer rejected the association: {text}")
+        text = _REJECT_REASONS.get((source, reason), f"reason {reason} of source {source}")
+        super().__init__(f"the association was rejected: {text}")
         self.result = result
         self.source = source
         self.reason = reason

@@ -1,0 +1,100 @@
+"""The acceptor's side: answers the A-ASSOCIATE-RQ, then serves request after request until release. Listens nowhere."""
+
+import time
+from collections import Counter
+
+from router.dimse import associate, contexts
+from router.dimse.association import AcceptedContext, Association
+from router.dimse.command import Command, response
+from router.dimse.limits import ASSOCIATE_BYTES
+from router.dimse.pdu import RELEASE_RP, AbortReason, PduType, reject_pdu
+from router.dimse.reception import Reception
+from router.dimse.sources import Source
+from router.dimse.status import UNRECOGNISED_OPERATION
+from router.dimse.stream import Stream
+from router.errors import AssociationRejected, ProtocolError
+
+_PERMANENT = 1
+_BY_USER, _BY_ACSE = 1, 2
+_APPLICATION_CONTEXT_NOT_SUPPORTED, _CALLING_AE_NOT_RECOGNISED, _CALLED_AE_NOT_RECOGNISED = 2, 3, 7
+_VERSION_NOT_SUPPORTED = 2
+
+
+class Acceptor(Association):
+    """One association that a peer at `host` asked for; `statuses` counts what it was answered."""
+
+    def __init__(self, stream: Stream, host: str, reception: Reception) -> None:
+        super().__init__(stream, reception.limits)
+        self.host = host
+        self.calling_ae = ""
+        self.source: Source | None = None
+        self.statuses: Counter[int] = Counter()
+        self._reception = reception
+
+    @property
+    def called_ae(self) -> str:
+        """The AE title we were called by, which is ours."""
+        return self._reception.ae_title
+
+    def accept(self) -> None:
+        """Read the A-ASSOCIATE-RQ and accept it; AssociationRejected when it may not be, and the peer has been told."""
+        limits = self.limits
+        deadline = time.monotonic() + limits.first_pdu_seconds
+        pdu_type, body = self._reader.read(deadline, limits.first_pdu_seconds, ASSOCIATE_BYTES)
+        if pdu_type is not PduType.ASSOCIATE_RQ:
+            raise ProtocolError(f"a PDU of type {pdu_type:d} before association", reason=AbortReason.UNEXPECTED_PDU)
+        request = associate.decode_request(bytes(body))
+        self.calling_ae = request.calling_ae
+        refused = self._refusal(request)
+        if refused is not None:
+            self.stream.last_word(reject_pdu(_PERMANENT, *refused), limits.linger_seconds)
+            raise AssociationRejected(_PERMANENT, *refused)
+        self.peer_pdu_bytes = request.user.pdu_bytes
+        answers, user = contexts.answer(request, limits.pdu_bytes)
+        for proposed, answered in zip(request.contexts, answers, strict=True):
+            if answered.result == 0:
+                self.contexts[proposed.context_id] = AcceptedContext(
+                    proposed.context_id, proposed.abstract_syntax, answered.transfer_syntax
+                )
+        accept = associate.encode_accept(associate.AssociateAccept(answers, user), request)
+        self.stream.send([accept], time.monotonic() + limits.pdu_seconds)
+
+    def serve(self) -> None:
+        """Serve requests until the peer asks for release, and grant it."""
+        while (message := self.next_command(self.limits.idle_seconds)) is not None:
+            context, request = message
+            if request.is_response:
+                raise ProtocolError("a response to nothing", reason=AbortReason.UNEXPECTED_PARAMETER)
+            service = self._reception.service(request.field)
+            if service is not None:
+                service.serve(self, context, request)
+            else:
+                self._decline(context, request)
+        self.stream.last_word(RELEASE_RP, self.limits.linger_seconds)
+
+    def respond(self, context: AcceptedContext, request: Command, status: int, comment: str = "") -> None:
+        """Answer a request with a status and, never with patient data, a comment."""
+        self.send_command(context, response(request, status, comment))
+        self.statuses[status] += 1
+
+    def _refusal(self, request: associate.AssociateRequest) -> tuple[int, int] | None:
+        """Source and reason of the rejection (PS3.8 table 9-21), or None; sets `source`."""
+        if not request.protocol_version & 1:
+            return _BY_ACSE, _VERSION_NOT_SUPPORTED
+        if request.application_context != associate.APPLICATION_CONTEXT:
+            return _BY_USER, _APPLICATION_CONTEXT_NOT_SUPPORTED
+        if request.called_ae != self._reception.ae_title:
+            return _BY_USER, _CALLED_AE_NOT_RECOGNISED
+        sources = self._reception.sources
+        self.source = sources.find(request.calling_ae, self.host)
+        may_send = self.source is not None or (sources.accept_unknown and associate.is_ae_title(request.calling_ae))
+        return None if may_send else (_BY_USER, _CALLING_AE_NOT_RECOGNISED)
+
+    def _decline(self, context: AcceptedContext, request: Command) -> None:
+        """Answer a request nobody here serves; a C-CANCEL has no answer (PS3.7 9.3.2.3)."""
+        if request.is_cancel:
+            return
+        if request.has_data_set:
+            for _ in self.data_set(context):
+                pass
+        self.respond(context, request, UNRECOGNISED_OPERATION)

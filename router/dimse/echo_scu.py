@@ -1,0 +1,17 @@
+"""C-ECHO as SCU (PS3.4 annex A): asks a peer whether it is there."""
+
+from router.dimse.command import Element, echo_request
+from router.dimse.contexts import IMPLICIT_LITTLE_ENDIAN, VERIFICATION
+from router.dimse.limits import Limits
+from router.dimse.requestor import Peer, Requestor
+
+
+def echo(peer: Peer, calling_ae: str, limits: Limits | None = None) -> int:
+    """Associate, ask, release: the status answered. Raises what Requestor.connect does, and ContextNotAccepted."""
+    association = Requestor.connect(peer, calling_ae, [(VERIFICATION, [IMPLICIT_LITTLE_ENDIAN])], limits)
+    try:
+        context = association.context(VERIFICATION)
+        response = association.request(context, echo_request(association.next_message_id(), VERIFICATION))
+        return response.number(Element.STATUS)
+    finally:
+        association.release()

@@ -1,0 +1,135 @@
+"""Accepts connections on given sockets, one thread an association, within caps; the sockets stay their owner's."""
+
+import selectors
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from router.dimse.conversation import converse
+from router.dimse.reception import Reception
+from router.dimse.sources import plain_address
+from router.dimse.stream import Stream
+from router.dimse.turning_away import TurnedAway
+
+_TICK_SECONDS = 1.0
+_LAST_SECONDS = 10.0
+_PAUSE_SECONDS = 0.2  # after the system had no socket or thread left
+
+log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """Serves associations from `start` to `stop`; `reconfigure` holds for associations that begin after it."""
+
+    def __init__(self, sockets: Sequence[socket.socket], reception: Reception) -> None:
+        self._sockets = tuple(sockets)
+        self._reception = reception
+        self._guard = threading.Lock()
+        self._running: dict[threading.Thread, Stream] = {}
+        self._hosts: Counter[str] = Counter()
+        self._stopping = threading.Event()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._thread = threading.Thread(target=self._loop, name="listener", daemon=True)
+
+    @property
+    def running(self) -> int:
+        """How many associations run now."""
+        with self._guard:
+            return len(self._running)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def reconfigure(self, reception: Reception) -> None:
+        """What holds for associations from now on; those that run keep what they began with."""
+        self._reception = reception
+
+    def stop(self, drain_seconds: float) -> None:
+        """Accept no more, let running associations end by themselves for so long, then abort them.
+
+        Who calls meanwhile waits in the backlog of the sockets, which are not closed here.
+        """
+        self._stopping.set()
+        self._wake_writer.send(b"\0")
+        self._thread.join()
+        deadline = time.monotonic() + drain_seconds
+        with self._guard:
+            running = dict(self._running)
+        for thread in running:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for thread, stream in running.items():
+            if thread.is_alive():
+                stream.stop()
+        for thread in running:
+            thread.join(_LAST_SECONDS)  # waits of a stopped stream end at once, its last word within linger_seconds
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    def _loop(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            turned_away = TurnedAway(selector)
+            selector.register(self._wake_reader, selectors.EVENT_READ, lambda: None)
+            for sock in self._sockets:
+                sock.setblocking(False)
+                selector.register(sock, selectors.EVENT_READ, partial(self._accept, sock, turned_away))
+            while not self._stopping.is_set():
+                for key, _ in selector.select(_TICK_SECONDS):
+                    key.data()
+                turned_away.expire(time.monotonic())
+            turned_away.close()
+
+    def _accept(self, listening: socket.socket, turned_away: TurnedAway) -> None:
+        try:
+            sock, address = listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # the caller has gone again, or another process was faster
+        except OSError as error:
+            log.error("cannot accept connections", error=error.strerror)  # noqa: TRY400 - the trace says no more
+            self._stopping.wait(_PAUSE_SECONDS)
+            return
+        host = plain_address(str(address[0]))
+        reception = self._reception
+        if self._has_room(host, reception):
+            self._begin(sock, host, reception)
+        else:
+            log.warning("connection turned away, too many are open", host=host)
+            turned_away.add(sock)
+
+    def _has_room(self, host: str, reception: Reception) -> bool:
+        limits = reception.limits
+        with self._guard:
+            return len(self._running) < limits.associations and self._hosts[host] < limits.per_host
+
+    def _begin(self, sock: socket.socket, host: str, reception: Reception) -> None:
+        stream = Stream(sock)
+        thread = threading.Thread(target=self._serve, args=(stream, host, reception), name=f"dicom {host}", daemon=True)
+        with self._guard:
+            self._running[thread] = stream
+            self._hosts[host] += 1
+        try:
+            thread.start()
+        except RuntimeError:
+            log.error("cannot start a thread for a connection", host=host)  # noqa: TRY400 - the trace says no more
+            self._forget(thread, host)
+            stream.close()
+            self._stopping.wait(_PAUSE_SECONDS)
+
+    def _serve(self, stream: Stream, host: str, reception: Reception) -> None:
+        try:
+            converse(stream, host, reception)
+        finally:
+            stream.close()
+            self._forget(threading.current_thread(), host)
+
+    def _forget(self, thread: threading.Thread, host: str) -> None:
+        with self._guard:
+            del self._running[thread]
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]

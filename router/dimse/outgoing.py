@@ -1,0 +1,80 @@
+"""A data set on its way out: bytes of a file, perhaps after a prefix, cut into P-DATA-TF PDUs. Sends nothing itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from router.dimse.pdu import DATA_HEADER, PduType
+from router.errors import DataSetUnreadable
+
+_WINDOW_BYTES = 2**19  # handed to the kernel in one call
+_LONGEST_PDU_BYTES = 2**18  # for a peer that takes any length
+_LAST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """`prefix`, then `length` bytes of the file at `path` from byte `offset` on: one encoded data set."""
+
+    prefix: bytes
+    path: Path
+    offset: int
+    length: int
+
+
+class Packer:
+    """Cuts data sets into PDUs through one buffer that is used again and again; for one association."""
+
+    def __init__(self, peer_pdu_bytes: int) -> None:
+        """`peer_pdu_bytes` is the longest PDU the peer takes, 0 for any."""
+        longest = min(peer_pdu_bytes or _LONGEST_PDU_BYTES, _LONGEST_PDU_BYTES)
+        self._chunk = (longest - 6) // 2 * 2  # a fragment has even length (PS3.8 annex E.1)
+        self._view = memoryview(bytearray(max(1, _WINDOW_BYTES // self._chunk) * self._chunk))
+
+    def windows(self, data_set: DataSet, context_id: int) -> Iterator[list[bytes | memoryview]]:
+        """The PDUs of a data set in groups of buffers; the buffers of one group are good until the next is asked for.
+
+        A data set of odd length gets one zero byte more. Raises DataSetUnreadable, before the first group when the file
+        cannot be opened or is too short.
+        """
+        try:
+            with FileIO(data_set.path) as file:
+                if file.seek(0, 2) < data_set.offset + data_set.length:
+                    raise DataSetUnreadable
+                file.seek(data_set.offset)
+                remaining = len(data_set.prefix) + data_set.length
+                prefix = memoryview(data_set.prefix)
+                while remaining:
+                    count = min(remaining, len(self._view))
+                    taken = min(count, len(prefix))
+                    self._view[:taken] = prefix[:taken]
+                    prefix = prefix[taken:]
+                    _read_exactly(file, self._view[taken:count])
+                    remaining -= count
+                    yield self._pdus(count, context_id, is_end=not remaining)
+        except OSError as error:
+            raise DataSetUnreadable from error
+
+    def _pdus(self, count: int, context_id: int, *, is_end: bool) -> list[bytes | memoryview]:
+        """The first `count` bytes of the buffer as PDUs: header, fragment, and so on."""
+        if count % 2:  # only at the end, and then there is room: the buffer is even
+            self._view[count] = 0
+            count += 1
+        buffers: list[bytes | memoryview] = []
+        for start in range(0, count, self._chunk):
+            stop = min(start + self._chunk, count)
+            length = stop - start
+            control = _LAST if is_end and stop == count else 0
+            buffers.append(DATA_HEADER.pack(PduType.DATA, length + 6, length + 2, context_id, control))
+            buffers.append(self._view[start:stop])
+        return buffers
+
+
+def _read_exactly(file: FileIO, view: memoryview) -> None:
+    filled = 0
+    while filled < len(view):
+        count = file.readinto(view[filled:])
+        if not count:
+            raise DataSetUnreadable
+        filled += count

@@ -1,0 +1,154 @@
+"""PDUs on a stream (PS3.8 9.3): framing with limits, P-DATA in place, the short PDUs. A-ASSOCIATE is in associate."""
+
+import time
+from collections.abc import Iterator
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from router.dimse.stream import Stream
+from router.errors import AssociationAborted, ProtocolError
+
+HEADER = Struct(">BxI")  # PDU type, length of what follows
+DATA_HEADER = Struct(">BxIIBB")  # the same, then the only PDV's length, context ID and message control header
+_PDV = Struct(">IBB")
+_COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
+
+
+class PduType(IntEnum):
+    """The types of PS3.8 9.3."""
+
+    ASSOCIATE_RQ = 1
+    ASSOCIATE_AC = 2
+    ASSOCIATE_RJ = 3
+    DATA = 4
+    RELEASE_RQ = 5
+    RELEASE_RP = 6
+    ABORT = 7
+
+
+class AbortReason(IntEnum):
+    """Reasons of an A-ABORT by the provider (PS3.8 table 9-26)."""
+
+    NOT_SPECIFIED = 0
+    UNRECOGNISED_PDU = 1
+    UNEXPECTED_PDU = 2
+    UNRECOGNISED_PARAMETER = 4
+    UNEXPECTED_PARAMETER = 5
+    INVALID_PARAMETER = 6
+
+
+class Fragment(NamedTuple):
+    """One presentation data value; `data` is a view that is good until the next PDU is read."""
+
+    context_id: int
+    is_command: bool
+    is_last: bool
+    data: memoryview
+
+
+RELEASE_RQ = HEADER.pack(PduType.RELEASE_RQ, 4) + bytes(4)
+RELEASE_RP = HEADER.pack(PduType.RELEASE_RP, 4) + bytes(4)
+
+
+def abort_pdu(source: int, reason: int) -> bytes:
+    """An A-ABORT (PS3.8 9.3.8); source 0 the service user, 2 the provider."""
+    return HEADER.pack(PduType.ABORT, 4) + bytes((0, 0, source, reason))
+
+
+def reject_pdu(result: int, source: int, reason: int) -> bytes:
+    """An A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+    return HEADER.pack(PduType.ASSOCIATE_RJ, 4) + bytes((0, result, source, reason))
+
+
+def data_pdu(context_id: int, data: bytes, *, is_command: bool, is_last: bool = True) -> bytes:
+    """A P-DATA-TF with one presentation data value (PS3.8 9.3.5)."""
+    control = (_COMMAND if is_command else 0) | (_LAST if is_last else 0)
+    return DATA_HEADER.pack(PduType.DATA, len(data) + 6, len(data) + 2, context_id, control) + data
+
+
+def fragments(body: memoryview) -> Iterator[Fragment]:
+    """The presentation data values of one P-DATA-TF body; ProtocolError where a length is not true."""
+    offset, end = 0, len(body)
+    if not end:
+        raise ProtocolError("a P-DATA PDU without a value", reason=AbortReason.INVALID_PARAMETER)
+    while offset < end:
+        if end - offset < 6:
+            raise ProtocolError("a presentation data value is cut", reason=AbortReason.INVALID_PARAMETER)
+        length, context_id, control = _PDV.unpack_from(body, offset)
+        stop = offset + 4 + length
+        if length < 2 or stop > end:
+            raise ProtocolError(
+                "a presentation data value is longer than its PDU", reason=AbortReason.INVALID_PARAMETER
+            )
+        yield Fragment(context_id, bool(control & _COMMAND), bool(control & _LAST), body[offset + 6 : stop])
+        offset = stop
+
+
+class PduReader:
+    """Reads PDUs through one buffer that is used again and again; a claimed length is checked before it is believed."""
+
+    def __init__(self, stream: Stream, data_bytes: int) -> None:
+        self._stream = stream
+        self._data_bytes = data_bytes
+        self._view = memoryview(bytearray(max(4 * (data_bytes + HEADER.size), 2**18)))
+        self._start = self._end = 0
+
+    def read(self, deadline: float, pdu_seconds: float, associate_bytes: int = 0) -> tuple[PduType, memoryview]:
+        """The next PDU's type and body; the body is good until the next call.
+
+        Its first byte has to come before `deadline`, its last within `pdu_seconds` after that and, with
+        `associate_bytes` (the longest A-ASSOCIATE taken; 0: none is), before `deadline` too.
+        Raises PeerSilent, AssociationAborted, ProtocolError.
+        """
+        if self._start == self._end:
+            self._start = self._end = 0
+            self._need(1, deadline)
+        whole_by = time.monotonic() + pdu_seconds
+        if associate_bytes:
+            whole_by = min(whole_by, deadline)
+        self._need(1, whole_by)
+        pdu_type = _pdu_type(self._view[self._start])
+        self._need(HEADER.size, whole_by)
+        length = HEADER.unpack_from(self._view, self._start)[1]
+        self._check_length(pdu_type, length, associate_bytes)
+        self._need(HEADER.size + length, whole_by)
+        body_start = self._start + HEADER.size
+        self._start = body_start + length
+        return pdu_type, self._view[body_start : self._start]
+
+    def _check_length(self, pdu_type: PduType, length: int, associate_bytes: int) -> None:
+        if pdu_type is PduType.DATA:
+            fits = length <= self._data_bytes
+        elif pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC):
+            fits = length <= associate_bytes
+        else:
+            fits = length == 4
+        if not fits:
+            reason = AbortReason.INVALID_PARAMETER
+            if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) and not associate_bytes:
+                reason = AbortReason.UNEXPECTED_PDU
+            raise ProtocolError(f"a PDU of type {pdu_type:d} claims {length} bytes", reason=reason)
+
+    def _need(self, count: int, deadline: float) -> None:
+        """Have `count` bytes in the buffer from `_start` on."""
+        if self._end - self._start >= count:
+            return
+        if self._start + count > len(self._view):
+            held = self._end - self._start
+            self._view[:held] = self._view[self._start : self._end]
+            self._start, self._end = 0, held
+        while self._end - self._start < count:
+            self._end += self._stream.receive_into(self._view[self._end :], deadline)
+
+
+def _pdu_type(value: int) -> PduType:
+    try:
+        return PduType(value)
+    except ValueError:
+        raise ProtocolError(f"a PDU of unknown type 0x{value:02X}", reason=AbortReason.UNRECOGNISED_PDU) from None
+
+
+def abort_of(body: memoryview) -> AssociationAborted:
+    """What an A-ABORT body says (PS3.8 9.3.8)."""
+    return AssociationAborted("the peer aborted the association", source=body[2], reason=body[3])

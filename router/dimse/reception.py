@@ -1,0 +1,40 @@
+"""All that holds for an association that begins now, as one value that is replaced whole; starts nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from router.dimse.command import Command
+from router.dimse.limits import Limits
+from router.dimse.sources import Sources
+
+if TYPE_CHECKING:
+    from router.dimse.acceptor import Acceptor
+    from router.dimse.association import AcceptedContext
+
+
+class Service(Protocol):
+    """An SCP: serves one kind of request."""
+
+    @property
+    def command_field(self) -> int:
+        """The command field (0000,0100) of the requests it serves."""
+        ...
+
+    def serve(self, acceptor: "Acceptor", context: "AcceptedContext", request: Command) -> None:
+        """Take the request's data set if it has one, and respond."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Our AE title, who may call, how much they may ask for, and what we do for them."""
+
+    ae_title: str
+    services: Sequence[Service]
+    sources: Sources = field(default_factory=Sources)
+    limits: Limits = field(default_factory=Limits)
+
+    def service(self, command_field: int) -> Service | None:
+        """The service for requests of this command field."""
+        return next((service for service in self.services if service.command_field == command_field), None)

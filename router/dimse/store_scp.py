@@ -1,0 +1,96 @@
+"""C-STORE as SCP (PS3.4 annex B): fragments go straight to the spool; success means synchronised. Edits nothing."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import structlog
+
+from archive import ArchiveError, Identity, Origin, Spool
+from router.dimse.acceptor import Acceptor
+from router.dimse.association import AcceptedContext
+from router.dimse.command import Command, Element, Field
+from router.dimse.status import (
+    CANNOT_UNDERSTAND,
+    DATA_SET_DOES_NOT_MATCH,
+    INVALID_SOP_INSTANCE,
+    SUCCESS,
+    RefusedError,
+    status_of,
+)
+from rules import HeaderError, identify
+
+_UID = re.compile(r"[0-9.]{1,64}")
+_HEAD_BYTES = 4096  # the two UIDs stand in the first few hundred bytes of a data set
+
+log = structlog.get_logger(__name__)
+
+
+class StoreScp:
+    """Takes instances into one spool."""
+
+    command_field = Field.C_STORE_RQ
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def serve(self, acceptor: Acceptor, context: AcceptedContext, request: Command) -> None:
+        """Take one instance and respond with the truth about it."""
+        if not request.has_data_set:
+            acceptor.respond(context, request, CANNOT_UNDERSTAND, "there is no data set")
+            return
+        data_set = acceptor.data_set(context)
+        try:
+            self._take(acceptor, context, request, data_set)
+        except (ArchiveError, HeaderError, RefusedError) as error:
+            status, comment = status_of(error)
+            log.warning(
+                "instance refused",
+                source=acceptor.source.name if acceptor.source else None,
+                calling_ae=acceptor.calling_ae,
+                host=acceptor.host,
+                status=f"{status:04X}",
+                reason=comment,
+            )
+            for _ in data_set:  # a peer listens only when it has sent everything
+                pass
+            acceptor.respond(context, request, status, comment)
+        else:
+            acceptor.respond(context, request, SUCCESS)
+
+    def _take(
+        self, acceptor: Acceptor, context: AcceptedContext, request: Command, data_set: Iterator[memoryview]
+    ) -> None:
+        identity = Identity(
+            request.text(Element.AFFECTED_SOP_CLASS_UID),
+            request.text(Element.AFFECTED_SOP_INSTANCE_UID),
+            context.transfer_syntax,
+        )
+        if not _UID.fullmatch(identity.sop_class_uid) or not _UID.fullmatch(identity.sop_instance_uid):
+            raise RefusedError(INVALID_SOP_INSTANCE, "a UID of the command is not valid")
+        origin = Origin(
+            acceptor.source.name if acceptor.source else None,
+            acceptor.calling_ae,
+            acceptor.called_ae,
+            acceptor.host,
+            datetime.now(UTC),
+        )
+        head = bytearray()
+        is_checked = False
+        with self._spool.open(identity, origin) as incoming:
+            for fragment in data_set:
+                incoming.write(fragment)
+                if not is_checked:
+                    head += fragment[:_HEAD_BYTES]
+                    if len(head) >= _HEAD_BYTES:
+                        _check(bytes(head), identity)
+                        is_checked = True
+            if not is_checked:
+                _check(bytes(head), identity)
+            incoming.seal()
+
+
+def _check(head: bytes, identity: Identity) -> None:
+    """The data set is the instance its command says; RefusedError, HeaderError."""
+    if identify(head, identity.transfer_syntax_uid) != (identity.sop_class_uid, identity.sop_instance_uid):
+        raise RefusedError(DATA_SET_DOES_NOT_MATCH, "the UIDs of data set and command differ")

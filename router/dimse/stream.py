@@ -1,0 +1,140 @@
+"""A connected socket with deadlines: bytes in, bytes out, no delayed acknowledgements. Knows nothing of PDUs."""
+
+import select
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Event
+
+from router.errors import AssociationAborted, PeerSilent
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+_HAS_POLL = hasattr(select, "poll")
+_HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
+_MOST_BUFFERS = 512  # a kernel takes at least 1,024 in one call (IOV_MAX)
+_SLICE_SECONDS = 1.0  # how long a wait may last before the order to stop is looked at again
+
+
+class Stream:
+    """One connected stream socket; deadlines are readings of the monotonic clock.
+
+    A wait ends with PeerSilent at its deadline, however many bytes dripped in before it, and with AssociationAborted
+    when the peer closed or `stop` was called from another thread.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._stopped = Event()
+        self._readable = self._writable = None
+        if _HAS_POLL:
+            self._readable, self._writable = select.poll(), select.poll()
+            self._readable.register(sock, select.POLLIN)
+            self._writable.register(sock, select.POLLOUT)
+        sock.setblocking(False)
+        with suppress(OSError):  # not a TCP socket, or already gone: the next read tells
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._acknowledge_at_once()
+
+    @property
+    def is_stopped(self) -> bool:
+        """True after `stop`."""
+        return self._stopped.is_set()
+
+    def receive_into(self, view: memoryview, deadline: float) -> int:
+        """Wait for bytes and put them into `view`; how many came, at least one."""
+        while True:
+            if self._stopped.is_set():
+                raise AssociationAborted("the association was ended by this side")
+            try:
+                count = self._socket.recv_into(view)
+            except (BlockingIOError, InterruptedError):
+                self._wait(deadline, for_reading=True)
+                continue
+            except OSError as error:
+                raise AssociationAborted("the connection was lost") from error
+            if not count:
+                raise AssociationAborted("the peer closed the connection")
+            self._acknowledge_at_once()
+            if time.monotonic() > deadline:
+                raise PeerSilent
+            return count
+
+    def send(self, buffers: Sequence[bytes | memoryview], deadline: float) -> None:
+        """Hand all buffers to the kernel, in order."""
+        pending = [memoryview(buffer) for buffer in buffers]
+        while pending:
+            if self._stopped.is_set():
+                raise AssociationAborted("the association was ended by this side")
+            try:
+                count = self._send_some(pending)
+            except (BlockingIOError, InterruptedError):
+                self._wait(deadline, for_reading=False)
+                continue
+            except OSError as error:
+                raise AssociationAborted("the connection was lost") from error
+            pending = _without(pending, count)
+
+    def last_word(self, data: bytes, seconds: float) -> None:
+        """Send the last PDU, let the peer read it and close, and close; never raises.
+
+        Closing with unread bytes would make the kernel reset the connection, and the peer might never see `data`.
+        """
+        deadline = time.monotonic() + seconds
+        self._stopped.clear()
+        sink = memoryview(bytearray(65536))
+        with suppress(AssociationAborted, PeerSilent, OSError):
+            self.send([data], deadline)
+            self._socket.shutdown(socket.SHUT_WR)
+            while True:
+                self.receive_into(sink, deadline)
+        self.close()
+
+    def stop(self) -> None:
+        """From another thread: end whatever wait this stream is in."""
+        self._stopped.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Close the socket."""
+        with suppress(OSError):
+            self._socket.close()
+
+    def _send_some(self, pending: Sequence[memoryview]) -> int:
+        if _HAS_SENDMSG:
+            return self._socket.sendmsg(pending[:_MOST_BUFFERS])
+        return self._socket.send(b"".join(pending[:_MOST_BUFFERS]))
+
+    def _wait(self, deadline: float, *, for_reading: bool) -> None:
+        """Wait until the socket is ready or a slice of time is over; PeerSilent when there is no time left."""
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise PeerSilent
+        seconds = min(seconds, _SLICE_SECONDS)
+        try:
+            poller = self._readable if for_reading else self._writable
+            if poller is not None:
+                poller.poll(seconds * 1000 + 1)
+            elif for_reading:
+                select.select([self._socket], [], [], seconds)
+            else:
+                select.select([], [self._socket], [self._socket], seconds)
+        except (OSError, ValueError) as error:
+            raise AssociationAborted("the connection was closed") from error
+
+    def _acknowledge_at_once(self) -> None:
+        """Re-arm TCP_QUICKACK: the kernel falls back to delayed acknowledgements, 40 ms a message for some peers."""
+        if _QUICKACK is not None:
+            with suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
+    """The buffers without their first `count` bytes."""
+    for index, buffer in enumerate(buffers):
+        if count < len(buffer):
+            return [buffer[count:], *buffers[index + 1 :]]
+        count -= len(buffer)
+    return []
