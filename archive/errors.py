@@ -27,3 +27,15 @@ class NotKeptError(ArchiveError):
 
 class QueryError(ArchiveError):
     """The query is not one the archive can answer."""
+
+
+class ArchiveFullError(ArchiveError):
+    """The disk of the archive is short of space; nothing was filed."""
+
+
+class ArchiveFailedError(ArchiveError):
+    """The disk of the archive failed; nothing was filed."""
+
+
+class DatabaseUnfitError(ArchiveError):
+    """The database is set up so that it may lose what it has committed."""

@@ -1,0 +1,73 @@
+"""The room that keeps: instances in, instances and answers out. It has never heard of a rule or a destination."""
+
+from archive.archive import Archive
+from archive.attributes import INDEXED, INDEXED_KEYWORDS, Indexed, Level
+from archive.database import Blob, Database, Id, Json, UtcDateTime, text
+from archive.entry import Entry
+from archive.errors import (
+    ArchiveError,
+    ArchiveFailedError,
+    ArchiveFullError,
+    DatabaseUnfitError,
+    EntryUnreadableError,
+    NotKeptError,
+    QueryError,
+    SpoolFailedError,
+    SpoolFullError,
+)
+from archive.files import replace_durably, sync_file, sync_folder
+from archive.filing import Filing, InstanceKey, Placed
+from archive.holding import Held, Hold
+from archive.origin import Identity, Origin
+from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from archive.query import QUERY_KEYWORDS
+from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
+from archive.spool import Backlog, Incoming, Spool
+from archive.tables import metadata
+
+__all__ = [
+    "IMPLEMENTATION_CLASS_UID",
+    "IMPLEMENTATION_VERSION_NAME",
+    "INDEXED",
+    "INDEXED_KEYWORDS",
+    "QUERY_KEYWORDS",
+    "Amendment",
+    "Archive",
+    "ArchiveError",
+    "ArchiveFailedError",
+    "ArchiveFullError",
+    "Backlog",
+    "Blob",
+    "Database",
+    "DatabaseUnfitError",
+    "Entry",
+    "EntryUnreadableError",
+    "Filing",
+    "Held",
+    "Hold",
+    "Id",
+    "Identity",
+    "Incoming",
+    "Indexed",
+    "InstanceKey",
+    "Json",
+    "Known",
+    "Level",
+    "NotKeptError",
+    "Origin",
+    "Placed",
+    "QueryError",
+    "Record",
+    "Recorded",
+    "Spool",
+    "SpoolFailedError",
+    "SpoolFullError",
+    "Stored",
+    "Summary",
+    "UtcDateTime",
+    "metadata",
+    "replace_durably",
+    "sync_file",
+    "sync_folder",
+    "text",
+]

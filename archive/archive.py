@@ -1,0 +1,121 @@
+"""The archive's door: places, records, finds and holds instances. Each kind of work has a module of its own."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from archive import holding, manifests, query, recording, records
+from archive.attributes import Level
+from archive.database import Database
+from archive.entry import Entry
+from archive.filing import Filing, InstanceKey, Placed, Shelves
+from archive.holding import Held, Hold
+from archive.records import Known, Record, Recorded, Stored, Summary
+from archive.tables import metadata
+
+
+class Archive:
+    """All instances kept in one folder with one database. Safe for several threads, and for several processes."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        """`folder` is made if it is not there; the tables must be (`create_tables`, or the migrations)."""
+        self.database = database
+        self.folder = folder
+        self._shelves = Shelves(folder)
+
+    def create_tables(self) -> None:
+        """Make the archive's tables where they are missing."""
+        self.database.create(metadata)
+
+    # -- filing
+
+    def known(self, keys: Sequence[InstanceKey]) -> dict[InstanceKey, Known]:
+        """What is kept under these keys; keys without an instance are left out."""
+        with self.database.read() as connection:
+            return records.known(connection, keys)
+
+    def place(self, filings: Sequence[Filing]) -> list[Placed]:
+        """The filings' files, on the disk when this returns, in order; placing the same again changes nothing."""
+        return self._shelves.place(filings)
+
+    def record(self, connection: Connection, batch: Sequence[Record]) -> list[Recorded]:
+        """Index placed instances in the caller's transaction, in order; the same arrival keeps its ids."""
+        return recording.record(self.database, connection, batch)
+
+    def sweep(self) -> int:
+        """At start-up: drop half-written files of processes that died; gives how many."""
+        return self._shelves.sweep()
+
+    # -- answering
+
+    def stored(self, instance_ids: Sequence[int]) -> dict[int, Stored]:
+        """Where the instances of these ids are, by id; unknown ids are left out."""
+        with self.database.read() as connection:
+            return records.stored(connection, self.folder, instance_ids)
+
+    def find(self, level: Level, keys: Mapping[str, str], limit: int | None = None) -> list[dict[str, str]]:
+        """Every indexed attribute of what matches (PS3.4 C.2.2.2), and the counts; QueryError for an unknown key."""
+        with self.database.read() as connection:
+            return query.find(connection, level, keys, limit)
+
+    def select(self, keys: Mapping[str, str], limit: int | None = None) -> list[int]:
+        """The ids of the instances that match; QueryError if no key narrows it down."""
+        with self.database.read() as connection:
+            return query.select_instances(connection, keys, limit)
+
+    def summary(self) -> Summary:
+        """Totals for a status page."""
+        with self.database.read() as connection:
+            return records.summary(connection)
+
+    # -- holding
+
+    def place_held(self, entries: Sequence[Entry]) -> list[str]:
+        """Keep entries in the folder of what waits for a person, durably; gives their files."""
+        return self._shelves.keep(entries, holding.FOLDER)
+
+    def hold(self, connection: Connection, holds: Sequence[Hold]) -> None:
+        """Write down why each placed entry waits or was rejected; one that is written down already stays as it is."""
+        holding.hold(self.database, connection, holds, self.folder)
+
+    def held(self, state: str = "held") -> list[Held]:
+        """What is in this state, oldest first: held, released, rejected or filed."""
+        with self.database.read() as connection:
+            return holding.held(connection, self.folder, state)
+
+    def release(self, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
+        """A person lets a held instance go, with attributes set by hand; NotKeptError if it is not held."""
+        holding.release(self.database, arrival, by, fixes)
+
+    def reject(self, arrival: str, by: str, why: str) -> None:
+        """A person rejects a held instance; its file stays until it is removed. NotKeptError if it is not held."""
+        holding.reject(self.database, arrival, by, why)
+
+    def released(self) -> list[tuple[Entry, Mapping[str, str]]]:
+        """What waits to be filed with its fixes. One whose file cannot be read goes back to being held, and says so."""
+        return holding.released(self.database, self.folder)
+
+    def settle_released(self, connection: Connection, arrivals: Iterable[str]) -> None:
+        """In the caller's transaction: these are filed now."""
+        holding.settle_released(connection, arrivals)
+
+    def remove_held_files(self, arrivals: Iterable[str]) -> None:
+        """Remove the held files of instances that are filed; those still in hold are left alone."""
+        holding.remove_files(self.database, self.folder, arrivals)
+
+    # -- manifests
+
+    def touch(self, connection: Connection, study_ids: Iterable[int]) -> None:
+        """In the caller's transaction: these studies' manifests say too little now, for example of a delivery."""
+        manifests.touch(connection, study_ids)
+
+    def stale_manifests(self, before: datetime, limit: int) -> list[int]:
+        """Studies that changed since their manifest was written, and not since `before`; longest waiting first."""
+        with self.database.read() as connection:
+            return manifests.stale(connection, before, limit)
+
+    def write_manifest(self, study_id: int, annex: Mapping[str, object]) -> Path:
+        """Write the study's `manifest.json` durably, with `annex` merged in; gives its path."""
+        return manifests.write(self.database, self.folder, study_id, annex)

@@ -1,0 +1,66 @@
+"""The names of arrivals: strictly increasing over threads, processes, restarts and clocks that step back.
+
+Made from the clock, a counter and chance; nothing received is ever part of one.
+"""
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+
+from archive.errors import NotKeptError
+from archive.files import create, lock, unlock
+
+ARRIVAL_LENGTH = 24
+_ARRIVAL = re.compile(r"[0-9a-f]{24}")
+
+
+def checked(arrival: str) -> str:
+    """The arrival if it has the form of one of our names, so that it may be part of a path; else NotKeptError."""
+    if not _ARRIVAL.fullmatch(arrival):
+        raise NotKeptError("this is not the name of an arrival")
+    return arrival
+
+
+class ArrivalNames:
+    """Gives out names: 16 hex digits of microseconds since 1970, never again the same or less, and 8 of chance.
+
+    The last number is shared through one small locked file. It is not synchronised: after a power cut the clock and
+    `at_least` carry on, and chance keeps names apart even if the clock was set back by then.
+    """
+
+    def __init__(self, path: Path, at_least: str = "", clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._floor = int(at_least[:16] or "0", 16)
+        self._guard = threading.Lock()
+        try:
+            self._file = create(path)
+        except FileExistsError:
+            self._file = FileIO(path, "r+")
+
+    def next(self) -> str:
+        """A name above all names given out before."""
+        with self._guard:
+            self._file.seek(0)
+            lock(self._file)
+            try:
+                number = max(self._clock() // 1000, self._last() + 1, self._floor + 1)
+                self._file.seek(0)
+                self._file.write(f"{number:016x}".encode("ascii"))
+            finally:
+                self._file.seek(0)
+                unlock(self._file)
+        return f"{number:016x}{secrets.token_hex(4)}"
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def _last(self) -> int:
+        try:
+            return int(self._file.read(16) or b"0", 16)
+        except ValueError:
+            return 0  # torn by a power cut

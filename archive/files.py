@@ -1,0 +1,128 @@
+"""Durable primitives for files and folders: what has returned is on the disk. Knows nothing of DICOM or the index."""
+
+import errno
+import os
+import sys
+from io import FileIO
+from pathlib import Path
+from uuid import uuid4
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+def create(path: Path) -> FileIO:
+    """A new unbuffered file to write and read, 0640; FileExistsError if the name is taken."""
+    return FileIO(path, "x+", opener=lambda name, flags: os.open(name, flags, FILE_MODE))
+
+
+def write(file: FileIO, content: bytes | bytearray | memoryview) -> None:
+    """All of the content; a raw file may take it in pieces."""
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
+
+
+def sync_file(file: FileIO) -> None:
+    """Data and size are on the disk when this returns. After an OSError they must be taken as lost (never retried)."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+    elif sys.platform == "win32":
+        os.fsync(file.fileno())
+    else:
+        os.fdatasync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in the folder are on the disk when this returns. NTFS journals names itself and has no such call."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(file: FileIO) -> bool:
+    """Take the file's advisory lock if no other process holds it; it is given back when the file is closed."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def lock(file: FileIO) -> None:
+    """Wait for the file's advisory lock. On Windows the byte at the present position is locked."""
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+
+
+def unlock(file: FileIO) -> None:
+    """Give the lock back; on Windows at the position where it was taken."""
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+
+
+def link(source: Path, target: Path) -> bool:
+    """A second name for the same file, not synchronised; False where the file system has no links between the two."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in _NO_LINK:
+            return False
+        raise
+    return True
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """The file has the new content or, after a crash, still the old one; it is on the disk when this returns."""
+    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    try:
+        with create(part) as file:
+            write(file, content)
+            sync_file(file)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+class Folders:
+    """Makes folders and sees to it that each of their names is on the disk, once in the life of a process."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: set[Path] = set()
+        self._make(root)
+
+    def ensure(self, folder: Path) -> None:
+        """The folder below the root is there, and synchronised in its parents, also if another process made it."""
+        if folder in self._known and folder.is_dir():
+            return
+        for parent in [*reversed(folder.parents), folder]:
+            if parent != self._root and parent.is_relative_to(self._root):
+                self._make(parent)
+        self._known.add(folder)
+
+    def _make(self, folder: Path) -> None:
+        if not folder.parent.is_dir():
+            self._make(folder.parent)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        sync_folder(folder.parent)  # even if it was there: whoever made it may have died before this

@@ -1,0 +1,167 @@
+"""What waits for a person: held, released or rejected instances, their files and their rows. Knows no rule."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, select, update
+
+from archive.arrivals import checked
+from archive.attributes import fitted_uid, plain_text
+from archive.database import Database
+from archive.entry import Entry, read_entry
+from archive.errors import EntryUnreadableError, NotKeptError
+from archive.origin import Identity, Origin
+from archive.recording import arrival_values
+from archive.records import in_parts
+from archive.tables import held as table
+
+FOLDER = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An entry that a rule held or rejected; `state` is "held" or "rejected", `attributes` are for listing."""
+
+    entry: Entry
+    reason: str
+    rule: str | None
+    revision: str
+    state: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One instance in hold. `bytes` and `digest` are those of the data set; the last four say what a person decided."""
+
+    arrival: str
+    path: Path
+    state: str
+    reason: str
+    rule: str | None
+    revision: str
+    attributes: Mapping[str, str]
+    identity: Identity
+    origin: Origin
+    bytes: int
+    digest: str
+    held_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    decision: str | None
+    fixes: Mapping[str, str]
+
+
+def hold(database: Database, connection: Connection, holds: Sequence[Hold], folder: Path) -> None:
+    """Write the rows; one that is there stays, except that a released instance that is held anew waits again."""
+    if not holds:
+        return
+    connection.execute(database.insert_new(table), [_row(each) for each in holds])
+    for each in holds:
+        if each.entry.path.parent == folder / FOLDER:
+            connection.execute(
+                update(table)
+                .where(table.c.arrival == each.entry.arrival, table.c.state == "released")
+                .values(
+                    {key: value for key, value in _row(each).items() if key in {"state", "reason", "rule", "revision"}}
+                )
+            )
+
+
+def held(connection: Connection, folder: Path, state: str) -> list[Held]:
+    """The instances in this state, oldest first."""
+    query = select(table).where(table.c.state == state).order_by(table.c.arrival)
+    return [
+        Held(
+            arrival=row.arrival,
+            path=folder / row.file,
+            state=row.state,
+            reason=row.reason,
+            rule=row.rule,
+            revision=row.revision,
+            attributes=row.attributes,
+            identity=Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
+            origin=Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at),
+            bytes=row.bytes,
+            digest=row.digest,
+            held_at=row.held_at,
+            decided_at=row.decided_at,
+            decided_by=row.decided_by,
+            decision=row.decision,
+            fixes=row.fixes or {},
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def release(database: Database, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
+    """Held or rejected becomes released, with what is to be set by hand."""
+    _decide(database, arrival, ("held", "rejected"), state="released", decided_by=by, decision=None, fixes=dict(fixes))
+
+
+def reject(database: Database, arrival: str, by: str, why: str) -> None:
+    """Held becomes rejected."""
+    _decide(database, arrival, ("held",), state="rejected", decided_by=by, decision=plain_text(why, 255), fixes=None)
+
+
+def released(database: Database, folder: Path) -> list[tuple[Entry, Mapping[str, str]]]:
+    """What a person let go and is not filed yet, with the fixes; an unreadable one is put back into hold."""
+    with database.read() as connection:
+        waiting = held(connection, folder, "released")
+    ready: list[tuple[Entry, Mapping[str, str]]] = []
+    for each in waiting:
+        try:
+            ready.append((read_entry(each.path), each.fixes))
+        except EntryUnreadableError as error:
+            _decide(database, each.arrival, ("released",), state="held", reason=str(error))
+    return ready
+
+
+def settle_released(connection: Connection, arrivals: Iterable[str]) -> None:
+    """Released becomes filed."""
+    for some in in_parts(arrivals):
+        connection.execute(
+            update(table).where(table.c.arrival.in_(some), table.c.state == "released").values(state="filed")
+        )
+
+
+def remove_files(database: Database, folder: Path, arrivals: Iterable[str]) -> None:
+    """Remove the files of those that are filed or rejected; the rows stay as the record of what happened."""
+    for some in in_parts(arrivals):
+        query = select(table.c.arrival).where(table.c.arrival.in_(some), table.c.state.in_(("filed", "rejected")))
+        with database.read() as connection:
+            settled = list(connection.scalars(query))
+        for arrival in settled:
+            (folder / FOLDER / f"{checked(arrival)}.dcm").unlink(missing_ok=True)
+
+
+def _decide(database: Database, arrival: str, states: tuple[str, ...], **values: object) -> None:
+    with database.begin() as connection:
+        result = connection.execute(
+            update(table)
+            .where(table.c.arrival == arrival, table.c.state.in_(states))
+            .values(decided_at=datetime.now(UTC), **values)
+        )
+        if result.rowcount != 1:
+            raise NotKeptError("no instance of this name waits for a decision")
+
+
+def _row(each: Hold) -> dict[str, object]:
+    entry = each.entry
+    return {
+        "arrival": entry.arrival,
+        "state": each.state,
+        "reason": plain_text(each.reason, 255),
+        "rule": plain_text(each.rule, 255),
+        "revision": each.revision,
+        "attributes": dict(each.attributes),
+        "sop_class_uid": fitted_uid(entry.identity.sop_class_uid),
+        "sop_instance_uid": fitted_uid(entry.identity.sop_instance_uid),
+        "file": f"{FOLDER}/{checked(entry.arrival)}.dcm",
+        "bytes": entry.size,
+        "digest": entry.digest,
+        **arrival_values(entry),
+        "held_at": datetime.now(UTC),
+    }

@@ -1,0 +1,119 @@
+"""Answers queries from the index at study, series and instance level (PS3.4 C.6). Knows nothing of the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVarTuple
+
+from sqlalchemy import Column, Connection, FromClause, Select, false, select
+
+from archive.attributes import INDEXED, Indexed, Level, at_level
+from archive.errors import QueryError
+from archive.matching import TABLES, Condition, condition
+from archive.tables import instances, series, studies
+
+Columns = TypeVarTuple("Columns")
+
+LEVELS: tuple[Level, ...] = ("study", "series", "instance")
+COUNTS = {
+    "NumberOfStudyRelatedSeries": ("study", studies.c.series),
+    "NumberOfStudyRelatedInstances": ("study", studies.c.instances),
+    "NumberOfSeriesRelatedInstances": ("series", series.c.instances),
+}
+QUERY_KEYWORDS = frozenset({*(each.keyword for each in INDEXED), *COUNTS, "ModalitiesInStudy"})
+_BY_KEYWORD = {each.keyword: each for each in INDEXED}
+_JOINED: dict[Level, FromClause] = {
+    "study": studies,
+    "series": studies.join(series),
+    "instance": studies.join(series).join(instances),
+}
+_ORDER: dict[Level, tuple[Column[int], ...]] = {
+    "study": (studies.c.id,),
+    "series": (series.c.study_id, series.c.id),
+    "instance": (series.c.study_id, series.c.id, instances.c.id),
+}
+
+
+@dataclass(slots=True)
+class _Question:
+    """The conditions of a query, by the level whose rows they are about."""
+
+    by_level: dict[Level, list[Condition]] = field(default_factory=lambda: {level: [] for level in LEVELS})
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.by_level.values())
+
+
+def find(connection: Connection, level: Level, keys: Mapping[str, str], limit: int | None) -> list[dict[str, str]]:
+    """Every indexed attribute and count of what matches, from the study down to the level; in order of arrival.
+
+    Keys below the level are allowed: a study with `Modality=CT` is one that has a series of CT. No key matches all.
+    """
+    if level not in LEVELS:
+        raise QueryError("the level is not study, series or instance")
+    question = _question(keys)
+    columns = _columns(level)
+    query = _narrowed(select(*(column.label(keyword) for keyword, column in columns.items())), level, question)
+    rows = connection.execute(query.order_by(*_ORDER[level]).limit(limit)).mappings()
+    return [{keyword: "" if row[keyword] is None else str(row[keyword]) for keyword in columns} for row in rows]
+
+
+def select_instances(connection: Connection, keys: Mapping[str, str], limit: int | None) -> list[int]:
+    """The ids of the instances that match, study by study; QueryError where no key asks for anything."""
+    question = _question(keys)
+    if question.is_empty:
+        raise QueryError("no key says which instances are meant")
+    query = _narrowed(select(instances.c.id), "instance", question)
+    return list(connection.scalars(query.order_by(*_ORDER["instance"]).limit(limit)))
+
+
+def _question(keys: Mapping[str, str]) -> _Question:
+    question = _Question()
+    for keyword, value in keys.items():
+        if keyword == "ModalitiesInStudy":
+            modality = condition(_BY_KEYWORD["Modality"], value)
+            if modality is not None:
+                question.by_level["study"].append(studies.c.id.in_(select(series.c.study_id).where(modality)))
+        elif keyword in COUNTS:
+            _ask_count(question, keyword, value)
+        elif keyword in _BY_KEYWORD:
+            asked = condition(_BY_KEYWORD[keyword], value)
+            if asked is not None:
+                question.by_level[_BY_KEYWORD[keyword].level].append(asked)
+        else:
+            raise QueryError(f"{keyword[:64]!r} is not a key of the index")
+    return question
+
+
+def _ask_count(question: _Question, keyword: str, value: str) -> None:
+    level, column = COUNTS[keyword]
+    if value.strip(" *"):
+        asked = column == int(value) if value.strip().isdecimal() else false()
+        question.by_level["series" if level == "series" else "study"].append(asked)
+
+
+def _narrowed(query: Select[*Columns], level: Level, question: _Question) -> Select[*Columns]:
+    """The query with all conditions: on the joined rows, or on what lies below them."""
+    depth = LEVELS.index(level) + 1
+    query = query.select_from(_JOINED[level])
+    for each in LEVELS[:depth]:
+        query = query.where(*question.by_level[each])
+    below = [asked for each in LEVELS[depth:] for asked in question.by_level[each]]
+    if not below:
+        return query
+    if level == "series":
+        return query.where(series.c.id.in_(select(instances.c.series_id).where(*below)))
+    lowest = series.join(instances) if question.by_level["instance"] else series
+    return query.where(studies.c.id.in_(select(series.c.study_id).select_from(lowest).where(*below)))
+
+
+def _columns(level: Level) -> dict[str, Column[object]]:
+    depth = LEVELS.index(level) + 1
+    columns = {each.keyword: _column(each) for part in LEVELS[:depth] for each in at_level(part)}
+    columns["ModalitiesInStudy"] = studies.c.modalities
+    columns |= {keyword: column for keyword, (part, column) in COUNTS.items() if part in LEVELS[:depth]}
+    return columns
+
+
+def _column(indexed: Indexed) -> Column[object]:
+    return TABLES[indexed.level].c[indexed.column]

@@ -1,0 +1,172 @@
+"""The index's own writing and reading of instances: record what was placed, tell what is known. Moves no files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, func, select
+
+from archive.attributes import fitted_uid
+from archive.filing import Filing, InstanceKey, Placed
+from archive.origin import Identity, Origin
+from archive.tables import held, instances, series, studies
+
+T = TypeVar("T")
+
+_TOGETHER = 500  # values of one IN list; every database takes many more
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What the rules changed in one instance, and what undoes it.
+
+    `changes` are mappings with `rule`, `attribute`, `old` and `new` (None for absent); `restore` is the rules' own.
+    """
+
+    revision: str
+    at: datetime
+    changes: tuple[Mapping[str, str | None], ...]
+    restore: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One placed instance to be indexed; `attributes` by keyword, of the header as kept."""
+
+    filing: Filing
+    placed: Placed
+    attributes: Mapping[str, str]
+    amendment: Amendment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where an instance is in the index. `arrival` is the one that is kept.
+
+    It differs from the arrival recorded if another instance had the same key first; nothing was written then.
+    """
+
+    instance_id: int
+    study_id: int
+    series_id: int
+    arrival: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the archive has under a key."""
+
+    instance_id: int
+    arrival: str
+    received_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An instance as it is kept; `digest` and `bytes` are of the data set, which starts at `data_set_offset`."""
+
+    instance_id: int
+    path: Path
+    data_set_offset: int
+    bytes: int
+    identity: Identity
+    origin: Origin
+    digest: str
+    study_id: int
+    series_id: int
+    study_uid: str
+
+
+def fitted_key(key: InstanceKey) -> InstanceKey:
+    """The key as the index keeps it."""
+    return InstanceKey(fitted_uid(key.study_uid), fitted_uid(key.series_uid), fitted_uid(key.sop_instance_uid))
+
+
+def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceKey, Known]:
+    """What the archive has under these keys; keys it does not have are left out."""
+    found: dict[InstanceKey, Known] = {}
+    for some in in_parts(keys):
+        wanted = {fitted_key(key): key for key in some}
+        query = (
+            select(
+                studies.c.study_instance_uid,
+                series.c.series_instance_uid,
+                instances.c.sop_instance_uid,
+                instances.c.id,
+                instances.c.arrival,
+                instances.c.received_digest,
+            )
+            .select_from(studies.join(series).join(instances))
+            .where(studies.c.study_instance_uid.in_({key.study_uid for key in wanted}))
+            .where(series.c.series_instance_uid.in_({key.series_uid for key in wanted}))
+            .where(instances.c.sop_instance_uid.in_({key.sop_instance_uid for key in wanted}))
+        )
+        for row in connection.execute(query):
+            key = wanted.get(InstanceKey(row[0], row[1], row[2]))
+            if key is not None:
+                found[key] = Known(row[3], row[4], row[5])
+    return found
+
+
+def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) -> dict[int, Stored]:
+    """The instances of these ids, by id; ids that are not there are left out. `folder` is the archive's."""
+    found: dict[int, Stored] = {}
+    for some in in_parts(instance_ids):
+        query = (
+            select(instances, series.c.study_id, studies.c.study_instance_uid)
+            .select_from(studies.join(series).join(instances))
+            .where(instances.c.id.in_(some))
+        )
+        for row in connection.execute(query):
+            found[row.id] = Stored(
+                instance_id=row.id,
+                path=folder / row.file,
+                data_set_offset=row.data_set_offset,
+                bytes=row.bytes,
+                identity=Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
+                origin=Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at),
+                digest=row.digest,
+                study_id=row.study_id,
+                series_id=row.series_id,
+                study_uid=row.study_instance_uid,
+            )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Totals for a status page; `last_received_at` is None while nothing is kept."""
+
+    studies: int
+    series: int
+    instances: int
+    bytes: int
+    held: int
+    rejected: int
+    last_received_at: datetime | None
+
+
+def summary(connection: Connection) -> Summary:
+    """The totals, from the studies' own counts; `bytes` are those of the data sets."""
+    columns = studies.c
+    sums = (func.coalesce(func.sum(column), 0) for column in (columns.series, columns.instances, columns.bytes))
+    row = connection.execute(select(func.count(), *sums, func.max(columns.last_received_at)).select_from(studies)).one()
+    states = select(held.c.state, func.count()).where(held.c.state.in_(("held", "rejected"))).group_by(held.c.state)
+    waiting: dict[str, int] = dict(connection.execute(states).tuples().all())
+    return Summary(
+        studies=row[0],
+        series=int(row[1]),
+        instances=int(row[2]),
+        bytes=int(row[3]),
+        held=waiting.get("held", 0),
+        rejected=waiting.get("rejected", 0),
+        last_received_at=row[4],
+    )
+
+
+def in_parts(values: Iterable[T], size: int = _TOGETHER) -> Iterable[list[T]]:
+    """The values in lists of at most `size`."""
+    every = list(values)
+    return (every[start : start + size] for start in range(0, len(every), size))
