@@ -115,7 +115,7 @@ class Charset:
         return content[:stop].decode(codec, errors=errors) + self._plain(content[stop:], strict)
 
     def encode(self, text: str, *, name: bool = False) -> bytes:
-        """The bytes of a whole value (without padding); UnencodableError if the character set has not all characters."""
+        """The bytes of a whole value, without padding; UnencodableError if the character set lacks a character."""
         if "\x1b" in text:
             raise UnencodableError
         if text.isascii():

@@ -1,19 +1,17 @@
 """A header with edits laid over it, and the splice that makes them. It never touches a byte that no edit names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from rules.attribute import Attribute
+from rules.attribute import Attribute, Step
+from rules.charset import UnencodableError
+from rules.encoding import encode_values
+from rules.errors import EditError
 from rules.header import Header
+from rules.level import read
+from rules.overlay import EditedLevel, Replacement
+from rules.splicing import Splice, deflate, hunks_of, replace, restoring, undo
 
-
-@dataclass(frozen=True, slots=True)
-class Splice:
-    """The edited data set is `prefix + original[resume:]`; `restore` undoes it (see `undo`)."""
-
-    prefix: bytes
-    resume: int
-    restore: bytes
+__all__ = ["Draft", "Splice", "undo"]
 
 
 class Draft:
@@ -21,33 +19,126 @@ class Draft:
 
     def __init__(self, header: Header) -> None:
         self.header = header
+        self.top = EditedLevel(header.top)
 
     @property
     def changed(self) -> bool:
-        """Whether any edit changed anything."""
-        raise NotImplementedError
+        """Whether the edits made so far leave anything different from the data set."""
+        return self.top.changed
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """As `Header.values`, with the edits made so far."""
-        raise NotImplementedError
+        if not self.top.changed:
+            return self.header.values(attribute)
+        values = read(self.top, attribute)
+        if values is None and len(attribute.steps) == 1 and attribute.steps[0].tag not in self.header.top.offsets:
+            return self.header.values(attribute)  # what is no element of the header: transfer syntax, pixel data
+        return values
 
     def set(self, attribute: Attribute, values: Sequence[str]) -> None:
-        """Give the attribute these values; EditError if its VR cannot hold them."""
-        raise NotImplementedError
+        """Give the attribute these values; none is as `blank` but also makes it where it is absent.
+
+        On a path without an item number the first item is meant, and made if there is none. EditError if the VR cannot
+        hold the values, or the path cannot be followed.
+        """
+        self._check_writable(attribute)
+        if not self.header.editable and self.values(attribute) == tuple(values):
+            return
+        self._check_editable()
+        if attribute.maximum_values is not None and len(values) > attribute.maximum_values:
+            raise EditError(f"{attribute.name} holds {attribute.maximum_values} value(s) only")
+        try:
+            level = self.top
+            for step in attribute.steps[:-1]:
+                level = _item(level, step)
+            step = attribute.steps[-1]
+            tag = level.reserve(step.private) if step.private else step.tag
+            if tag is not None:
+                self._put(level, tag, attribute, tuple(values))
+        except EditError as problem:
+            raise type(problem)(f"{attribute.name}: {problem}") from None
 
     def blank(self, attribute: Attribute) -> None:
-        """Empty the attribute where it is present."""
-        raise NotImplementedError
+        """Empty the attribute wherever it is present; on a path without an item number in every item."""
+        self._check_writable(attribute)
+        for level, tag in self._places(attribute):
+            level.put(tag, Replacement(*level.written_vr(tag, attribute), ()))
 
     def remove(self, attribute: Attribute) -> None:
-        """Take the attribute away where it is present."""
-        raise NotImplementedError
+        """Take the attribute away wherever it is present; on a path without an item number from every item."""
+        self._check_writable(attribute)
+        for level, tag in self._places(attribute):
+            level.put(tag, None)
 
     def splice(self) -> Splice:
-        """Encode the edits. EditError if the header cannot be edited."""
-        raise NotImplementedError
+        """Encode the edits. EditError if these bytes cannot be edited."""
+        header = self.header
+        self._check_editable()
+        data, end = header.top.data, header.top.end
+        hunks = hunks_of(self.top)
+        prefix = replace(data, hunks, end)
+        restore = restoring(data, hunks, deflated=header.deflated)
+        return Splice(deflate(prefix + data[end:]) if header.deflated else prefix, header.end, restore)
+
+    def _check_writable(self, attribute: Attribute) -> None:
+        """EditError for what no edit may change."""
+        if reason := attribute.unwritable_reason:
+            raise EditError(f"{attribute.name}: {reason}")
+
+    def _check_editable(self) -> None:
+        """EditError for a header that was read by other means than its bytes."""
+        if not self.header.editable:
+            raise EditError("the header is too irregular to be edited")
+
+    def _put(self, level: EditedLevel, tag: int, attribute: Attribute, values: tuple[str, ...]) -> None:
+        """Replace one element's values; its character set gives way to UTF-8 if it cannot hold them."""
+        written_vr, vr = level.written_vr(tag, attribute)
+        if values == ("",):
+            values = ()
+        little = level.level.layout.little or written_vr == "UN"
+        if level.text(tag) == values:
+            return
+        try:
+            encode_values(values, vr, little=little, charset=level.charset)
+        except UnencodableError:
+            self._convert(level.scope)
+        level.put(tag, Replacement(written_vr, vr, values))
+
+    def _convert(self, scope: EditedLevel) -> None:
+        """Mark a level to be converted to UTF-8; EditError if its text cannot be."""
+        scope.converted = True
+        try:
+            hunks_of(scope)
+        except EditError:
+            scope.converted = False
+            raise
+
+    def _places(self, attribute: Attribute) -> list[tuple[EditedLevel, int]]:
+        """Every place where the attribute is present."""
+        levels = [self.top]
+        for step in attribute.steps[:-1]:
+            levels = [child for level in levels for child in _items(level, step)]
+        found = [(level, level.find(attribute.steps[-1])) for level in levels]
+        places = [(level, tag) for level, tag in found if tag is not None and level.text(tag) is not None]
+        if places:
+            self._check_editable()
+        return places
 
 
-def undo(prefix: bytes, restore: bytes) -> bytes:
-    """The original bytes [0:resume] again, from a splice's prefix and its `restore`."""
-    raise NotImplementedError
+def _items(level: EditedLevel, step: Step) -> list[EditedLevel]:
+    """The items a step names that are there."""
+    tag = level.find(step)
+    items = [] if tag is None else level.children(tag)
+    return items if step.item is None else items[step.item : step.item + 1]
+
+
+def _item(level: EditedLevel, step: Step) -> EditedLevel:
+    """The one item a step names; the first is made where there is none. EditError for one that cannot be."""
+    tag = level.reserve(step.private) if step.private else step.tag
+    sequence = level.sequence(tag or 0)
+    number = step.item or 0
+    if number < len(sequence.levels):
+        return sequence.levels[number]
+    if number == 0:
+        return sequence.add()
+    raise EditError(f"there is no item {number}")

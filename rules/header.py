@@ -19,10 +19,10 @@ class Header:
     """A scanned data set: which attributes are there and where; values are decoded when asked.
 
     `end` is the offset in the bytes as stored where the bytes begin that no edit touches (deflated: their number).
-    `inflated_rest` is what follows the header in a deflated data set, None in any other.
+    Of a `deflated` data set `top` has the inflated bytes. A header that is not `editable` was read by other means.
     """
 
-    __slots__ = ("editable", "end", "inflated_rest", "pixel_tag", "top", "transfer_syntax_uid")
+    __slots__ = ("deflated", "editable", "end", "pixel_tag", "top", "transfer_syntax_uid")
 
     def __init__(self, top: Level, transfer_syntax_uid: str, pixel_tag: int | None) -> None:
         self.top = top
@@ -30,7 +30,7 @@ class Header:
         self.pixel_tag = pixel_tag
         self.end = top.end
         self.editable = True
-        self.inflated_rest: bytes | None = None
+        self.deflated = False
 
     @staticmethod
     def scan(data: bytes, transfer_syntax_uid: str, *, complete: bool = True) -> "Header":
@@ -103,7 +103,7 @@ def _scan_deflated(data: bytes, transfer_syntax_uid: str, complete: bool) -> Hea
     header, problem = _scan_plain(inflated, transfer_syntax_uid)
     if header is None:
         header = _scan_reread(inflated, transfer_syntax_uid, problem)
-    header.inflated_rest = inflated[header.end :]
+    header.deflated = True
     header.end = len(data)
     return header
 

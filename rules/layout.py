@@ -9,6 +9,7 @@ from rules.errors import HeaderError, HeaderIncompleteError
 UNDEFINED = 0xFFFFFFFF
 ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
+ITEM_LITTLE, ITEM_BIG = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
 SEQUENCE_END = 0xFFFEE0DD
 DEEPEST = 64  # sequences inside each other; more is no header but an attack
 
@@ -72,7 +73,7 @@ def layout_of(data: bytes, transfer_syntax_uid: str) -> Layout:
     if transfer_syntax_uid == _BIG_ENDIAN_UID:
         return EXPLICIT_BIG
     if len(data) >= 6:
-        # Some modalities declare one and write the other. The length field of an implicit element never looks like a VR.
+        # Some modalities declare one and write the other. An implicit element's length never looks like a VR.
         return EXPLICIT_LITTLE if _is_vr(data, 4) else IMPLICIT_LITTLE
     return IMPLICIT_LITTLE if transfer_syntax_uid in _IMPLICIT_UIDS else EXPLICIT_LITTLE
 

@@ -1,5 +1,6 @@
 """One level of a data set, the top or an item: its elements, values and items, read when asked. It changes nothing."""
 
+import re
 from collections.abc import Sequence
 from itertools import chain
 from typing import Protocol, Self
@@ -8,12 +9,14 @@ from pydicom.datadict import private_dictionary_VR
 
 from rules.attribute import SPECIFIC_CHARACTER_SET, Attribute, Private, Step, tag_vr
 from rules.charset import Charset, charset
-from rules.decoding import NUMBER_FORMATS, decode
+from rules.decoding import decode
 from rules.errors import HeaderError, HeaderIncompleteError
-from rules.layout import DEEPEST, ITEM, Element, Item, Layout, read_element, read_items
+from rules.layout import DEEPEST, ITEM_BIG, ITEM_LITTLE, Element, Item, Layout, read_element, read_items
 from rules.scanning import Scan
 
 _PIXEL_REPRESENTATION = 0x00280103
+_LONGEST_UNKNOWN_TEXT = 1024  # bytes; what is longer is taken for bulk data
+_PRINTABLE = re.compile(rb"[\x20-\x7e]+\0?")
 _UNSIGNED_OR_SIGNED = frozenset({"US or SS"})
 
 
@@ -55,6 +58,7 @@ class Level:
     """The elements of `data[start:end]`, by tag. `parent` gives what an item inherits."""
 
     __slots__ = (
+        "_blocks",
         "_charset",
         "_items",
         "_vrs",
@@ -77,6 +81,7 @@ class Level:
         self.layout = layout
         self.parent = parent
         self.depth: int = parent.depth + 1 if parent else 0
+        self._blocks: dict[tuple[int, str], int] | None = None
         self._charset: Charset | None = None
         self._items: dict[int, list[tuple[Item, Level]]] = {}
         self._vrs: dict[int, str] = {}
@@ -158,14 +163,17 @@ class Level:
 
     def block(self, private: Private) -> int | None:
         """The block (0x10 to 0xFF) a private creator has reserved, None if it has none."""
-        first = private.group << 16 | 0x10
-        for tag in self.offsets:
-            if first <= tag <= first + 0xEF and (self.text(tag) or ("",))[0].strip() == private.creator:
-                return tag & 0xFF
-        return None
+        if self._blocks is None:
+            tags = [tag for tag in self.offsets if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF]
+            creators = [(tag, (self.text(tag) or ("",))[0].strip()) for tag in tags]
+            self._blocks = {(tag >> 16, creator): tag & 0xFF for tag, creator in reversed(creators)}
+        return self._blocks.get((private.group, private.creator))
 
-    def text(self, tag: int) -> tuple[str, ...] | None:
-        """The values of one element, None if it is absent."""
+    def text(self, tag: int, charset: Charset | None = None) -> tuple[str, ...] | None:
+        """The values of one element (text in `charset` rather than the level's own), None if it is absent.
+
+        A value of unknown VR is text where every byte is printable ASCII: private attributes often are.
+        """
         element = self.element(tag)
         if element is None:
             return None
@@ -173,20 +181,18 @@ class Level:
         if element.undefined:
             return ("",) if raw else ()
         vr = self.vr(element)
-        if vr in NUMBER_FORMATS:
-            little = self.layout.little or element.vr == "UN"
-            return decode(raw, vr, little=little, charset=self.charset)
-        return decode(raw, vr, little=True, charset=self.charset)
+        if vr == "UN" and len(raw) <= _LONGEST_UNKNOWN_TEXT and _PRINTABLE.fullmatch(raw):
+            vr = "LO"
+        little = self.layout.little or element.vr == "UN"
+        return decode(raw, vr, little=little, charset=charset or self.charset)
 
     def is_sequence(self, element: Element) -> bool:
         """Whether an element holds items: by its VR or, where that is unknown, by how its value begins."""
         vr = self.vr(element)
         if vr != "UN":
             return vr == "SQ"
-        order = "little" if self.layout.little or element.vr == "UN" else "big"
-        group = int.from_bytes(self.data[element.value : element.value + 2], order)  # type: ignore[arg-type]
-        number = int.from_bytes(self.data[element.value + 2 : element.value + 4], order)  # type: ignore[arg-type]
-        return element.value_end - element.value >= 8 and group << 16 | number == ITEM
+        marks = ITEM_LITTLE if self.layout.little or element.vr == "UN" else ITEM_BIG
+        return element.value_end - element.value >= 8 and self.data.startswith(marks, element.value)
 
     def items(self, tag: int) -> list[tuple[Item, "Level"]]:
         """The items of a sequence with their levels; none if it is absent or no sequence. HeaderError."""

@@ -34,12 +34,12 @@ def reread(data: bytes, layout: Layout) -> bytes:
             return target.getvalue()
     except HeaderError:
         raise
-    except Exception as problem:  # noqa: BLE001 - pydicom raises whatever the bytes make it raise
+    except Exception as problem:  # pydicom raises whatever the bytes make it raise
         raise HeaderError("The header cannot be read.") from problem
 
 
 def _refuse_cut_short(dataset: Dataset) -> None:
-    """pydicom takes what is left of a value that runs over the end; we do not."""
+    """Refuse what pydicom reads anyway: it takes what is left of a value that runs over the end."""
     for tag in dataset.keys():  # noqa: SIM118 - iterating a data set would decode its values
         element = dataset.get_item(tag)
         if isinstance(element, RawDataElement) and element.length not in (len(element.value or b""), UNDEFINED):

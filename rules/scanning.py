@@ -1,6 +1,6 @@
 """The tight loop over one level of elements: which tag begins where. It looks into no value and no sequence."""
 
-from struct import error as StructError
+import struct
 
 from rules.attribute import PIXEL_TAGS
 from rules.errors import HeaderError, HeaderIncompleteError
@@ -29,7 +29,7 @@ class Scan:
         loop = self._implicit if layout.implicit else self._explicit
         try:
             loop(data, start, limit, layout, to_pixels)
-        except StructError:
+        except struct.error:
             raise HeaderIncompleteError(self.end + 12) from None
         if self.end > limit:
             raise HeaderIncompleteError(self.end)
