@@ -1,7 +1,7 @@
 """A YAML text as a tree that remembers where every word stood. Holds and finds; reads no text and checks no meaning."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 from rules.errors import RulesError
@@ -15,6 +15,10 @@ class Position(NamedTuple):
     file: str
     line: int
     column: int
+
+    def seen_from(self, other: "Position") -> str:
+        """Where this is, in words, for a reader who is at `other`."""
+        return f"on line {self.line}" if self.file == other.file else f"in {self.file} on line {self.line}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +35,10 @@ class Problem:
         """The problem in one line, as editors and terminals recognise it."""
         hint = f", did you mean {self.suggestion!r}?" if self.suggestion else ""
         return f"{self.file}:{self.line}:{self.column}: {self.message}{hint}"
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The problem for programs: file, line, column, message, suggestion."""
+        return asdict(self)
 
     @classmethod
     def at(cls, position: Position, message: str, suggestion: str | None = None) -> "Problem":

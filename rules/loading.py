@@ -184,6 +184,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
     lines = text.splitlines()
     message = error.problem or "cannot be read as YAML"
+    if "quoted" in (error.context or "") and "end of stream" in message and error.context_mark is not None:
+        start = error.context_mark
+        return Problem(file, start.line + 1, start.column + 1, "a quoted text begins here and never ends")
     if line < len(lines) and lines[line][column : column + 1] == "\t":
         message = "a tab; YAML is indented with spaces"
     elif line < len(lines) and "cannot start any token" in message:

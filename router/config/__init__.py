@@ -1,0 +1,42 @@
+"""The configuration: what a site wrote in its file, checked and in force."""
+
+from router.config.fields import Address
+from router.config.loading import Configuration, ConfigurationError, load, load_texts
+from router.config.nodes import (
+    Destination,
+    DicomDestination,
+    DicomSource,
+    DicomWebDestination,
+    FolderDestination,
+    FolderSource,
+    Retry,
+    Source,
+)
+from router.config.reloading import Snapshot, SnapshotError
+from router.config.schema import json_schema
+from router.config.secrets import Secret
+from router.config.settings import ApplianceSettings, ArchiveSettings, Limits, Settings
+
+__all__ = [
+    "Address",
+    "ApplianceSettings",
+    "ArchiveSettings",
+    "Configuration",
+    "ConfigurationError",
+    "Destination",
+    "DicomDestination",
+    "DicomSource",
+    "DicomWebDestination",
+    "FolderDestination",
+    "FolderSource",
+    "Limits",
+    "Retry",
+    "Secret",
+    "Settings",
+    "Snapshot",
+    "SnapshotError",
+    "Source",
+    "json_schema",
+    "load",
+    "load_texts",
+]

@@ -1,0 +1,159 @@
+"""What one part of a configuration says of another: names that must exist, no two alike. Checks no part by itself."""
+
+from collections.abc import Iterable, Iterator
+
+from rules import Document, Entry, Node, Problem, closest
+
+BUILT_IN_SOURCES = ("import",)
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+class Crosscheck:
+    """The findings on one document: `problems` make it unusable, `warnings` do not."""
+
+    def __init__(self, document: Document) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._document = document
+        self._root = document.root
+        self._used: dict[str, set[str]] = {"destinations": set(), "tables": set()}
+        self._rule_names()
+        self._destinations()
+        self._sources()
+        self._tables()
+        self._alike_sources()
+        self._sends_to_itself()
+        self._unused("destinations", "no route sends to destination")
+        self._unused("tables", "no edit looks up in table")
+
+    def _section(self, name: str) -> dict[str, Entry]:
+        node = self._root.get(name)
+        return node.entries() if node is not None else {}
+
+    def _rules(self, *sections: str) -> Iterator[Node]:
+        for section in sections:
+            node = self._root.get(section)
+            yield from node.items() if node is not None else ()
+
+    def _note(self, node: Node, message: str, suggestion: str | None = None) -> None:
+        hint = self._document.conceal(suggestion) if suggestion else None
+        self.problems.append(Problem.at(node.position, self._document.conceal(message), hint))
+
+    def _warn(self, entry: Entry, message: str) -> None:
+        self.warnings.append(Problem.at(entry.key_position, self._document.conceal(message)))
+
+    def _rule_names(self) -> None:
+        first: dict[str, Node] = {}
+        for rule in self._rules("normalise", "routes"):
+            name = rule.get("name")
+            if name is None or not isinstance(name.value, str):
+                continue
+            if name.value in first:
+                place = first[name.value].position.seen_from(name.position)
+                self._note(name, f"there is a rule named {name.value!r} already, {place}")
+            first.setdefault(name.value, name)
+
+    def _destinations(self) -> None:
+        known = self._section("destinations")
+        for name, node in self._named_destinations():
+            self._used["destinations"].add(name)
+            if name not in known:
+                self._note(node, f"there is no destination {name!r}", closest(name, known))
+
+    def _named_destinations(self) -> Iterator[tuple[str, Node]]:
+        for route in self._rules("routes"):
+            to = route.get("to")
+            yield from to.texts() if to is not None else ()
+        otherwise = self._root.get("otherwise")
+        for item in otherwise.items() if otherwise is not None else ():
+            yield from item.texts()
+        for test in self._rules("tests"):
+            to = test.get("expect", "to")
+            yield from to.texts() if to is not None else ()
+            at = test.get("expect", "at")
+            for name, entry in at.entries().items() if at is not None else ():
+                yield name, Node(entry.key_position, name)
+
+    def _sources(self) -> None:
+        known = (*self._section("sources"), *BUILT_IN_SOURCES)
+        folded = {name.casefold() for name in known}
+        for name, node in self._named_sources():
+            is_pattern = "*" in name or "?" in name
+            if not is_pattern and name.strip().casefold() not in folded:
+                self._note(node, f"there is no source {name!r}", closest(name, known))
+
+    def _named_sources(self) -> Iterator[tuple[str, Node]]:
+        for rule in self._rules("normalise", "routes"):
+            when = rule.get("when")
+            yield from _sources_in(when) if when is not None else ()
+        for test in self._rules("tests"):
+            source = test.get("given", "source")
+            yield from source.texts() if source is not None else ()
+
+    def _tables(self) -> None:
+        known = self._section("tables")
+        for edit in _edits(self._rules("normalise", "routes")):
+            table = edit.get("lookup", "table")
+            for name, node in table.texts() if table is not None else ():
+                self._used["tables"].add(name)
+                if name not in known:
+                    self._note(node, f"there is no table {name!r}", closest(name, known))
+
+    def _alike_sources(self) -> None:
+        names: dict[str, str] = {}
+        addresses: dict[tuple[str, str], str] = {}
+        for name, entry in self._section("sources").items():
+            if name.casefold() in names:
+                message = f"source {name!r} differs from {names[name.casefold()]!r} in upper and lower case only"
+                self._note(Node(entry.key_position, name), message)
+            names.setdefault(name.casefold(), name)
+            ae_title, host = _text(entry.node, "ae_title"), _text(entry.node, "host").casefold()
+            if not ae_title:
+                continue
+            if (ae_title, host) in addresses:
+                message = f"the same ae_title and host as source {addresses[ae_title, host]!r}"
+                self._note(entry.node.get("ae_title") or entry.node, message)
+            addresses.setdefault((ae_title, host), name)
+            if not host:
+                self._warn(entry, f"source {name!r} has no host: any address may use its AE title")
+
+    def _sends_to_itself(self) -> None:
+        appliance = self._root.get("appliance") or self._root
+        listen_host, _, listen_port = (_text(appliance, "listen") or "0.0.0.0:11112").rpartition(":")
+        own_hosts = {*_HERE, listen_host.strip("[]")} - set(_EVERYWHERE)
+        own_title = _text(appliance, "ae_title") or "MICROPACS"
+        for name, entry in self._section("destinations").items():
+            is_here = _text(entry.node, "host") in own_hosts and (_text(entry.node, "port") or "104") == listen_port
+            if is_here and _text(entry.node, "ae_title") == own_title:
+                self._warn(entry, f"destination {name!r} is this appliance itself")
+
+    def _unused(self, section: str, says: str) -> None:
+        for name, entry in self._section(section).items():
+            if name not in self._used[section]:
+                self._warn(entry, f"{says} {name!r}")
+
+
+def _edits(rules: Iterable[Node]) -> Iterator[Node]:
+    for rule in rules:
+        edit = rule.get("edit")
+        yield from edit.items() if edit is not None else ()
+
+
+def _sources_in(condition: Node) -> Iterator[tuple[str, Node]]:
+    """Every source that a condition names as exact text, however deep."""
+    for item in condition.items():
+        yield from _sources_in(item)
+    for key, entry in condition.entries().items():
+        if key == "source":
+            yield from entry.node.texts()
+            for operator in ("not", "exactly"):
+                operand = entry.node.get(operator)
+                yield from operand.texts() if operand is not None else ()
+        elif key in ("all", "any", "not"):
+            yield from _sources_in(entry.node)
+
+
+def _text(node: Node, key: str) -> str:
+    found = node.get(key)
+    return found.value.strip() if found is not None and isinstance(found.value, str) else ""

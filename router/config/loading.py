@@ -1,0 +1,164 @@
+"""From a file to a configuration: read, merge, resolve, validate, cross-check. Puts nothing in force."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from router.config.availability import unavailable, without_effect
+from router.config.crosschecks import Crosscheck
+from router.config.files import StoredTexts, Texts, TextsOnDisk, absolute
+from router.config.including import Reading, read_all
+from router.config.secrets import resolve
+from router.config.settings import Settings
+from router.config.zone import MachineZone
+from router.errors import RouterError
+from rules import Document, Entry, Problem, RulesError, Ruleset, Table, problems_from
+
+REVISION_LENGTH = 12
+
+
+class ConfigurationError(RouterError):
+    """The configuration cannot be used."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One accepted configuration, whole. Relative paths in `settings` are taken from `folder`.
+
+    `texts` maps each file's name (relative to `folder`, the main file first) to its text, references unresolved;
+    `revision` is the beginning of the digest of them all.
+    """
+
+    path: Path
+    settings: Settings = field(repr=False)
+    ruleset: Ruleset = field(repr=False)
+    revision: str
+    texts: Mapping[str, str] = field(repr=False)
+    warnings: tuple[Problem, ...] = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the main file."""
+        return self.path.parent
+
+    @property
+    def data(self) -> Path:
+        """The folder for spool, archive and embedded database."""
+        return absolute(self.folder, self.settings.appliance.data)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file this configuration was read from, the main file first."""
+        return tuple(absolute(self.folder, name) for name in self.texts)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The site's time zone."""
+        named = self.settings.appliance.timezone
+        return ZoneInfo(named) if named is not None else MachineZone()
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
+    """Read a configuration from the disk. Raises ConfigurationError with every problem, in the order of the files."""
+    return _load(path, TextsOnDisk(), environ)
+
+
+def load_texts(texts: Mapping[str, str], path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
+    """A configuration from the texts it was read from before; only `${file:…}` is read from the disk.
+
+    `path` is where its main file stood. Raises ConfigurationError as `load` does.
+    """
+    return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ)
+
+
+def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration:
+    place = absolute(Path.cwd(), path)
+    reading = Reading(texts, place.parent)
+    document = read_all(reading, place, str(path))
+    if document is None:
+        raise ConfigurationError(_sorted(reading.problems, reading))
+    document, unresolved = resolve(document, place.parent, environ)
+    crosscheck = Crosscheck(document)
+    tables = _tables(document, reading)
+    problems = [*reading.problems, *unresolved, *unavailable(document), *crosscheck.problems]
+    settings = _validated(document, problems)
+    ruleset = _ruleset(settings, tables, document, problems) if settings is not None and not problems else None
+    if problems or settings is None or ruleset is None:
+        raise ConfigurationError(_sorted(problems, reading))
+    warnings = [*reading.warnings, *crosscheck.warnings, *without_effect(document)]
+    return Configuration(
+        place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(_sorted(warnings, reading))
+    )
+
+
+def _validated(document: Document, problems: list[Problem]) -> Settings | None:
+    try:
+        return Settings.model_validate(document.plain())
+    except ValidationError as error:
+        problems.extend(problems_from(error, document, Settings))
+        return None
+
+
+def _tables(document: Document, reading: Reading) -> dict[str, Table]:
+    """The tables that can be read, each from the file's folder that names it."""
+    section = document.root.get("tables")
+    tables = {}
+    for name, entry in section.entries().items() if section is not None else ():
+        table = _table(name, entry, reading)
+        if table is not None:
+            tables[name] = table
+    return tables
+
+
+def _table(name: str, entry: Entry, reading: Reading) -> Table | None:
+    node = entry.node
+    if not isinstance(node.value, str) or not node.value.strip() or "\0" in node.value:
+        return None  # the schema tells
+    path = absolute(reading.shown[node.position.file].parent, node.value.strip())
+    text = reading.text(path, node.position)
+    try:
+        return Table.from_csv(name, text) if text is not None else None
+    except RulesError as error:
+        reading.problems.append(Problem.at(node.position, str(error)))
+        return None
+
+
+def _ruleset(
+    settings: Settings, tables: Mapping[str, Table], document: Document, problems: list[Problem]
+) -> Ruleset | None:
+    try:
+        return Ruleset(
+            settings,
+            tables,
+            system=settings.appliance.ae_title,
+            original_attributes=settings.archive.original_attributes,
+        )
+    except RulesError as error:
+        problems.append(Problem.at(document.root.position, document.conceal(str(error))))
+        return None
+
+
+def _revision(texts: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(texts):
+        for part in (name, texts[name]):
+            encoded = part.encode()
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()[:REVISION_LENGTH]
+
+
+def _sorted(problems: Sequence[Problem], reading: Reading) -> list[Problem]:
+    """Once each, in the order of the files and the lines."""
+    order = {shown: number for number, shown in enumerate(reading.shown)}
+    unique = dict.fromkeys(problems)
+    return sorted(unique, key=lambda each: (order.get(each.file, len(order)), each.line, each.column, each.message))

@@ -1,0 +1,161 @@
+"""The schema of the whole configuration file, section by section. Reads no file, compares no two sections."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from router.config.fields import Address, AeTitle, Count, FilePath, ListenAddress, Part, refusal
+from router.config.nodes import Destination, Source
+from router.config.secrets import Secret
+from rules import Duration, Flag, RulesSettings, Size, closest, one_of, parse_duration
+
+DATABASES = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
+DEFAULT_LISTEN = Address("0.0.0.0", 11112)  # noqa: S104 - scanners call from other machines
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_EVERY = re.compile(r"every +(\S.*)", re.IGNORECASE)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise refusal(f"{text!r} is not a name: letters, digits, '.', '-' and '_', at most 64")
+    return text
+
+
+def _timezone(text: str) -> str:
+    try:
+        return ZoneInfo(text.strip()).key
+    except (OSError, ValueError, KeyError):
+        raise refusal(f"there is no time zone {text!r}", suggestion=closest(text, available_timezones())) from None
+
+
+def _database(secret: Secret) -> Secret:
+    try:
+        scheme = make_url(secret.reveal()).drivername
+    except ArgumentError:
+        raise refusal("'database' is not a database address such as postgresql+psycopg://user@host/name") from None
+    if scheme not in DATABASES:
+        known = ", ".join(f"{name}://" for name in DATABASES)
+        raise refusal(f"'database' must begin with one of {known}", suggestion=closest(scheme, DATABASES))
+    return secret
+
+
+def _choice(*allowed: str) -> PlainValidator:
+    return PlainValidator(lambda value: one_of(value, allowed))
+
+
+def _every(value: object) -> float | None:
+    """Seconds between two times, None for never."""
+    text = str(value).strip()
+    if text.lower() == "never":
+        return None
+    match = _EVERY.fullmatch(text)
+    if not match:
+        raise refusal(f"{value!r} is neither 'never' nor an interval such as 'every 30d'")
+    return parse_duration(match[1])
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Limits(Part):
+    """What one sender may take, so that no other is locked out."""
+
+    associations: Count = 100
+    """Associations at a time, in all."""
+    per_host: Count = 50
+    """Associations at a time from one address."""
+    first_pdu: Duration = 30.0
+    """A connection that asks for nothing within this time is closed."""
+    pdu: Duration = 60.0
+    """A PDU that has begun must be complete within this time."""
+    idle: Duration = 600.0
+    """An association that says nothing for this long is aborted."""
+    instance: Size = 20_000_000_000
+    """A larger instance is refused."""
+
+
+class Tls(Part):
+    """Encrypted DICOM on a second port (PS3.15 B.9)."""
+
+    certificate: FilePath
+    """The appliance's certificate, PEM."""
+    key: FilePath
+    """Its private key, PEM."""
+    authorities: FilePath | None = None
+    """The certificate authorities of the peers, PEM."""
+    listen: ListenAddress | None = None
+    """Where to listen, such as 0.0.0.0:2762."""
+    clients: Annotated[str, _choice("required", "optional", "none"), WithJsonSchema({"type": "string"})] = "required"
+    """Whether peers must show a certificate."""
+
+
+class ApplianceSettings(Part):
+    """What the appliance is called, where it listens and where it keeps things."""
+
+    ae_title: AeTitle = "MICROPACS"
+    """The one AE title every scanner sends to."""
+    listen: ListenAddress = DEFAULT_LISTEN
+    """Where to listen for DICOM, host:port."""
+    web: ListenAddress | None = None
+    """Where to serve the web page, host:port; without it there is none."""
+    data: FilePath = Path("data")
+    """Spool, archive and embedded database; relative to this file."""
+    database: Annotated[Secret, AfterValidator(_database)] | None = None
+    """postgresql+psycopg://user@host/name or mysql+pymysql://...; default: SQLite in data."""
+    storage: Secret | None = None
+    """Where instances are kept, s3://bucket/prefix; default: data/archive."""
+    unknown_sources: Annotated[
+        str, _choice("refuse", "accept"), WithJsonSchema({"type": "string", "enum": ["refuse", "accept"]})
+    ] = "refuse"
+    """Whether a sender that is not among the sources may send: refuse or accept."""
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    """The site's time zone, such as Asia/Seoul; default: the machine's."""
+    tls: Tls | None = None
+    """Encrypted DICOM on a second port."""
+    limits: Limits = Limits()
+    """What one sender may take, so that no other is locked out."""
+
+
+class ArchiveSettings(Part):
+    """How the archive keeps what it gets."""
+
+    when_same_uid_differs: Annotated[
+        str, _choice("keep-first", "keep-last", "hold"), WithJsonSchema({"type": "string", "enum": ["keep-first"]})
+    ] = "keep-first"
+    """What happens to an instance whose UID is known but whose content differs: keep-first."""
+    free_space: Size = 1_000_000_000
+    """C-STORE is refused (A700) when the disk has less than this left."""
+    verify: Annotated[
+        float | None,
+        PlainValidator(_every),
+        WithJsonSchema({"type": "string", "pattern": "^(never|every .+)$", "examples": ["every 30d"]}),
+    ] = None
+    """How often every file is read and compared with its digest, such as `every 30d`, or never."""
+    original_attributes: Flag = True
+    """Record what was changed in the Original Attributes Sequence (0400,0561) of the archived instance."""
+
+
+class Settings(Part, RulesSettings):
+    """The configuration of one site: its rules, and everything around them."""
+
+    include: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
+    """Further files of this configuration, relative to this one; `*` and `?` may stand in the file's name."""
+    appliance: ApplianceSettings = ApplianceSettings()
+    """What the appliance is called, where it listens and where it keeps things."""
+    sources: dict[Name, Source] = Field(default_factory=dict)
+    """Who may send."""
+    destinations: dict[Name, Destination] = Field(default_factory=dict)
+    """Who is sent to."""
+    tables: dict[Name, FilePath] = Field(default_factory=dict)
+    """CSV files for `lookup`, relative to the file that names them; the first column is the key."""
+    archive: ArchiveSettings = ArchiveSettings()
+    """How the archive keeps what it gets."""
