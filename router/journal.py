@@ -1,4 +1,4 @@
-"""The journal: what happened, one row an event of a study or of the appliance. Written with the event's own transaction."""
+"""The journal: what happened, one row an event, written with the event's own transaction. Decides nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

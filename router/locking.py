@@ -1,4 +1,4 @@
-"""A lock file: one process a role and data folder, freed by the operating system when the process ends however it ends."""
+"""A lock file: one process a role and data folder; the system frees it however the process ends."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Every configuration that ever decided something, kept by its revision so that a delivery means later what it meant then."""
+"""Keeps every configuration that decided something, so that a delivery means later what it meant then."""
 
 import threading
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from router.cli.options import Config
 
 application = typer.Typer(
     name="micropacs",
-    help="A config-driven DICOM routing appliance: one YAML file, one AE title, every study kept, fixed, forwarded and proved.",
+    help="A DICOM routing appliance: one YAML file, one AE title, every study kept, fixed, forwarded and proved.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,7 +22,16 @@ def micropacs(config: Config = None) -> None:
 
 
 for command in (
-    serve.serve, check.check, test.test, schema.schema, explain.explain, send.send, echo.echo, find.find, status.status, demo.demo,
+    serve.serve,
+    check.check,
+    test.test,
+    schema.schema,
+    explain.explain,
+    send.send,
+    echo.echo,
+    find.find,
+    status.status,
+    demo.demo,
 ):
     application.command()(command)
 application.add_typer(queue.application, name="queue")

@@ -17,7 +17,11 @@ def check(
 ) -> None:
     """Load the configuration, cross-check its names, and run its tests."""
     if probe:
-        fail("--probe is not available yet", Exit.WRONG, hint="micropacs echo NAME asks one destination whether it answers")
+        fail(
+            "--probe is not available yet",
+            Exit.WRONG,
+            hint="micropacs echo NAME asks one destination whether it answers",
+        )
     loaded = configuration(context, config, json=json)
     results = loaded.ruleset.run_tests()
     passed = all(result.passed for result in results)
@@ -32,7 +36,8 @@ def check(
         settings = loaded.settings
         console.print(
             f"{loaded.path}: revision {loaded.revision}, {len(settings.sources)} sources, "
-            f"{len(settings.destinations)} destinations, {len(settings.normalise)} normalise rules, {len(settings.routes)} routes",
+            f"{len(settings.destinations)} destinations, {len(settings.normalise)} normalise rules, "
+            f"{len(settings.routes)} routes",
             markup=False,
         )
         console.print("[green]good[/]" if passed else "[red]a test fails, so serve would refuse it[/]")

@@ -9,9 +9,9 @@ from rich.markup import escape
 
 from router.cli.options import Config, Json, configuration, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
+from router.config import Configuration
 from router.errors import RouterError
 from router.part10 import part_ten
-from router.config import Configuration
 from router.reading import read_header
 from rules import Arrival, Explanation, RulesError
 
@@ -20,7 +20,9 @@ def explain(
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="DICOM files.")] = None,
     source: Annotated[str | None, typer.Option(help="As if this source had sent it.")] = None,
-    study: Annotated[str | None, typer.Option(metavar="UID", help="What has happened to this study of the archive.")] = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="UID", help="What has happened to this study of the archive.")
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -74,7 +76,10 @@ def _explain_study(loaded: Configuration, uid: str, *, json: bool) -> None:
     table(("when", "what", "source", "revision", "detail"), [_event(event) for event in events], title="What happened")
     table(
         ("rule", "attribute", "before", "after", "instances"),
-        [[change["rule"], change["attribute"], change["old"], change["new"], change["instances"]] for change in changes],
+        [
+            [change["rule"], change["attribute"], change["old"], change["new"], change["instances"]]
+            for change in changes
+        ],
         title="What was changed",
     )
     table(

@@ -10,8 +10,24 @@ from router.cli.options import Config, Json, configuration, opened
 from router.cli.output import Exit, as_json, console, fail, table
 
 SHOWN = {
-    "study": ("PatientID", "PatientName", "StudyDate", "ModalitiesInStudy", "StudyDescription", "NumberOfStudyRelatedInstances", "StudyInstanceUID"),
-    "series": ("PatientID", "StudyDate", "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances", "SeriesInstanceUID"),
+    "study": (
+        "PatientID",
+        "PatientName",
+        "StudyDate",
+        "ModalitiesInStudy",
+        "StudyDescription",
+        "NumberOfStudyRelatedInstances",
+        "StudyInstanceUID",
+    ),
+    "series": (
+        "PatientID",
+        "StudyDate",
+        "Modality",
+        "SeriesNumber",
+        "SeriesDescription",
+        "NumberOfSeriesRelatedInstances",
+        "SeriesInstanceUID",
+    ),
     "instance": ("Modality", "SeriesNumber", "InstanceNumber", "SOPClassUID", "SOPInstanceUID"),
 }
 
@@ -26,7 +42,9 @@ class Level(StrEnum):
 
 def find(
     context: typer.Context,
-    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="e.g. PatientName='HONG*' StudyDate=20260101-")] = None,
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="e.g. PatientName='HONG*' StudyDate=20260101-")
+    ] = None,
     level: Annotated[Level, typer.Option(help="What to list.")] = Level.study,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 1000,
     config: Config = None,

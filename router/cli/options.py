@@ -17,7 +17,13 @@ DEFAULT_FILE = "micropacs.yaml"
 
 Config = Annotated[
     Path | None,
-    typer.Option("-c", "--config", metavar="FILE", help="The configuration [default: $MICROPACS_CONFIG, else micropacs.yaml].", show_default=False),
+    typer.Option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="The configuration [default: $MICROPACS_CONFIG, else micropacs.yaml].",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -59,10 +65,18 @@ def opened(configuration: Configuration) -> Iterator[Appliance]:
     try:
         appliance = Appliance.open(configuration)
     except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        fail(f"the database cannot be reached ({type(error).__name__})", Exit.UNREACHABLE, hint="is the database server running?")
+        fail(
+            f"the database cannot be reached ({type(error).__name__})",
+            Exit.UNREACHABLE,
+            hint="is the database server running?",
+        )
     try:
         yield appliance
     except sqlalchemy.exc.OperationalError as error:
-        fail(f"the database cannot be reached ({type(error).__name__})", Exit.UNREACHABLE, hint="is the database server running?")
+        fail(
+            f"the database cannot be reached ({type(error).__name__})",
+            Exit.UNREACHABLE,
+            hint="is the database server running?",
+        )
     finally:
         appliance.close()

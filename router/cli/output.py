@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -34,7 +34,7 @@ def fail(message: str, code: Exit, *, hint: str | None = None) -> NoReturn:
     raise typer.Exit(code)
 
 
-def as_json(value: Any) -> None:
+def as_json(value: object) -> None:
     """Print `value` as one JSON document."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 

@@ -64,7 +64,7 @@ class Filer:
             try:
                 entries.append(self._spool.read(arrival))
             except EntryUnreadableError:
-                log.error("spool entry set aside, it cannot be read back", arrival=arrival)
+                log.exception("spool entry set aside, it cannot be read back", arrival=arrival)
                 self._spool.set_aside(arrival)
         batch = self._file([(entry, {}) for entry in entries])
         settled = [*batch.filed, *(hold.entry.arrival for hold in batch.holds)]
@@ -72,7 +72,7 @@ class Filer:
         return len(settled)
 
     def file_released(self) -> int:
-        """File what a person released from the hold; the number filed. What is held again stays there, with its new reason."""
+        """File what a person released from the hold; the number filed. What the rules hold again stays there."""
         batch = self._file(self._archive.released())
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
@@ -172,7 +172,12 @@ def _events(batch: _Batch, studies: Counter[tuple[int, str | None]], revision: s
         for source, count in batch.duplicates.items()
     ]
     events += [
-        Event(hold.state, source=hold.entry.origin.source, revision=revision, detail={"arrival": hold.entry.arrival, "reason": hold.reason, "rule": hold.rule})
+        Event(
+            hold.state,
+            source=hold.entry.origin.source,
+            revision=revision,
+            detail={"arrival": hold.entry.arrival, "reason": hold.reason, "rule": hold.rule},
+        )
         for hold in batch.holds
     ]
     return events

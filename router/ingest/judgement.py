@@ -9,7 +9,7 @@ import structlog
 
 from archive import INDEXED, Entry, InstanceKey
 from router.reading import read_header
-from rules import Arrival, Attribute, Decision, Readable, Ruleset, RulesError, Verdict
+from rules import Arrival, Attribute, Decision, Readable, RulesError, Ruleset, Verdict
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
 INDEXED_ATTRIBUTES = {keyword: Attribute.parse(keyword) for keyword in INDEXED}

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
@@ -95,7 +94,7 @@ class Supervisor:
             configuration = load(before.path)
         except ConfigurationError as error:
             for problem in error.problems:
-                log.error("configuration refused, the last good one stays", problem=str(problem))
+                log.error("configuration refused, the last good one stays", problem=str(problem))  # noqa: TRY400
             return False
         if configuration.revision == before.revision:
             return True
@@ -106,7 +105,9 @@ class Supervisor:
             return False
         for name in ("listen", "data", "database"):
             if getattr(configuration.settings.appliance, name) != getattr(before.settings.appliance, name):
-                log.warning("this setting takes effect only when the appliance is started again", setting=f"appliance.{name}")
+                log.warning(
+                    "this setting takes effect only when the appliance is started again", setting=f"appliance.{name}"
+                )
         self._configuration = configuration
         self._snapshot.write(configuration)
         log.info("configuration accepted", revision=configuration.revision)
@@ -125,7 +126,9 @@ class Supervisor:
         lived = time.monotonic() - child.started
         failures = 0 if lived > HEALTHY_SECONDS else child.failures + 1
         wait = min(FIRST_RESTART_SECONDS * 2**failures, LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
-        log.error("role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait)
+        log.error(
+            "role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait
+        )
         if not self._stop.wait(wait):
             again = self._start(child.role, listening)
             again.failures = failures

@@ -1,4 +1,4 @@
-"""The work role: spool to archive and queue, deliveries to destinations, upkeep. Needs the database; waits for it when it is away."""
+"""The work role: spool to archive and queue, deliveries, upkeep. Needs the database, and waits for it when it is away."""
 
 import argparse
 import threading
@@ -49,8 +49,8 @@ def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | 
         try:
             appliance = Appliance.open(configuration)
             appliance.revisions.remember(configuration)
-        except Exception as error:  # the border of a work loop: the scanners notice nothing, the spool keeps what they send
-            log.error("database cannot be reached, trying again", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the border of a work loop; the spool keeps what scanners send
+            log.error("database cannot be reached, trying again", error=type(error).__name__)  # noqa: TRY400
             stop.wait(TROUBLE_SECONDS)
             continue
         return appliance
@@ -59,9 +59,7 @@ def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | 
 
 def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Event) -> None:
     filer = Filer(appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal, active)
-    lines = Lines(
-        appliance.queue, appliance.archive, appliance.revisions.ruleset, active, active().data / "outbox"
-    )
+    lines = Lines(appliance.queue, appliance.archive, appliance.revisions.ruleset, active, active().data / "outbox")
     upkeep = Upkeep(appliance.archive, appliance.queue)
 
     def accept(configuration: Configuration) -> None:

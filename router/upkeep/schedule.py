@@ -27,7 +27,11 @@ class Upkeep:
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        for job, seconds in ((self.manifests, MANIFEST_SECONDS), (self.rescue, RESCUE_SECONDS), (self.fold, FOLD_SECONDS)):
+        for job, seconds in (
+            (self.manifests, MANIFEST_SECONDS),
+            (self.rescue, RESCUE_SECONDS),
+            (self.fold, FOLD_SECONDS),
+        ):
             self._scheduler.add_job(job, "interval", seconds=seconds)
 
     def start(self) -> None:

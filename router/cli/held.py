@@ -1,0 +1,129 @@
+"""`micropacs held`: the inbox of instances that wait for a person."""
+
+import dataclasses
+import getpass
+from typing import Annotated
+
+import typer
+
+from archive import NotKeptError
+from router.cli.options import Config, Json, configuration, opened
+from router.cli.output import Exit, as_json, console, fail, table
+from rules import Attribute, AttributeNameError
+
+application = typer.Typer(help="Instances that wait for a person, and why.", no_args_is_help=False)
+
+Arrivals = Annotated[list[str], typer.Argument(metavar="ARRIVAL…", help="As `held list` shows them; or `all`.")]
+
+
+@application.callback(invoke_without_command=True)
+def held(context: typer.Context, config: Config = None, json: Json = False) -> None:
+    """List what is held; with a command, decide about it."""
+    if context.invoked_subcommand is None:
+        list_held(context, config=config, json=json)
+
+
+@application.command("list")
+def list_held(
+    context: typer.Context,
+    state: Annotated[str, typer.Option(help="held, released, rejected or filed.")] = "held",
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """List held instances with the reason."""
+    with opened(configuration(context, config)) as appliance:
+        found = appliance.archive.held(state)
+    if json:
+        as_json([dataclasses.asdict(each) for each in found])
+        return
+    if not found:
+        console.print(f"nothing is {state}", markup=False)
+        return
+    rows = [
+        (
+            each.arrival,
+            each.held_at,
+            each.origin.source,
+            each.attributes.get("PatientID"),
+            each.attributes.get("Modality"),
+            each.rule,
+            each.reason,
+        )
+        for each in found
+    ]
+    table(("arrival", "since", "source", "PatientID", "Modality", "rule", "why"), rows)
+    console.print(
+        "\nmicropacs held fix ARRIVAL KEYWORD=VALUE | held release ARRIVAL | held reject ARRIVAL --why TEXT",
+        markup=False,
+    )
+
+
+@application.command()
+def release(context: typer.Context, arrivals: Arrivals, config: Config = None, json: Json = False) -> None:
+    """Let instances go: they are filed and routed by the rules as they are now."""
+    _release(context, arrivals, {}, config=config, json=json)
+
+
+@application.command()
+def fix(
+    context: typer.Context,
+    arrival: Annotated[str, typer.Argument(help="As `held list` shows it.")],
+    values: Annotated[
+        list[str], typer.Argument(metavar="KEYWORD=VALUE…", help="What to set first, e.g. PatientID=01234567.")
+    ],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Set attributes by hand, then let the instance go through the rules."""
+    fixes: dict[str, str] = {}
+    for value in values:
+        keyword, separator, text = value.partition("=")
+        if not separator:
+            fail(f"{value!r} is not KEYWORD=VALUE", Exit.WRONG)
+        try:
+            Attribute.parse(keyword)
+        except AttributeNameError as error:
+            fail(str(error), Exit.WRONG, hint=f"did you mean {error.suggestion}?" if error.suggestion else None)
+        fixes[keyword] = text
+    _release(context, [arrival], fixes, config=config, json=json)
+
+
+@application.command()
+def reject(
+    context: typer.Context,
+    arrivals: Arrivals,
+    why: Annotated[str, typer.Option(help="The reason, kept with the instance.")],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
+    with opened(configuration(context, config)) as appliance:
+        for arrival in _chosen(arrivals, [each.arrival for each in appliance.archive.held()]):
+            try:
+                appliance.archive.reject(arrival, getpass.getuser(), why)
+            except NotKeptError:
+                fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
+    _told(len(arrivals), "rejected", json=json)
+
+
+def _release(context: typer.Context, arrivals: list[str], fixes: dict[str, str], *, config: Config, json: bool) -> None:
+    with opened(configuration(context, config)) as appliance:
+        chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
+        for arrival in chosen:
+            try:
+                appliance.archive.release(arrival, getpass.getuser(), fixes)
+            except NotKeptError:
+                fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
+    _told(len(chosen), "released; what the rules still hold comes back with its reason", json=json)
+
+
+def _chosen(arrivals: list[str], held_now: list[str]) -> list[str]:
+    return held_now if arrivals == ["all"] else arrivals
+
+
+def _told(count: int, what: str, *, json: bool) -> None:
+    if json:
+        as_json({"instances": count})
+    else:
+        console.print(f"{count} {what}")
+    raise typer.Exit(Exit.DONE if count else Exit.NOT_SO)

@@ -1,0 +1,32 @@
+"""Who `--to NAME` and `AET@HOST:PORT` mean. Calls nobody."""
+
+import re
+from pathlib import Path
+
+import typer
+
+from router.cli.options import configuration, configuration_path
+from router.cli.output import Exit, fail
+from router.config import DicomDestination
+from router.dimse import Peer
+
+ADDRESS = re.compile(r"(?P<title>[^@]{1,16})@(?P<host>[^@]+):(?P<port>\d{1,5})")
+DEFAULT_TITLE = "MICROPACS"
+
+
+def named_peer(context: typer.Context, config: Path | None, name: str) -> tuple[Peer, str]:
+    """The peer called `name` (a destination of the configuration, or AET@HOST:PORT) and our own AE title."""
+    match = ADDRESS.fullmatch(name)
+    if match:
+        title = DEFAULT_TITLE
+        if config or configuration_path(context, config).exists():
+            title = configuration(context, config).settings.appliance.ae_title
+        return Peer(match["title"], match["host"].strip("[]"), int(match["port"])), title
+    loaded = configuration(context, config)
+    destination = loaded.settings.destinations.get(name)
+    if destination is None:
+        known = ", ".join(loaded.settings.destinations) or "none"
+        fail(f"there is no destination {name!r}", Exit.WRONG, hint=f"destinations: {known}; or write AET@HOST:PORT")
+    if not isinstance(destination, DicomDestination):
+        fail(f"{name} is not a DICOM destination", Exit.WRONG)
+    return Peer(destination.ae_title, destination.host, destination.port), loaded.settings.appliance.ae_title

@@ -1,0 +1,195 @@
+"""`micropacs queue`: deliveries under way and destinations, with the reason why each waits; and orders about them."""
+
+import dataclasses
+import getpass
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from router.appliance import Appliance
+from router.cli.options import Config, Json, configuration, opened
+from router.cli.output import Exit, ago, as_json, console, fail, table
+from router.delivery import LineState, Listed, State
+
+application = typer.Typer(help="Deliveries and destinations, with the reason why each waits.", no_args_is_help=False)
+
+Destination = Annotated[str | None, typer.Option(help="Only this destination.", show_default=False)]
+Study = Annotated[str | None, typer.Option(metavar="UID", help="Only this study.", show_default=False)]
+UNDELIVERED = tuple(state for state in State if state not in {State.DELIVERED, State.CANCELLED, State.IGNORED})
+
+
+@application.callback(invoke_without_command=True)
+def queue(
+    context: typer.Context,
+    destination: Destination = None,
+    study: Study = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """List what is under way; with a command, give an order about it."""
+    if context.invoked_subcommand is None:
+        list_deliveries(context, destination, study, config=config, json=json)
+
+
+@application.command("list")
+def list_deliveries(
+    context: typer.Context,
+    destination: Destination = None,
+    study: Study = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what is delivered, cancelled or ignored.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many deliveries.")] = 10_000,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """List deliveries that are not delivered yet, and every destination."""
+    with opened(configuration(context, config)) as appliance:
+        study_id = _study_id(appliance, study)
+        states = tuple(State) if every else UNDELIVERED
+        deliveries = appliance.queue.listing(destination=destination, study_id=study_id, states=states, limit=limit)
+        lines = [line for line in appliance.queue.overview() if destination in (None, line.destination)]
+        studies = appliance.archive.study_uids({delivery.study_id for delivery in deliveries})
+    if json:
+        rows = [_plain(delivery) | {"study_uid": studies.get(delivery.study_id)} for delivery in deliveries]
+        as_json({"destinations": [_plain(line) for line in lines], "deliveries": rows})
+        return
+    tell_lines(lines)
+    if deliveries:
+        console.print()
+        tell_deliveries(deliveries, studies)
+
+
+def tell_lines(lines: list[LineState]) -> None:
+    """Print one row a destination."""
+    rows = [
+        (
+            line.destination,
+            _condition(line),
+            *(
+                line.counts.get(state, 0)
+                for state in (State.WAITING, State.DUE, State.LEASED, State.PARKED, State.HELD, State.DELIVERED)
+            ),
+            ago(line.oldest_at),
+            line.last_error or "",
+        )
+        for line in lines
+    ]
+    columns = (
+        "destination",
+        "line",
+        "waiting",
+        "due",
+        "sending",
+        "parked",
+        "held",
+        "delivered",
+        "oldest",
+        "last error",
+    )
+    table(columns, rows)
+
+
+def tell_deliveries(deliveries: list[Listed], studies: Mapping[int, str]) -> None:
+    """Print one row for deliveries of a study to a destination that are in the same state for the same reason."""
+    groups = Counter((each.study_id, each.destination, each.route, each.state, each.reason) for each in deliveries)
+    rows = [
+        (studies.get(study_id, "–"), destination, route, state, count, reason)
+        for (study_id, destination, route, state, reason), count in groups.items()
+    ]
+    table(("study", "destination", "route", "state", "instances", "why"), rows)
+
+
+@application.command()
+def retry(
+    context: typer.Context,
+    destination: Destination = None,
+    study: Study = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Try again now what is parked, held, or waits for its next attempt."""
+    with opened(configuration(context, config)) as appliance:
+        count = appliance.queue.retry(destination, _study_id(appliance, study))
+    _done(count, "due again", json=json)
+
+
+@application.command()
+def cancel(
+    context: typer.Context,
+    destination: Destination = None,
+    study: Study = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send no more what is not delivered yet. The archive keeps everything."""
+    if destination is None and study is None:
+        fail("say what to cancel", Exit.WRONG, hint="with --destination NAME, --study UID, or both")
+    with opened(configuration(context, config)) as appliance:
+        count = appliance.queue.cancel(getpass.getuser(), destination, _study_id(appliance, study))
+    _done(count, "cancelled", json=json)
+
+
+@application.command()
+def pause(
+    context: typer.Context,
+    destination: Annotated[str, typer.Option(help="Which destination.")],
+    reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = "",
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send nothing to a destination until `resume`; what is for it waits."""
+    with opened(configuration(context, config)) as appliance:
+        known = appliance.queue.pause(destination, reason or f"by {getpass.getuser()}")
+    _ordered(destination, "paused", known=known, json=json)
+
+
+@application.command()
+def resume(
+    context: typer.Context,
+    destination: Annotated[str, typer.Option(help="Which destination.")],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send to a destination again, at once."""
+    with opened(configuration(context, config)) as appliance:
+        known = appliance.queue.resume(destination)
+    _ordered(destination, "resumed", known=known, json=json)
+
+
+def _study_id(appliance: Appliance, uid: str | None) -> int | None:
+    if uid is None:
+        return None
+    study_id = appliance.archive.study_id(uid)
+    if study_id is None:
+        fail(f"the archive holds no study {uid}", Exit.NOT_SO, hint="look with: micropacs find")
+    return study_id
+
+
+def _condition(line: LineState) -> str:
+    if not line.is_configured:
+        return "not configured"
+    if line.is_paused:
+        return f"paused: {line.paused_reason}"
+    return f"failing, {line.failures} in a row" if line.failures else "good"
+
+
+def _plain(value: Listed | LineState) -> dict[str, Any]:
+    return dataclasses.asdict(value)
+
+
+def _done(count: int, what: str, *, json: bool) -> None:
+    if json:
+        as_json({"deliveries": count})
+    else:
+        console.print(f"{count} deliveries {what}")
+    raise typer.Exit(Exit.DONE if count else Exit.NOT_SO)
+
+
+def _ordered(destination: str, what: str, *, known: bool, json: bool) -> None:
+    if not known:
+        fail(f"there is no destination {destination!r}", Exit.WRONG, hint="look with: micropacs queue")
+    if json:
+        as_json({"destination": destination, "done": what})
+    else:
+        console.print(f"{destination} {what}", markup=False)

@@ -1,0 +1,90 @@
+"""`micropacs status`: one screen about the whole appliance."""
+
+import dataclasses
+import shutil
+from typing import Annotated, Any
+
+import typer
+
+from router.appliance import Appliance
+from router.cli.options import Config, Json, configuration, opened
+from router.cli.output import Exit, ago, as_json, console, size
+from router.cli.queue import tell_lines
+from router.config import Configuration, Snapshot, SnapshotError
+from router.locking import is_held
+
+
+def status(
+    context: typer.Context,
+    config: Config = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing; the exit code tells whether it runs.")] = False,
+) -> None:
+    """Show whether the appliance runs, its sources, spool, archive and destinations, and the oldest undelivered."""
+    loaded = configuration(context, config)
+    runs = is_held(loaded.data / "locks" / "serve.lock")
+    if quiet:
+        raise typer.Exit(Exit.DONE if runs else Exit.UNREACHABLE)
+    with opened(loaded) as appliance:
+        found = _found(loaded, appliance, runs=runs)
+        if json:
+            as_json(found)
+        else:
+            _tell(loaded, appliance, found)
+    raise typer.Exit(Exit.DONE if runs else Exit.UNREACHABLE)
+
+
+def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[str, Any]:
+    backlog = appliance.spool.backlog()
+    kept = appliance.archive.summary()
+    disk = shutil.disk_usage(loaded.data)
+    try:
+        in_force = Snapshot(loaded.data).read().revision
+    except SnapshotError:
+        in_force = None
+    lines = appliance.queue.overview()
+    return {
+        "running": runs,
+        "ae_title": loaded.settings.appliance.ae_title,
+        "listen": str(loaded.settings.appliance.listen),
+        "revision": in_force,
+        "file_revision": loaded.revision,
+        "sources": {name: getattr(source, "ae_title", "folder") for name, source in loaded.settings.sources.items()},
+        "spool": dataclasses.asdict(backlog),
+        "archive": dataclasses.asdict(kept),
+        "disk": {"free": disk.free, "total": disk.total},
+        "destinations": [dataclasses.asdict(line) for line in lines],
+        "oldest_undelivered": min((line.oldest_at for line in lines if line.oldest_at), default=None),
+    }
+
+
+def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) -> None:
+    kept, spool = found["archive"], found["spool"]
+    state = "[green]running[/]" if found["running"] else "[red]not running[/] (start it with: micropacs serve)"
+    console.print(
+        f"[bold]{found['ae_title']}[/] at {found['listen']}: {state}, configuration {found['revision'] or '–'}"
+    )
+    if found["revision"] != found["file_revision"]:
+        console.print(
+            f"  {loaded.path} is revision {found['file_revision']}, which is not in force; see: micropacs check",
+            markup=False,
+        )
+    console.print(
+        f"sources    {', '.join(f'{name} ({title})' for name, title in found['sources'].items()) or 'none'}",
+        markup=False,
+    )
+    console.print(
+        f"spool      {spool['count']} instances wait to be filed"
+        + (f", the oldest for {ago(spool['oldest'])}" if spool["oldest"] else "")
+    )
+    console.print(
+        f"archive    {kept['studies']} studies, {kept['instances']} instances, {size(kept['bytes'])}; "
+        f"{kept['held']} held, {kept['rejected']} rejected; disk has {size(found['disk']['free'])} left"
+    )
+    console.print(
+        f"undelivered since {ago(found['oldest_undelivered'])}"
+        if found["oldest_undelivered"]
+        else "nothing is undelivered"
+    )
+    console.print()
+    tell_lines(appliance.queue.overview())

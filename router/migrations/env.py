@@ -1,0 +1,6 @@
+"""Alembic's entry: runs the versions on the connection `upgrade` gives it, within that transaction."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+context.run_migrations()
