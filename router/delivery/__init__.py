@@ -1,0 +1,26 @@
+"""Leaving: the queue of deliveries, and the lines that send them."""
+
+from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
+from router.delivery.lines import Lines
+from router.delivery.outcomes import Kind, Outcome
+from router.delivery.queue import Queue
+from router.delivery.sender import DestinationError, Sender, Shipment
+from router.delivery.states import State
+from router.delivery.tables import metadata
+
+__all__ = [
+    "DestinationError",
+    "Kind",
+    "Leased",
+    "LineState",
+    "Lines",
+    "Listed",
+    "NewDelivery",
+    "Outcome",
+    "Queue",
+    "Sender",
+    "Settlement",
+    "Shipment",
+    "State",
+    "metadata",
+]

@@ -1,0 +1,70 @@
+"""What a shipment's data set says and is: its header as sent, its digest, its form for other peers. It sends nothing."""
+
+import hashlib
+from dataclasses import replace
+from typing import BinaryIO
+
+from router.delivery.sender import Shipment
+from router.reading import FIRST_READ_BYTES, GROWTH, read_header
+from rules import Header, HeaderIncompleteError, implicit_prefix
+
+IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+_ELEMENT_HEADER_BYTES = 12  # of the pixel data, explicit VR (PS3.5 table 7.1-1)
+_CHUNK_BYTES = 1 << 20
+
+
+def header_of(shipment: Shipment) -> Header:
+    """The header as it will be sent. Raises `rules.HeaderError`, OSError."""
+    syntax = shipment.identity.transfer_syntax_uid
+    if shipment.prefix is None:
+        return read_header(shipment.path, shipment.data_set_offset, syntax)
+    limit = FIRST_READ_BYTES
+    with _rest(shipment) as file:
+        start = file.tell()
+        while True:
+            file.seek(start)
+            rest = file.read(limit)
+            complete = len(rest) < limit
+            try:
+                return Header.scan(shipment.prefix + rest, syntax, complete=complete)
+            except HeaderIncompleteError:
+                if complete:
+                    raise
+                limit *= GROWTH
+
+
+def as_implicit(shipment: Shipment) -> Shipment:
+    """The same data set in implicit VR little endian. Raises `rules.RulesError` where it cannot be, OSError."""
+    own = len(shipment.prefix or b"")
+    end = header_of(shipment).end
+    with _rest(shipment) as file:
+        data = (shipment.prefix or b"") + file.read(end + _ELEMENT_HEADER_BYTES - own)
+    header = Header.scan(data, shipment.identity.transfer_syntax_uid, complete=len(data) >= shipment.size)
+    splice = implicit_prefix(header, shipment.size)
+    return replace(
+        shipment,
+        identity=replace(shipment.identity, transfer_syntax_uid=IMPLICIT_LITTLE_ENDIAN),
+        prefix=splice.prefix,
+        resume=splice.resume - own + shipment.resume,
+        size=len(splice.prefix) + shipment.size - splice.resume,
+        digest=None,
+    )
+
+
+def digest_of(shipment: Shipment) -> str:
+    """The SHA-256 (hex) of the data set as it is sent; read and computed only where edits made it another one."""
+    if shipment.digest is not None:
+        return shipment.digest
+    digest = hashlib.sha256(shipment.prefix or b"")
+    with _rest(shipment) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _rest(shipment: Shipment) -> BinaryIO:
+    """The file, at the first byte that is sent from it."""
+    file = shipment.path.open("rb")
+    file.seek(shipment.data_set_offset + (shipment.resume if shipment.prefix is not None else 0))
+    return file

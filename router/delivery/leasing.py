@@ -1,0 +1,167 @@
+"""Leases: which deliveries a connection may send now, for how long, and how they come back. It sends nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from archive import Database
+from router.delivery.delivery import Leased
+from router.delivery.states import State
+from router.delivery.tables import deliveries, destinations
+
+LEASE = timedelta(seconds=120)
+PROBE = timedelta(seconds=60)  # while one connection finds out how a failed destination is, the others wait this long
+SPAN = 4096  # ids looked at for more of the same study: a lease is a short read however long the line
+HORIZON_SECONDS = 3600.0
+
+_row = sa.Row[tuple[object, ...]]
+
+
+def lease(
+    database: Database,
+    destination: str,
+    limit: int,
+    holder: str,
+    now: datetime,
+    horizon_seconds: float = HORIZON_SECONDS,
+) -> list[Leased]:
+    """Take at most `limit` deliveries of one study and one priority: urgent before others, older before newer.
+
+    Empty while the destination is paused or waits after a failure; after that wait a single one, as a probe. No due
+    time is later than `horizon_seconds` from now: one that is was set before the clock went back, and has passed.
+    """
+    with database.read() as connection:
+        if not _is_open(_line(connection, destination), now, horizon_seconds):
+            return []
+        if connection.execute(_due(destination, now, horizon_seconds).limit(1)).first() is None:
+            return []
+    with database.begin() as connection:
+        line = _line(connection, destination)
+        if not _is_open(line, now, horizon_seconds):
+            return []
+        is_probe = line is not None and line.failures > 0
+        query = _due(destination, now, horizon_seconds)
+        rows = _one_to_probe(connection, query) if is_probe else _some_of_one_study(connection, query, limit)
+        if not rows or (is_probe and not _claim_probe(connection, line, now)):
+            return []
+        connection.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_([row.id for row in rows]))
+            .values(state=State.LEASED, token=deliveries.c.token + 1, lease_holder=holder, lease_until=now + LEASE)
+        )
+    leased = [_leased(row, line) for row in rows]
+    # What failed before goes last: if it breaks the association again, the others have arrived.
+    return sorted(leased, key=lambda each: (each.attempts, each.delivery_id))
+
+
+def _line(connection: sa.Connection, destination: str) -> _row | None:
+    return connection.execute(sa.select(destinations).where(destinations.c.name == destination)).first()
+
+
+def _is_open(line: _row | None, now: datetime, horizon_seconds: float) -> bool:
+    if line is None:
+        return True
+    is_waiting = line.retry_at is not None and now < line.retry_at <= now + timedelta(seconds=horizon_seconds)
+    return not line.paused and not is_waiting
+
+
+def _due(destination: str, now: datetime, horizon_seconds: float) -> sa.Select[tuple[object, ...]]:
+    horizon = now + timedelta(seconds=horizon_seconds)
+    return sa.select(deliveries).where(
+        deliveries.c.destination == destination,
+        deliveries.c.state == State.DUE,
+        sa.or_(deliveries.c.due_at <= now, deliveries.c.due_at > horizon),
+    )
+
+
+def _some_of_one_study(connection: sa.Connection, query: sa.Select[tuple[object, ...]], limit: int) -> Sequence[_row]:
+    oldest = query.order_by(deliveries.c.priority, deliveries.c.id).limit(1).with_for_update(skip_locked=True)
+    first = connection.execute(oldest).first()
+    if first is None:
+        return []
+    same_study = query.where(
+        deliveries.c.priority == first.priority,
+        deliveries.c.study_id == first.study_id,
+        deliveries.c.id.between(first.id, first.id + SPAN),
+    )
+    return connection.execute(same_study.order_by(deliveries.c.id).limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def _one_to_probe(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> Sequence[_row]:
+    """The one that failed least: an instance which breaks every association must not be the probe for ever."""
+    fewest = query.order_by(deliveries.c.attempts, deliveries.c.priority, deliveries.c.id)
+    return connection.execute(fewest.limit(1).with_for_update(skip_locked=True)).all()
+
+
+def _claim_probe(connection: sa.Connection, line: _row | None, now: datetime) -> bool:
+    assert line is not None
+    claim = sa.update(destinations).where(destinations.c.name == line.name, destinations.c.failures == line.failures)
+    seen = destinations.c.retry_at.is_(None) if line.retry_at is None else destinations.c.retry_at == line.retry_at
+    return connection.execute(claim.where(seen).values(retry_at=now + PROBE)).rowcount == 1
+
+
+def _leased(row: _row, line: _row | None) -> Leased:
+    return Leased(
+        delivery_id=row.id,
+        token=row.token + 1,
+        instance_id=row.instance_id,
+        study_id=row.study_id,
+        route=row.route,
+        revision=row.revision,
+        attempts=row.attempts,
+        line_failures=(line.failures_in_all if line else 0) - row.line_failures_before,
+        line_failures_in_a_row=line.failures if line else 0,
+        created_at=row.created_at,
+        due_since=row.due_since,
+        is_probe=line is not None and line.failures > 0,
+    )
+
+
+def renew(database: Database, leased: Sequence[Leased], now: datetime) -> None:
+    """Prolong leases that are still ours."""
+    if not leased:
+        return
+    with database.begin() as connection:
+        connection.execute(
+            sa.update(deliveries).where(_ours()).values(lease_until=now + LEASE),
+            _keys(leased),
+        )
+
+
+def give_back(database: Database, leased: Sequence[Leased]) -> None:
+    """Make due again, uncounted, what is leased and was not tried."""
+    if not leased:
+        return
+    with database.begin() as connection:
+        connection.execute(sa.update(deliveries).where(_ours()).values(_freed()), _keys(leased))
+
+
+def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
+    """Make due again what was leased by somebody who is gone: expired leases or, given one, all of `holder`."""
+    lost = sa.or_(deliveries.c.lease_until <= now, deliveries.c.lease_until > now + 2 * LEASE)
+    if holder is not None:
+        lost = deliveries.c.lease_holder == holder
+    lost = sa.and_(deliveries.c.lease_until.is_not(None), deliveries.c.state == State.LEASED, lost)
+    with database.read() as connection:
+        if connection.execute(sa.select(deliveries.c.id).where(lost).limit(1)).first() is None:
+            return 0
+    with database.begin() as connection:
+        return connection.execute(sa.update(deliveries).where(lost).values(_freed())).rowcount
+
+
+def _ours() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        deliveries.c.id == sa.bindparam("leased_id"),
+        deliveries.c.token == sa.bindparam("leased_token"),
+        deliveries.c.state == State.LEASED,
+    )
+
+
+def _keys(leased: Sequence[Leased]) -> list[dict[str, int]]:
+    ordered = sorted(leased, key=lambda each: each.delivery_id)  # one order for all: no deadlocks between connections
+    return [{"leased_id": each.delivery_id, "leased_token": each.token} for each in ordered]
+
+
+def _freed() -> dict[str, object]:
+    return {"state": State.DUE, "lease_holder": None, "lease_until": None}

@@ -1,0 +1,123 @@
+"""All lines: as many connections for each destination as the configuration asks for, started, kept and drained."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from archive import Archive
+from router.config import Configuration
+from router.delivery.doors import line_settings
+from router.delivery.outbox import Outbox, ledger_path, recover
+from router.delivery.packing import Packer
+from router.delivery.queue import Queue
+from router.delivery.worker import Line, LineSettings
+from rules import Ruleset
+
+FLUSH_SECONDS = 0.25
+RENEW_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class Lines:
+    """The lines of every destination of the configuration in force; `outbox_folder` keeps their ledgers."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        archive: Archive,
+        rulesets: Callable[[str], Ruleset],
+        configuration: Callable[[], Configuration],
+        outbox_folder: Path,
+    ) -> None:
+        self._queue = queue
+        self._archive = archive
+        self._rulesets = rulesets
+        self._configuration = configuration
+        self._outbox_folder = outbox_folder
+        self._numbers = count(1)
+        self._lines: dict[str, list[Line]] = {}
+        self._leaving: list[Line] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="lines", daemon=True)
+
+    def start(self) -> None:
+        """Take up where the last life of this process ended, and begin: answers first, then its leases."""
+        answered = recover(self._outbox_folder, self._queue)
+        freed = self._queue.rescue(own=True)
+        if answered or freed:
+            log.info("took up unfinished deliveries", answered=answered, to_send_again=freed)
+        self.reconfigure(self._configuration())
+        self._keeper.start()
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Follow a new configuration: settings change between two leases, lines begin and end."""
+        packer = Packer(self._archive, self._rulesets, configuration.zone)
+        self.apply(line_settings(configuration, packer))
+
+    def apply(self, settings: Mapping[str, LineSettings]) -> None:
+        """Have exactly these lines."""
+        self._queue.configure(list(settings))
+        with self._lock:
+            for name, lines in self._lines.items():
+                wanted = settings[name].connections if name in settings else 0
+                for line in lines[wanted:]:
+                    line.stop()
+                    self._leaving.append(line)
+                del lines[wanted:]
+                for line in lines:
+                    line.settings = settings[name]
+            for name, each in settings.items():
+                lines = self._lines.setdefault(name, [])
+                while len(lines) < each.connections:
+                    lines.append(self._started(each))
+        self.wake()
+
+    def _started(self, settings: LineSettings) -> Line:
+        path = ledger_path(self._outbox_folder, self._queue.holder, next(self._numbers))
+        line = Line(settings, self._queue, Outbox(path, self._queue))
+        line.start()
+        return line
+
+    def wake(self) -> None:
+        """Something may be due: every line looks now."""
+        for line in self._all():
+            line.wake()
+
+    def stop(self, seconds: float) -> bool:
+        """End every line after the instance it is sending, at most so long; False if one had to be left behind."""
+        self._stopping.set()
+        lines = self._all()
+        for line in lines:
+            line.stop()
+        deadline = time.monotonic() + seconds
+        ended = [line.join(max(0.0, deadline - time.monotonic())) for line in lines]
+        self._keeper.join(max(FLUSH_SECONDS, deadline - time.monotonic()))
+        return all(ended)
+
+    def _all(self) -> list[Line]:
+        with self._lock:
+            return [*self._leaving, *(line for lines in self._lines.values() for line in lines)]
+
+    def _keep(self) -> None:
+        """Enter answers that have waited long enough, prolong leases, forget lines that have ended."""
+        renew_at = time.monotonic() + RENEW_SECONDS
+        while not self._stopping.wait(FLUSH_SECONDS):
+            is_time_to_renew = time.monotonic() >= renew_at
+            if is_time_to_renew:
+                renew_at = time.monotonic() + RENEW_SECONDS
+            with self._lock:
+                self._leaving = [line for line in self._leaving if not line.join(0)]
+            for line in self._all():
+                try:
+                    line.outbox.flush_if_old()
+                    if is_time_to_renew:
+                        line.renew()
+                except SQLAlchemyError as error:
+                    log.warning("database cannot be reached", error=type(error).__name__)

@@ -1,0 +1,114 @@
+"""The sent ledger: each answer is on file the moment it comes, and entered into the queue in groups. It sends nothing.
+
+A process that dies between an answer and its entry leaves the answer here, and it is entered at the next start before
+any lease is freed: what was answered is not sent again. Not synchronised: it outlives the process, not the power.
+"""
+
+import json
+import os
+import threading
+import time
+from dataclasses import asdict
+from datetime import datetime
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from router.delivery.delivery import Settlement
+from router.delivery.outcomes import Kind, Outcome
+from router.delivery.queue import Queue
+
+GROUP = 64
+GROUP_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Outbox:
+    """The answers one connection has had and not entered yet, in memory and in the ledger file at `path`."""
+
+    def __init__(self, path: Path, queue: Queue) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._path = path
+        self._file = FileIO(path, "a", opener=lambda name, flags: os.open(name, flags, 0o640))
+        self._queue = queue
+        self._pending: list[Settlement] = []
+        self._since = 0.0
+        self._lock = threading.Lock()
+
+    def note(self, settlement: Settlement) -> None:
+        """Put an answer on file; it is entered into the queue with its group."""
+        with self._lock:
+            if not self._pending:
+                self._since = time.monotonic()
+            self._pending.append(settlement)
+            try:
+                self._file.write(_encode(settlement))
+                is_on_file = True
+            except OSError:  # a full disk: then the database is the only ledger left
+                log.exception("sent ledger cannot be written", ledger=self._path.name)
+                is_on_file = False
+        if not is_on_file or len(self._pending) >= GROUP:
+            self.flush()
+        else:
+            self.flush_if_old()
+
+    def flush_if_old(self) -> None:
+        """Enter the group if its first answer has waited long enough; any thread may call this."""
+        if self._pending and time.monotonic() - self._since >= GROUP_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Enter all answers. If the database fails they stay on file and pending, and its error is raised."""
+        with self._lock:
+            if not self._pending:
+                return
+            accepted = self._queue.settle(self._pending)
+            if accepted < len(self._pending):
+                log.warning("answers came after their leases had ended", answers=len(self._pending) - accepted)
+            self._pending.clear()
+            if self._file.closed:
+                self._path.unlink(missing_ok=True)
+            else:
+                self._file.truncate(0)
+
+    def close(self) -> None:
+        """Let the ledger go: removed when all is entered, else left for the next start."""
+        with self._lock:
+            self._file.close()
+            if not self._pending:
+                self._path.unlink(missing_ok=True)
+
+
+def ledger_path(folder: Path, holder: str, number: int) -> Path:
+    """Where the connection `number` of this holder keeps its ledger."""
+    return folder / f"{holder}-{number}.log"
+
+
+def recover(folder: Path, queue: Queue) -> int:
+    """Enter what the last life of this holder was answered and had not entered; how many deliveries that settled."""
+    settled = 0
+    for path in sorted(folder.glob(f"{queue.holder}-*.log")):
+        settlements = [settlement for line in path.read_bytes().splitlines() if (settlement := _decode(line))]
+        for start in range(0, len(settlements), GROUP):
+            settled += queue.settle(settlements[start : start + GROUP])
+        path.unlink()
+    return settled
+
+
+def _encode(settlement: Settlement) -> bytes:
+    return json.dumps(asdict(settlement) | {"at": settlement.at.isoformat()}).encode("ascii") + b"\n"
+
+
+def _decode(line: bytes) -> Settlement | None:
+    """None for a line that was not written to its end."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        outcome = fields.pop("outcome")
+        at = datetime.fromisoformat(fields.pop("at"))
+        return Settlement(outcome=Outcome(**outcome | {"kind": Kind(outcome["kind"])}), at=at, **fields)
+    except (ValueError, TypeError, KeyError):
+        log.warning("sent ledger: a line is not whole")
+        return None

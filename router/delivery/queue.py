@@ -1,0 +1,144 @@
+"""The queue's door: deliveries go in with the filing, are leased, settled, listed and ordered about. Sends nothing."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from archive import Database
+from router.delivery import enqueueing, leasing, line_state, listing, orders, quiet, receipts, settling
+from router.delivery.backoff import Retry
+from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
+from router.delivery.states import State
+
+
+class Queue:
+    """Deliveries under way, in the database, shared by any number of threads, processes and machines.
+
+    `holder` names this process's leases and stays the same after a restart; `now` is the wall clock, aware; `touch` is
+    called, in the same transaction, with the studies of which something was settled.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        holder: str,
+        now: Callable[[], datetime],
+        touch: Callable[[sa.Connection, Collection[int]], None] = lambda _connection, _study_ids: None,
+    ) -> None:
+        self._database = database
+        self._touch = touch
+        self._holder = holder
+        self._now = now
+
+    @property
+    def holder(self) -> str:
+        """The name this process's leases are held under."""
+        return self._holder
+
+    def now(self) -> datetime:
+        """The wall clock the queue goes by."""
+        return self._now()
+
+    # in
+
+    def enqueue(self, connection: sa.Connection, new: Sequence[NewDelivery]) -> int:
+        """Insert, within the caller's transaction, those not yet in the queue; how many that were."""
+        return enqueueing.enqueue(connection, new, self._now()) if new else 0
+
+    def release_quiet(self, filed_through: datetime | None = None) -> int:
+        """Make due what waited for quiet and has it; how many. See `quiet.release_quiet` for `filed_through`."""
+        return quiet.release_quiet(self._database, self._now(), filed_through)
+
+    # out
+
+    def lease(self, destination: str, limit: int, horizon_seconds: float = leasing.HORIZON_SECONDS) -> list[Leased]:
+        """Take what may be sent now: of one study, at most `limit`. See `leasing.lease`."""
+        return leasing.lease(self._database, destination, limit, self._holder, self._now(), horizon_seconds)
+
+    def renew(self, leased: Sequence[Leased]) -> None:
+        """Prolong these leases."""
+        leasing.renew(self._database, leased, self._now())
+
+    def give_back(self, leased: Sequence[Leased]) -> None:
+        """Make due again what was leased and not tried; it costs no attempt."""
+        leasing.give_back(self._database, leased)
+
+    def settle(self, results: Sequence[Settlement]) -> int:
+        """Enter what became of leased deliveries, in one transaction; how many were still ours."""
+        if not results:
+            return 0
+        with self._database.begin() as connection:
+            settled = settling.settle(connection, results)
+            if settled.study_ids:
+                self._touch(connection, settled.study_ids)
+            return settled.count
+
+    def rescue(self, *, own: bool = False) -> int:
+        """Make due again what expired leases hold; with `own` (at start only) what this holder's last life held."""
+        return leasing.rescue(self._database, self._now(), self._holder if own else None)
+
+    # destinations
+
+    def configure(self, names: Collection[str]) -> None:
+        """Say which destinations the configuration names now."""
+        line_state.configure(self._database, names)
+
+    def destination_failed(
+        self, name: str, reason: str, retry: Retry, failures_before: int, *, seconds: float = 0.0
+    ) -> int:
+        """The destination as a whole failed: its line waits by `retry`; how many deliveries were given up (parked)."""
+        return line_state.failed(self._database, name, reason, retry, failures_before, self._now(), seconds=seconds)
+
+    def destination_ok(self, name: str) -> None:
+        """The destination answers again."""
+        line_state.recovered(self._database, name)
+
+    def probe_again(self, name: str) -> None:
+        """The probe found nothing out: another may be leased at once."""
+        line_state.probe_again(self._database, name)
+
+    def pause(self, destination: str, reason: str) -> bool:
+        """Lease nothing to it until `resume`; False if there is no such destination."""
+        return line_state.pause(self._database, destination, reason)
+
+    def resume(self, destination: str) -> bool:
+        """Lease to it again, at once; False if there is no such destination."""
+        return line_state.resume(self._database, destination)
+
+    # people
+
+    def retry(self, destination: str | None = None, study_id: int | None = None) -> int:
+        """Try again now what is parked, held or waits for its next attempt; how many."""
+        return orders.retry(self._database, self._now(), destination, study_id)
+
+    def cancel(self, by: str, destination: str | None = None, study_id: int | None = None) -> int:
+        """Send no more what is not delivered yet; how many."""
+        return orders.cancel(self._database, self._now(), by, destination, study_id)
+
+    def listing(
+        self,
+        *,
+        destination: str | None = None,
+        study_id: int | None = None,
+        states: Collection[State] = (),
+        limit: int = 1000,
+    ) -> list[Listed]:
+        """The deliveries chosen, in the order they would be sent, each with the reason why it waits."""
+        return listing.listing(
+            self._database, self._now(), destination=destination, study_id=study_id, states=states, limit=limit
+        )
+
+    def overview(self) -> list[LineState]:
+        """Every destination with its state, counts and oldest undelivered."""
+        return listing.overview(self._database)
+
+    # afterwards
+
+    def fold(self, before: datetime) -> int:
+        """Fold what was settled before into one receipt a study and destination; how many deliveries."""
+        return receipts.fold(self._database, before)
+
+    def receipts(self, study_id: int) -> list[Mapping[str, object]]:
+        """What each destination got of a study, as plain data."""
+        return receipts.receipts_of(self._database, study_id)

@@ -1,0 +1,56 @@
+"""What a door that delivers looks like from the line: shipments in, one outcome each out. It has no door of its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from archive import Identity
+from router.delivery.outcomes import Outcome
+from router.errors import RouterError
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One instance ready to leave.
+
+    The data set to send is `prefix` followed by the file's data set from byte `resume` on (both counted from the start
+    of the data set, which is byte `data_set_offset` of the file at `path`); without a prefix it is the file's data set
+    as it is. `size` (bytes) and `digest` (SHA-256, hex; None: not computed yet) are those of the data set to send;
+    `study_uid` and `series_uid` what it says.
+    """
+
+    delivery_id: int
+    identity: Identity
+    prefix: bytes | None
+    resume: int
+    path: Path
+    data_set_offset: int
+    size: int
+    digest: str | None
+    study_uid: str
+    series_uid: str
+
+
+class DestinationError(RouterError):
+    """The destination as a whole cannot be delivered to just now; what was not answered goes back uncounted."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+class Sender(Protocol):
+    """A door to one destination, used by one thread."""
+
+    def send(self, shipments: Sequence[Shipment]) -> Iterator[tuple[Shipment, Outcome]]:
+        """Send in order, giving each shipment (as it was sent) with its outcome as soon as it is answered.
+
+        Where the destination breaks off, the shipment in flight is given with its outcome first, then DestinationError
+        is raised. The iterator may be closed between two shipments.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the connection that may still be open; `send` opens another."""
+        ...
