@@ -1,7 +1,7 @@
 """The room that keeps: instances in, instances and answers out. It has never heard of a rule or a destination."""
 
 from archive.archive import Archive
-from archive.attributes import INDEXED, INDEXED_KEYWORDS, Indexed, Level
+from archive.attributes import INDEXED, Level
 from archive.database import Blob, Database, Id, Json, UtcDateTime, text
 from archive.entry import Entry
 from archive.errors import (
@@ -29,7 +29,6 @@ __all__ = [
     "IMPLEMENTATION_CLASS_UID",
     "IMPLEMENTATION_VERSION_NAME",
     "INDEXED",
-    "INDEXED_KEYWORDS",
     "QUERY_KEYWORDS",
     "Amendment",
     "Archive",
@@ -48,7 +47,6 @@ __all__ = [
     "Id",
     "Identity",
     "Incoming",
-    "Indexed",
     "InstanceKey",
     "Json",
     "Known",

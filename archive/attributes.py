@@ -27,7 +27,7 @@ class Indexed:
         return sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.keyword).lower()
 
 
-INDEXED = (
+ATTRIBUTES = (
     Indexed("PatientID", "study"),
     Indexed("IssuerOfPatientID", "study"),
     Indexed("PatientName", "study", "name", 255),
@@ -60,12 +60,12 @@ INDEXED = (
     Indexed("Columns", "instance", "number", 16),
     Indexed("ContentDate", "instance", "date", 18),
 )
-INDEXED_KEYWORDS = frozenset(each.keyword for each in INDEXED)
+INDEXED = tuple(each.keyword for each in ATTRIBUTES)
 
 
 def at_level(level: Level) -> tuple[Indexed, ...]:
     """The indexed attributes that belong to this level itself."""
-    return tuple(each for each in INDEXED if each.level == level)
+    return tuple(each for each in ATTRIBUTES if each.level == level)
 
 
 def row_values(level: Level, attributes: Mapping[str, str]) -> dict[str, str | None]:

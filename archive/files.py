@@ -110,7 +110,12 @@ class Folders:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._known: set[Path] = set()
-        self._make(root)
+        was_there = root.is_dir()
+        try:
+            self._make(root)
+        except PermissionError:
+            if not was_there:  # a root that an administrator made may lie in a folder we cannot open
+                raise
 
     def ensure(self, folder: Path) -> None:
         """The folder below the root is there, and synchronised in its parents, also if another process made it."""

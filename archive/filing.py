@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from uuid import uuid4
 
 from archive.arrivals import checked
@@ -19,8 +20,7 @@ _CHUNK = 1 << 20  # bytes
 _SYNCHRONISERS = 8  # files that are synchronised at a time, so that they share the disk's commits
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceKey:
+class InstanceKey(NamedTuple):
     """What tells instances apart: a SOP instance UID may come in two series, and then both are kept."""
 
     study_uid: str

@@ -6,7 +6,7 @@ from typing import TypeVarTuple
 
 from sqlalchemy import Column, Connection, FromClause, Select, false, select
 
-from archive.attributes import INDEXED, Indexed, Level, at_level
+from archive.attributes import ATTRIBUTES, Indexed, Level, at_level
 from archive.errors import QueryError
 from archive.matching import TABLES, Condition, condition
 from archive.tables import instances, series, studies
@@ -19,8 +19,8 @@ COUNTS = {
     "NumberOfStudyRelatedInstances": ("study", studies.c.instances),
     "NumberOfSeriesRelatedInstances": ("series", series.c.instances),
 }
-QUERY_KEYWORDS = frozenset({*(each.keyword for each in INDEXED), *COUNTS, "ModalitiesInStudy"})
-_BY_KEYWORD = {each.keyword: each for each in INDEXED}
+QUERY_KEYWORDS = frozenset({*(each.keyword for each in ATTRIBUTES), *COUNTS, "ModalitiesInStudy"})
+_BY_KEYWORD = {each.keyword: each for each in ATTRIBUTES}
 _JOINED: dict[Level, FromClause] = {
     "study": studies,
     "series": studies.join(series),

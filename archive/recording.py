@@ -42,7 +42,7 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
     arrivals = [each.filing.entry.arrival for each in records]
     there = _by_arrival(connection, arrivals)
     items = [_Item(each, fitted_key(each.filing.key)) for each in records if each.filing.entry.arrival not in there]
-    items.sort(key=lambda item: (item.key.study_uid, item.key.series_uid, item.key.sop_instance_uid))
+    items.sort(key=lambda item: item.key)
     if items:
         now = datetime.now(UTC)
         rows = _studies(database, connection, items, now)

@@ -27,7 +27,7 @@ class Amendment:
 
     revision: str
     at: datetime
-    changes: tuple[Mapping[str, str | None], ...]
+    changes: Sequence[Mapping[str, str | None]]
     restore: bytes
 
 

@@ -1,0 +1,128 @@
+"""What a commit means, and what goes in comes out, on every database."""
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, select
+from sqlalchemy.exc import StatementError
+
+from archive import Blob, Database, DatabaseUnfitError, Id, Json, UtcDateTime, text
+
+metadata = MetaData()
+things = Table(
+    "things",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", text(64), unique=True),
+    Column("at", UtcDateTime),
+    Column("data", Json),
+    Column("content", Blob),
+    Column("count", Integer),
+)
+
+
+@pytest.fixture
+def store(database: Database) -> Database:
+    """A database with the table of these tests."""
+    database.create(metadata)
+    return database
+
+
+def test_values_come_back_as_they_went_in(store: Database) -> None:
+    """Times keep microseconds and are UTC; JSON keeps NUL and lone surrogates; 70,000 bytes and large numbers stay."""
+    at = datetime(2026, 11, 22, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=9)))
+    values = {"id": 1 << 40, "name": "山田", "at": at, "data": ["\0\ud800", {"a": None}], "content": b"\0\xff" * 35_000}
+    with store.begin() as connection:
+        connection.execute(things.insert(), [values])
+    with store.read() as connection:
+        row = connection.execute(select(things)).one()
+    assert (row.id, row.name, row.at, row.data, row.content) == (1 << 40, "山田", at, values["data"], values["content"])
+    assert row.at.tzinfo == UTC
+
+
+def test_naive_time_is_refused(store: Database) -> None:
+    """A time without a time zone is an error and is never guessed."""
+    with pytest.raises(StatementError, match="without a time zone"), store.begin() as connection:
+        connection.execute(things.insert().values(at=datetime(2026, 1, 1)))  # noqa: DTZ001
+
+
+def test_exception_undoes(store: Database) -> None:
+    """Nothing of a write transaction stays when its block raises."""
+
+    def fail() -> None:
+        with store.begin() as connection:
+            connection.execute(things.insert().values(name="a"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with store.read() as connection:
+        assert connection.execute(select(things)).all() == []
+
+
+def test_insert_new_passes_over_what_is_there(store: Database) -> None:
+    """Rows whose unique key is there already are left as they are; the others are inserted."""
+    with store.begin() as connection:
+        connection.execute(store.insert_new(things), [{"name": "a", "count": 1}])
+        connection.execute(store.insert_new(things), [{"name": "a", "count": 2}, {"name": "b", "count": 3}])
+    with store.read() as connection:
+        rows = connection.execute(select(things.c.name, things.c.count).order_by(things.c.name)).all()
+    assert [tuple(row) for row in rows] == [("a", 1), ("b", 3)]
+
+
+def test_text_minds_case(store: Database) -> None:
+    """Two texts that differ in case or accents are two, also in LIKE."""
+    with store.begin() as connection:
+        connection.execute(things.insert(), [{"name": "Ab"}, {"name": "aB"}, {"name": "áB"}])
+    with store.read() as connection:
+        assert connection.scalars(select(things.c.name).where(things.c.name == "aB")).all() == ["aB"]
+        assert connection.scalars(select(things.c.name).where(things.c.name.like("A%"))).all() == ["Ab"]
+
+
+def test_writers_wait_for_each_other(store: Database) -> None:
+    """Threads that read and then write in one transaction lose no update and get no busy error."""
+    with store.begin() as connection:
+        connection.execute(things.insert().values(id=1, count=0))
+
+    def add() -> None:
+        for _ in range(20):
+            with store.begin() as connection:
+                query = select(things.c.count).where(things.c.id == 1).with_for_update()
+                count = connection.scalar(query)
+                assert count is not None
+                connection.execute(things.update().values(count=count + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with store.read() as connection:
+        assert connection.scalar(select(things.c.count)) == 80
+
+
+def test_reader_does_not_wait(tmp_path: Path) -> None:
+    """On SQLite a reader sees the state before an open write transaction, at once."""
+    store = Database(f"sqlite:///{tmp_path / 'd.db'}")
+    store.create(metadata)
+    with store.begin() as writer:
+        writer.execute(things.insert().values(name="a"))
+        with store.read() as reader:
+            assert reader.execute(select(things)).all() == []
+
+
+def test_sqlite_is_durable(tmp_path: Path) -> None:
+    """Every SQLite connection runs in WAL mode with synchronous=FULL."""
+    store = Database(f"sqlite:///{tmp_path / 'd.db'}")
+    with store.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_memory_is_refused() -> None:
+    """A database that cannot be durable is refused when it is opened."""
+    with pytest.raises(DatabaseUnfitError), Database("sqlite://").read():
+        pass
