@@ -211,10 +211,11 @@ def _append(entry: Entry, resume: int, file: FileIO, digest: "hashlib._Hash", le
 def _synchronise(drafts: Iterable[_Draft]) -> None:
     """Every draft's file is on the disk and closed; the first OSError is raised."""
     files = [draft.file for draft in drafts]
-    if not files:
-        return
-    with ThreadPoolExecutor(min(_SYNCHRONISERS, len(files))) as pool:
-        list(pool.map(sync_file, files))
+    if len(files) == 1:
+        sync_file(files[0])
+    elif files:
+        with ThreadPoolExecutor(min(_SYNCHRONISERS, len(files))) as pool:
+            list(pool.map(sync_file, files))
     for file in files:
         file.close()
 
