@@ -53,8 +53,10 @@ class Listener:
     def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running associations end by themselves for so long, then abort them.
 
-        Who calls meanwhile waits in the backlog of the sockets, which are not closed here.
+        Who calls meanwhile waits in the backlog of the sockets, which are not closed here. Harmless when repeated.
         """
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._wake_writer.send(b"\0")
         self._thread.join()

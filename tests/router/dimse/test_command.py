@@ -1,0 +1,68 @@
+"""Command sets against pynetdicom's, and against bytes nobody meant."""
+
+from contextlib import suppress
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pynetdicom.dsutils import decode as decode_theirs
+
+from router.dimse.command import Command, Element, decode, echo_request, encode, response, store_request
+from router.errors import ProtocolError
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def test_pydicom_reads_our_store_request() -> None:
+    """The C-STORE-RQ is a command set for pydicom too, its group length true."""
+    encoded = store_request(7, CT, "1.2.3")
+    theirs = decode_theirs(BytesIO(encoded), True, True)
+    assert theirs.CommandGroupLength == len(encoded) - 12
+    assert (theirs.CommandField, theirs.MessageID, theirs.Priority, theirs.CommandDataSetType) == (1, 7, 0, 1)
+    assert (theirs.AffectedSOPClassUID, theirs.AffectedSOPInstanceUID) == (CT, "1.2.3")
+
+
+def test_a_response_answers_its_request() -> None:
+    """A response names the message, the UIDs, the status and a comment of at most 64 characters."""
+    answer = decode(response(decode(store_request(7, CT, "1.2.3")), 0xA700, "x" * 70))
+    assert (answer.field, answer.is_response, answer.has_data_set) == (0x8001, True, False)
+    assert answer.number(Element.MESSAGE_ID_RESPONDED_TO) == 7
+    assert answer.number(Element.STATUS) == 0xA700
+    assert answer.text(Element.AFFECTED_SOP_INSTANCE_UID) == "1.2.3"
+    assert answer.text(Element.ERROR_COMMENT) == "x" * 64
+
+
+def test_every_element_has_even_length() -> None:
+    """Odd texts are padded, UIDs with zero and text with a space."""
+    values = decode(encode({Element.AFFECTED_SOP_CLASS_UID: "1.2", Element.ERROR_COMMENT: "abc"})).values
+    assert values[Element.AFFECTED_SOP_CLASS_UID] == b"1.2\0"
+    assert values[Element.ERROR_COMMENT] == b"abc "
+
+
+def test_an_echo_has_no_data_set() -> None:
+    """A C-ECHO-RQ says that nothing follows."""
+    request = decode(echo_request(1, "1.2.840.10008.1.1"))
+    assert (request.field, request.has_data_set, request.is_response) == (0x30, False, False)
+
+
+@pytest.mark.parametrize("data", [b"\0", bytes(7), b"\0\0\0\1\xff\xff\xff\xff", b"\x08\0\x18\0\0\0\0\0"])
+def test_what_is_no_command_set(data: bytes) -> None:
+    """Cut elements, lengths past the end and other groups are protocol errors."""
+    with pytest.raises(ProtocolError):
+        decode(data)
+
+
+def test_a_missing_number_is_a_protocol_error() -> None:
+    """A command without a command field cannot be served."""
+    with pytest.raises(ProtocolError):
+        _ = Command({}).field
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=400, deadline=None)
+def test_any_bytes_are_a_command_or_a_protocol_error(data: bytes) -> None:
+    """Random bytes are a command set or a ProtocolError, and nothing else."""
+    with suppress(ProtocolError):
+        request = decode(data)
+        _ = request.field, request.has_data_set, request.text(Element.AFFECTED_SOP_CLASS_UID)

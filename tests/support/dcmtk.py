@@ -1,0 +1,127 @@
+"""DCMTK's programs as peers: servers on free ports in folders of their own, senders as one call each."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+needs_dcmtk = pytest.mark.skipif(shutil.which("storescp") is None, reason="DCMTK is not installed")
+NO_NAGLE = {"TCP_NODELAY": "1"}  # DCMTK's programs leave Nagle's algorithm on without it
+
+_LISTENS_SECONDS = 10.0
+_SEND_SECONDS = 120.0
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextmanager
+def storescp(folder: Path, *options: str, environment: Mapping[str, str] = NO_NAGLE) -> Iterator[int]:
+    """`storescp` that writes what it gets into `folder`, bit by bit as it came; gives its port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    with _running(["storescp", "+B", "-od", str(folder), *options, str(port)], port, folder, environment):
+        yield port
+
+
+@contextmanager
+def dcmqrscp(folder: Path, ae_title: str, peers: Mapping[str, int]) -> Iterator[int]:
+    """`dcmqrscp` with one storage area; `peers` are the AE titles and ports it may move to on this host."""
+    area = folder / "area"
+    area.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    names = "\n".join(f"{name.lower()} = ({name}, 127.0.0.1, {peer_port})" for name, peer_port in peers.items())
+    (folder / "dcmqrscp.cfg").write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 131072\nMaxAssociations = 16\n"
+        f"HostTable BEGIN\n{names}\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\n{ae_title} {area} RW (200, 1024mb) ANY\nAETable END\n"
+    )
+    with _running(["dcmqrscp", "-c", str(folder / "dcmqrscp.cfg"), "+xa"], port, folder, NO_NAGLE):
+        yield port
+
+
+def storescu(
+    port: int, paths: Sequence[Path], *options: str, called: str = "MICROPACS"
+) -> subprocess.CompletedProcess[str]:
+    """Send files with `storescu`; its exit status is not checked."""
+    return _call(["storescu", "-aec", called, *options, "127.0.0.1", str(port), *map(str, paths)], NO_NAGLE)
+
+
+def dcmsend(
+    port: int,
+    paths: Sequence[Path],
+    *options: str,
+    called: str = "MICROPACS",
+    environment: Mapping[str, str] = NO_NAGLE,
+) -> subprocess.CompletedProcess[str]:
+    """Send files with `dcmsend`; its exit status is not checked."""
+    return _call(["dcmsend", "-aec", called, *options, "127.0.0.1", str(port), *map(str, paths)], environment)
+
+
+def echoscu(port: int, *options: str, called: str = "MICROPACS") -> bool:
+    """True when the C-ECHO is answered with success within two seconds."""
+    return (
+        _call(
+            ["echoscu", "-to", "2", "-ta", "2", "-td", "2", "-aec", called, *options, "127.0.0.1", str(port)], {}
+        ).returncode
+        == 0
+    )
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """A server process from when it listens on `port` until the end of the block."""
+    with (folder.parent / f"{command[0]}-{port}.log").open("wb") as output:
+        process = subprocess.Popen(
+            command, env=_environment(environment), stdout=output, stderr=subprocess.STDOUT, cwd=folder
+        )
+    try:
+        _wait_until_listening(process, port)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _LISTENS_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError(f"{process.args!r} does not listen")
+
+
+def _call(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env=_environment(environment),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_SEND_SECONDS,
+        check=False,
+    )
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "TCP_NODELAY"} | dict(extra)
