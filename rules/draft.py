@@ -1,6 +1,6 @@
 """A header with edits laid over it, and the splice that makes them. It never touches a byte that no edit names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rules.attribute import Attribute, Step
 from rules.charset import UnencodableError
@@ -56,7 +56,18 @@ class Draft:
             if tag is not None:
                 self._put(level, tag, attribute, tuple(values))
         except EditError as problem:
-            raise type(problem)(f"{attribute.name}: {problem}") from None
+            raise _named(attribute, problem) from None
+
+    def rewrite(self, attribute: Attribute, change: Callable[[tuple[str, ...]], Sequence[str]]) -> None:
+        """Make new values of the old ones wherever the attribute is present and not empty. EditError as `set`."""
+        self._check_writable(attribute)
+        for level, tag in self._places(attribute):
+            values = level.text(tag)
+            if values:
+                try:
+                    self._put(level, tag, attribute, tuple(change(values)))
+                except EditError as problem:
+                    raise _named(attribute, problem) from None
 
     def blank(self, attribute: Attribute) -> None:
         """Empty the attribute wherever it is present; on a path without an item number in every item."""
@@ -123,6 +134,13 @@ class Draft:
         if places:
             self._check_editable()
         return places
+
+
+def _named(attribute: Attribute, problem: EditError) -> EditError:
+    """The same problem with the attribute's name before it."""
+    if str(problem).startswith(f"{attribute.name}:"):
+        return problem
+    return type(problem)(f"{attribute.name}: {problem}")
 
 
 def _items(level: EditedLevel, step: Step) -> list[EditedLevel]:

@@ -23,6 +23,18 @@ _FORMS = {
     "UI": re.compile(r"(?=.{1,64}$)(0|[1-9]\d*)(\.(0|[1-9]\d*))*"),
     "UR": re.compile(r"[\x21-\x5b\x5d-\x7e]*"),
 }
+_ALLOWED = {
+    "AE": "up to 16 characters of ASCII",
+    "AS": "an age such as 045Y",
+    "CS": "up to 16 capitals, digits, spaces and underscores",
+    "DA": "a date such as 20240131",
+    "DS": "a number of up to 16 characters",
+    "DT": "a date and time such as 20240131133000",
+    "IS": "a whole number of up to 12 characters",
+    "TM": "a time such as 133000",
+    "UI": "a UID of up to 64 digits and dots",
+    "UR": "an address without spaces",
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_IN_PARAGRAPHS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -58,7 +70,7 @@ def _check(value: str, vr: str) -> None:
             or (vr == "DA" and not _is_date(value))
             or (vr == "IS" and not -(2**31) <= int(value) < 2**31)
         ):
-            raise EditError(f"the new value is not allowed for VR {vr}")
+            raise EditError(f"the new value is not {_ALLOWED[vr]} (VR {vr})")
         return
     if vr not in SINGLE_VALUE_VRS and "\\" in value:
         raise EditError(f"a value of VR {vr} cannot hold a backslash")
