@@ -1,4 +1,4 @@
-"""What a shipment's data set says and is: its header as sent, its digest, its form for other peers. It sends nothing."""
+"""What a shipment's data set says and is: its header, its digest, its form for other peers. It sends nothing."""
 
 import hashlib
 from dataclasses import replace

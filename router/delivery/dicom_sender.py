@@ -1,6 +1,6 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, Kind, Outcome, from_association_error, from_status
@@ -24,7 +24,7 @@ class DicomSender:
         self._association: Requestor | None = None
         self._scu: StoreScu | None = None
 
-    def send(self, shipments: Sequence[Shipment]) -> Iterator[Answer]:
+    def send(self, shipments: Sequence[Shipment]) -> Generator[Answer, None, None]:
         """One C-STORE each, in order; see `Sender.send`. At most 64 at a time, since each may need two contexts."""
         contexts = contexts_for(shipments)
         if not self._proposed.issuperset(contexts):

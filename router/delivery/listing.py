@@ -69,8 +69,9 @@ def _reason(row: _row, line: _row | None, now: datetime) -> str:
     if line.paused:
         return f"destination is paused: {line.paused_reason}" if line.paused_reason else "destination is paused"
     if line.failures:
+        times = "once" if line.failures == 1 else f"{line.failures} times in a row"
         until = f", next attempt at {_clock(line.retry_at)}" if line.retry_at and line.retry_at > now else ""
-        return f"destination failed {line.failures} times in a row: {line.last_error}{until}"
+        return f"destination failed {times}: {line.last_error}{until}"
     if row.due_at > now:
         return f"{row.reason or 'failed'}, next attempt at {_clock(row.due_at)}"
     return row.reason or "is due"

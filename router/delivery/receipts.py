@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -98,7 +99,7 @@ def receipts_of(database: Database, study_id: int) -> list[Mapping[str, object]]
     )
     with database.read() as connection:
         told = [_told(row) for row in connection.execute(settled)]
-        groups: dict[str, list[_row]] = {}
+        groups: dict[str, list[Any]] = {}
         for row in connection.execute(current):
             groups.setdefault(row.destination, []).append(row)
     return [*told, *(_told_so_far(destination, rows) for destination, rows in groups.items())]
@@ -114,7 +115,7 @@ def _told(receipt: _row) -> Mapping[str, object]:
     }
 
 
-def _told_so_far(destination: str, rows: Sequence[_row]) -> Mapping[str, object]:
+def _told_so_far(destination: str, rows: Sequence[Any]) -> Mapping[str, object]:
     told: dict[str, object] = {
         "destination": destination,
         "instances": len(rows),

@@ -1,6 +1,6 @@
 """What a door that delivers looks like from the line: shipments in, one outcome each out. It has no door of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,11 +43,11 @@ class DestinationError(RouterError):
 class Sender(Protocol):
     """A door to one destination, used by one thread."""
 
-    def send(self, shipments: Sequence[Shipment]) -> Iterator[tuple[Shipment, Outcome]]:
+    def send(self, shipments: Sequence[Shipment]) -> Generator[tuple[Shipment, Outcome], None, None]:
         """Send in order, giving each shipment (as it was sent) with its outcome as soon as it is answered.
 
         Where the destination breaks off, the shipment in flight is given with its outcome first, then DestinationError
-        is raised. The iterator may be closed between two shipments.
+        is raised. The generator may be closed between two shipments.
         """
         ...
 

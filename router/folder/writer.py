@@ -3,7 +3,7 @@
 import os
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
@@ -30,7 +30,7 @@ class FolderSender:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, shipments: Sequence[Shipment]) -> Iterator[tuple[Shipment, Outcome]]:
+    def send(self, shipments: Sequence[Shipment]) -> Generator[tuple[Shipment, Outcome], None, None]:
         """One file each, in order; see `Sender.send`. A file that is there with the same content is delivered."""
         for shipment in shipments:
             yield shipment, self._deliver(shipment)

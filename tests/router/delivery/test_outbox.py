@@ -1,0 +1,82 @@
+"""The sent ledger: an answer is on file at once and entered once."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from router.delivery import State
+from router.delivery.outbox import GROUP, Outbox, ledger_path, recover
+from tests.support.deliveries import DELIVERED, LATER, Bench, settlement
+
+
+def test_answers_are_entered_in_groups(bench: Bench, tmp_path: Path) -> None:
+    """64 answers are one transaction; what is left is entered on demand, and the file is then empty."""
+    bench.put(range(GROUP + 6))
+    outbox = Outbox(ledger_path(tmp_path / "outbox", "here", 1), bench.queue)
+    leased = bench.queue.lease("pacs", 100)
+    for each in leased[:GROUP]:
+        outbox.note(settlement(each, DELIVERED, bench.clock()))
+    assert list(bench.states().values()).count(State.DELIVERED) == GROUP
+    for each in leased[GROUP:]:
+        outbox.note(settlement(each, DELIVERED, bench.clock()))
+    outbox.flush()
+    assert set(bench.states().values()) == {State.DELIVERED}
+    assert ledger_path(tmp_path / "outbox", "here", 1).stat().st_size == 0
+    outbox.close()
+    assert not list((tmp_path / "outbox").iterdir())
+
+
+def test_an_answer_does_not_wait_longer_than_half_a_second(bench: Bench, tmp_path: Path) -> None:
+    """A group that is not full is entered after half a second."""
+    bench.put([1])
+    outbox = Outbox(tmp_path / "here-1.log", bench.queue)
+    outbox.note(settlement(bench.queue.lease("pacs", 1)[0], DELIVERED, bench.clock()))
+    assert bench.states() == {1: State.LEASED}
+    time.sleep(0.55)
+    outbox.flush_if_old()
+    assert bench.states() == {1: State.DELIVERED}
+    outbox.close()
+
+
+def test_a_killed_process_leaves_its_answers_to_the_next(bench: Bench, tmp_path: Path) -> None:
+    """At start the ledger is entered before leases are freed; a line cut short, or entered already, does no harm."""
+    bench.put([1, 2, 3])
+    killed = Outbox(ledger_path(tmp_path, "here", 7), bench.queue)
+    first, second, third = bench.queue.lease("pacs", 3)
+    killed.note(settlement(first, DELIVERED, bench.clock()))
+    killed.note(settlement(second, LATER, bench.clock(), wait_seconds=30))
+    with ledger_path(tmp_path, "here", 7).open("ab") as file:
+        file.write(b'{"delivery_id": 3, "tok')
+    bench.settle([first], DELIVERED)
+    assert recover(tmp_path, bench.queue) == 1
+    assert bench.queue.rescue(own=True) == 1
+    assert [each.instance_id for each in bench.queue.lease("pacs", 3)] == [third.instance_id]
+    assert bench.states() == {1: State.DELIVERED, 2: State.DUE, 3: State.LEASED}
+    assert not list(tmp_path.glob("*.log"))
+
+
+def test_another_holders_ledger_is_left_alone(bench: Bench, tmp_path: Path) -> None:
+    """Only this holder's ledgers are taken up."""
+    (tmp_path / "there-1.log").write_bytes(b"")
+    recover(tmp_path, bench.queue)
+    assert [path.name for path in tmp_path.glob("*.log")] == ["there-1.log"]
+
+
+def test_a_database_that_is_away_loses_no_answer(bench: Bench, tmp_path: Path) -> None:
+    """When the entry fails the answers stay on file and pending, and are entered once the database is back."""
+    bench.put([1])
+    outbox = Outbox(tmp_path / "here-1.log", bench.queue)
+    outbox.note(settlement(bench.queue.lease("pacs", 1)[0], DELIVERED, bench.clock()))
+    settle, bench.queue.settle = bench.queue.settle, _away  # type: ignore[method-assign, assignment]
+    with pytest.raises(ConnectionError):
+        outbox.flush()
+    bench.queue.settle = settle  # type: ignore[method-assign]
+    assert (tmp_path / "here-1.log").stat().st_size > 0
+    outbox.flush()
+    assert bench.states() == {1: State.DELIVERED}
+    outbox.close()
+
+
+def _away(_: object) -> int:
+    raise ConnectionError
