@@ -1,15 +1,16 @@
 """The attributes the index keeps of an instance, by level. The file has them all; these are for finding and listing."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from re import sub
 from typing import Literal, overload
 
 Level = Literal["study", "series", "instance"]
 Matching = Literal["text", "name", "uid", "date", "time", "number"]
 
 UID_LENGTH = 64
+_NUMBER = re.compile(r"[+-]?[0-9]{1,12}")  # IS, PS3.5 6.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Indexed:
     @property
     def column(self) -> str:
         """The name of its column: PatientID is patient_id."""
-        return sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.keyword).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.keyword).lower()
 
 
 ATTRIBUTES = (
@@ -83,6 +84,8 @@ def fitted(indexed: Indexed, value: str) -> str:
             return plain.replace(".", "")[: indexed.length]  # 2026.11.22 is how it was written before 1993
         case "time":
             return plain.replace(":", "")[: indexed.length]
+        case "number" if _NUMBER.fullmatch(plain):
+            return str(int(plain))
         case _:
             return plain[: indexed.length]
 

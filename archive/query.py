@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVarTuple
 
-from sqlalchemy import Column, Connection, FromClause, Select, false, select
+from sqlalchemy import Column, Connection, FromClause, false, select
 
 from archive.attributes import ATTRIBUTES, Indexed, Level, at_level
 from archive.errors import QueryError
 from archive.matching import TABLES, Condition, condition
 from archive.tables import instances, series, studies
-
-Columns = TypeVarTuple("Columns")
 
 LEVELS: tuple[Level, ...] = ("study", "series", "instance")
 COUNTS = {
@@ -53,8 +50,14 @@ def find(connection: Connection, level: Level, keys: Mapping[str, str], limit: i
         raise QueryError("the level is not study, series or instance")
     question = _question(keys)
     columns = _columns(level)
-    query = _narrowed(select(*(column.label(keyword) for keyword, column in columns.items())), level, question)
-    rows = connection.execute(query.order_by(*_ORDER[level]).limit(limit)).mappings()
+    query = (
+        select(*(column.label(keyword) for keyword, column in columns.items()))
+        .select_from(_JOINED[level])
+        .where(*_conditions(level, question))
+        .order_by(*_ORDER[level])
+        .limit(limit)
+    )
+    rows = connection.execute(query).mappings()
     return [{keyword: "" if row[keyword] is None else str(row[keyword]) for keyword in columns} for row in rows]
 
 
@@ -63,7 +66,7 @@ def select_instances(connection: Connection, keys: Mapping[str, str], limit: int
     question = _question(keys)
     if question.is_empty:
         raise QueryError("no key says which instances are meant")
-    query = _narrowed(select(instances.c.id), "instance", question)
+    query = select(instances.c.id).select_from(_JOINED["instance"]).where(*_conditions("instance", question))
     return list(connection.scalars(query.order_by(*_ORDER["instance"]).limit(limit)))
 
 
@@ -92,19 +95,17 @@ def _ask_count(question: _Question, keyword: str, value: str) -> None:
         question.by_level["series" if level == "series" else "study"].append(asked)
 
 
-def _narrowed(query: Select[*Columns], level: Level, question: _Question) -> Select[*Columns]:
-    """The query with all conditions: on the joined rows, or on what lies below them."""
+def _conditions(level: Level, question: _Question) -> list[Condition]:
+    """The question as conditions on the level's joined rows; what lies below the level is asked in a subquery."""
     depth = LEVELS.index(level) + 1
-    query = query.select_from(_JOINED[level])
-    for each in LEVELS[:depth]:
-        query = query.where(*question.by_level[each])
+    conditions = [asked for each in LEVELS[:depth] for asked in question.by_level[each]]
     below = [asked for each in LEVELS[depth:] for asked in question.by_level[each]]
-    if not below:
-        return query
-    if level == "series":
-        return query.where(series.c.id.in_(select(instances.c.series_id).where(*below)))
-    lowest = series.join(instances) if question.by_level["instance"] else series
-    return query.where(studies.c.id.in_(select(series.c.study_id).select_from(lowest).where(*below)))
+    if below and level == "series":
+        conditions.append(series.c.id.in_(select(instances.c.series_id).where(*below)))
+    elif below:
+        lowest = series.join(instances) if question.by_level["instance"] else series
+        conditions.append(studies.c.id.in_(select(series.c.study_id).select_from(lowest).where(*below)))
+    return conditions
 
 
 def _columns(level: Level) -> dict[str, Column[object]]:

@@ -154,7 +154,7 @@ def summary(connection: Connection) -> Summary:
     sums = (func.coalesce(func.sum(column), 0) for column in (columns.series, columns.instances, columns.bytes))
     row = connection.execute(select(func.count(), *sums, func.max(columns.last_received_at)).select_from(studies)).one()
     states = select(held.c.state, func.count()).where(held.c.state.in_(("held", "rejected"))).group_by(held.c.state)
-    waiting: dict[str, int] = dict(connection.execute(states).tuples().all())
+    waiting: dict[str, int] = {row.state: row[1] for row in connection.execute(states)}
     return Summary(
         studies=row[0],
         series=int(row[1]),
