@@ -70,6 +70,8 @@ class _Compiler:
         try:
             subject = Subject.named(key)
         except RulesError as error:
+            if key.startswith("(") and ")" not in key:
+                return self._wrong((*here, _KEY), value, 'inside braces a tag stands in quotes: {"(0010,0020)": text}')
             if key in OPERATORS:
                 return self._wrong((*here, _KEY), value, f"{key!r} is an operator: it goes under a name")
             suggestion = closest(key, {*ARRIVAL_FACTS, *_CONNECTIVES}) or getattr(error, "suggestion", None)

@@ -83,7 +83,7 @@ def ends(subject: Subject, text: str) -> Holds:
 def exactly(subject: Subject, text: str) -> Holds:
     """Any value is the text to the letter, case and surrounding spaces included; `*` and `?` are plain characters."""
     if subject.vr == "PN":
-        (wanted,) = person_name_texts((text,))
+        wanted = person_name_texts((text,))[0]
         return lambda reading: wanted in person_name_texts(reading.values(subject) or ())
     return lambda reading: text in (reading.values(subject) or ())
 

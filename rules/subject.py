@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from rules.attribute import TRANSFER_SYNTAX_UID, Attribute
+from rules.attribute import PIXEL_TAGS, TRANSFER_SYNTAX_UID, Attribute
 from rules.errors import RulesError
 from rules.facts import ARRIVAL_FACTS, Arrival, Facts
 
 # Of these the dictionary knows, but a condition can only ask whether they are present.
 _OPAQUE_VRS = frozenset({"SQ", "OB", "OW", "OF", "OD", "OL", "OV", "OB or OW", "UN"})
+_ONE_VALUE_VRS = frozenset({"LT", "ST", "UT", "UR"})  # a backslash in these is a character like any other (PS3.5 6.2)
 _FILE_META_GROUPS = frozenset({0x0000, 0x0002})
 _PIXEL_GROUP = 0x7FE0
 
@@ -34,7 +35,8 @@ class Subject:
         outermost, last = attribute.steps[0].tag, attribute.steps[-1]
         if outermost is not None:
             group = outermost >> 16
-            if (group in _FILE_META_GROUPS and outermost != TRANSFER_SYNTAX_UID) or group >= _PIXEL_GROUP:
+            is_outside = group in _FILE_META_GROUPS or group >= _PIXEL_GROUP
+            if is_outside and outermost != TRANSFER_SYNTAX_UID and outermost not in PIXEL_TAGS:
                 raise RulesError(f"{name} is not in the header: it ends before the pixel data and has no file meta")
         return Subject(name, attribute, "SQ" if last.item is not None else attribute.vr)
 
@@ -95,6 +97,13 @@ def fact_values(arrival: Arrival, name: str) -> tuple[str, ...] | None:
         return (arrival.at.strftime("%A").lower(),)
     text: str | None = getattr(arrival, name)
     return (text,) if text else None
+
+
+def split(text: str, vr: str | None) -> tuple[str, ...]:
+    """The values in one text, as a backslash separates them (PS3.5 6.4); none in an empty one."""
+    if not text:
+        return ()
+    return (text,) if vr in _ONE_VALUE_VRS else tuple(text.split("\\"))
 
 
 def person_name_texts(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Annotated, Literal
 
-from pydantic import GetCoreSchemaHandler, PlainValidator, WithJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import GetCoreSchemaHandler, PlainValidator, ValidationError, WithJsonSchema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from rules.decision import Priority, Scope
 from rules.problems import closest
@@ -38,6 +38,11 @@ def refusal(message: str, suggestion: str | None = None) -> PydanticCustomError:
     """The error a validator raises: `message` as it stands, and what was probably meant."""
     context = {"message": message, "suggestion": suggestion} if suggestion else {"message": message}
     return PydanticCustomError("rules", "{message}", context)
+
+
+def refused_at(loc: tuple[int | str, ...], value: object, message: str) -> ValidationError:
+    """The same for a place below the one that is being validated."""
+    return ValidationError.from_exception_data("rules", [InitErrorDetails(type=refusal(message), loc=loc, input=value)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,11 @@ def parse_give_up(value: object) -> GiveUp:
 def parse_priority(value: object) -> Priority:
     """`high`, `normal` or `low`."""
     return Priority[one_of(value, ("high", "normal", "low")).upper()]
+
+
+def parse_late(value: object) -> str:
+    """`send`, `hold` or `ignore`."""
+    return one_of(value, ("send", "hold", "ignore"))
 
 
 def one_of(value: object, allowed: tuple[str, ...]) -> str:

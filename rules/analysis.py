@@ -1,0 +1,65 @@
+"""What can be said of the rules without any instance. It decides nothing and compares them with no other section."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rules.clause import Loc
+from rules.edits import NotAvailableEdit
+from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, RulesSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing worth saying, and where: an error makes the rules unusable, anything else is a warning."""
+
+    loc: Loc
+    message: str
+    is_error: bool
+
+
+def analyse(settings: RulesSettings) -> list[Finding]:
+    """Rules of one name, and rules that can never be reached."""
+    return [*_names(settings), *_unreachable(settings)]
+
+
+def not_available(settings: RulesSettings) -> list[tuple[Loc, str]]:
+    """The edits that this version cannot make, each with its place."""
+    return [
+        ((*loc, "edit", index), edit.name)
+        for loc, rule in _rules(settings)
+        for index, edit in enumerate(rule.edit)
+        if isinstance(edit, NotAvailableEdit)
+    ]
+
+
+def _rules(settings: RulesSettings) -> Iterator[tuple[Loc, NormaliseRule | RouteRule]]:
+    """Every rule with its place."""
+    for index, normalise in enumerate(settings.normalise):
+        yield ("normalise", index), normalise
+    for index, route in enumerate(settings.routes):
+        yield ("routes", index), route
+
+
+def _names(settings: RulesSettings) -> Iterator[Finding]:
+    """A rule is known by its name: in the queue, in the database, to people."""
+    seen: set[str] = set()
+    for loc, rule in _rules(settings):
+        if rule.name in {BY_HAND, OTHERWISE}:
+            yield Finding((*loc, "name"), f"the name {rule.name!r} is taken by the appliance itself", True)
+        elif rule.name in seen:
+            yield Finding((*loc, "name"), f"two rules are named {rule.name!r}", True)
+        seen.add(rule.name)
+
+
+def _unreachable(settings: RulesSettings) -> Iterator[Finding]:
+    """What stands below a route that stops every instance."""
+    end: str | None = None
+    for index, rule in enumerate(settings.routes):
+        if end is not None and not rule.disabled:
+            yield Finding(
+                ("routes", index),
+                f"the rule {rule.name!r} is never reached: {end!r} above it stops every instance",
+                False,
+            )
+        elif rule.stop and rule.when is None and not rule.disabled:
+            end = rule.name

@@ -1,0 +1,111 @@
+"""The rules of one revision, ready to decide. No clock, no disk; one instance's way through them is in walk.
+
+What goes wrong here holds the instance: nothing is ever sent with an edit left out.
+"""
+
+from collections.abc import Mapping
+
+from rules.analysis import analyse, not_available
+from rules.clause import Loc
+from rules.decision import Decision, Prepared, Verdict
+from rules.draft import Draft
+from rules.edits import EditContext, Table
+from rules.errors import EditRejectedError, RulesError
+from rules.explanation import Explanation, explain
+from rules.facts import Arrival
+from rules.header import Header
+from rules.schema import OTHERWISE, RulesSettings
+from rules.testing import TestResult, run
+from rules.trace import Witness
+from rules.walk import Walk, apply
+
+
+class Ruleset:
+    """The rules of one revision of the configuration; one is shared by all threads."""
+
+    def __init__(
+        self,
+        settings: RulesSettings,
+        tables: Mapping[str, Table],
+        *,
+        system: str,
+        original_attributes: bool = True,
+    ) -> None:
+        """`system` is the name in Original Attributes (0400,0561), written unless `original_attributes` is off.
+
+        RulesError where two rules have one name.
+        """
+        for finding in analyse(settings):
+            if finding.is_error:
+                raise RulesError(finding.message)
+        self.settings = settings
+        self._tables = dict(tables)
+        self._system = system if original_attributes else None
+        self._routes = {rule.name: rule for rule in settings.routes}
+
+    def decide(
+        self,
+        header: Header,
+        arrival: Arrival,
+        by_hand: Mapping[str, str] | None = None,
+        witness: Witness | None = None,
+    ) -> Decision:
+        """What happens to an instance; `by_hand` are a person's corrections, made before the first rule.
+
+        Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
+        """
+        walk = Walk(self.settings, self._tables, header, arrival, witness)
+        try:
+            walk.correct(by_hand or {})
+            walk.normalise()
+            if self._system is not None:
+                walk.record(self._system)
+            walk.route()
+            return walk.decision()
+        except EditRejectedError as error:
+            return Decision(header, (), None, (), rejected=Verdict(walk.rule, str(error)))
+        except RulesError as error:
+            return Decision(header, (), None, (), held=Verdict(walk.rule, str(error)))
+
+    def prepare(self, route: str, header: Header, arrival: Arrival) -> Prepared:
+        """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""
+        if route == OTHERWISE:
+            return Prepared((), None)
+        rule = self._routes.get(route)
+        if rule is None:
+            raise RulesError(f"there is no route {route!r} in these rules")
+        if not rule.edit:
+            return Prepared((), None)
+        draft = Draft(header)
+        changes = apply(rule.name, rule.edit, draft, EditContext(arrival, self._tables))
+        return Prepared(tuple(changes), draft.splice() if draft.changed else None)
+
+    def explain(self, header: Header, arrival: Arrival) -> Explanation:
+        """Every rule, every condition with its actual value, and what changes. It holds a patient's values."""
+        return explain(self, header, arrival)
+
+    def run_tests(self) -> list[TestResult]:
+        """The tests of the configuration, run for real."""
+        return [run(case, self) for case in self.settings.tests]
+
+    @property
+    def destinations(self) -> frozenset[str]:
+        """The names of all destinations that a route or `otherwise` sends to."""
+        otherwise = self.settings.otherwise
+        named = {name for rule in self.settings.routes for name in rule.to}
+        return frozenset(named if isinstance(otherwise, str) else named.union(otherwise))
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The names of all sources that a condition asks for as exact text."""
+        return frozenset(name for rule in self.settings.rules if rule.when for _, name in rule.when.sources())
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of all tables that an edit looks things up in."""
+        return frozenset(name for rule in self.settings.rules for edit in rule.edit for name in edit.table_names())
+
+    @property
+    def not_available(self) -> list[tuple[Loc, str]]:
+        """The edits that this version cannot make, each with its place in the configuration."""
+        return not_available(self.settings)

@@ -1,0 +1,107 @@
+"""The whole story of one instance for people and programs: rules, conditions, changes, copies. It decides nothing.
+
+It holds a patient's values: it is for the person who asks, never for a log.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rules.decision import Change, Decision, Dispatch, Verdict
+from rules.errors import RulesError
+from rules.facts import Arrival
+from rules.header import Header
+from rules.trace import ClauseTrace, RuleTrace, Witness
+
+if TYPE_CHECKING:
+    from rules.evaluation import Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTrace:
+    """What one destination gets: the changes on its copy, or why its edits cannot be made."""
+
+    destination: str
+    route: str
+    changes: tuple[Change, ...]
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was decided and why. `changes` are the archive's, those of a copy come on top."""
+
+    rules: tuple[RuleTrace, ...]
+    changes: tuple[Change, ...]
+    dispatches: tuple[Dispatch, ...]
+    held: Verdict | None
+    rejected: Verdict | None
+    copies: tuple[CopyTrace, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """The story as text, line by line."""
+        for rule in self.rules:
+            yield f"{rule.kind}: {rule.name} - {rule.outcome}"
+            if rule.condition:
+                yield from _clause_lines(rule.condition, "    ")
+            yield from (f"    {_change(change)}" for change in rule.changes)
+            yield from (f"    {note}" for note in rule.notes)
+        for verdict, word in ((self.held, "held"), (self.rejected, "rejected")):
+            if verdict:
+                yield f"{word}{f' by {verdict.rule}' if verdict.rule else ''}: {verdict.reason}"
+        if not self.held and not self.rejected:
+            yield "the archive keeps it " + ("with these changes:" if self.changes else "as it came")
+            yield from (f"    {_change(change)}" for change in self.changes)
+        for dispatch, copy in zip(self.dispatches, self.copies, strict=True):
+            quiet = f", when the {dispatch.scope} is quiet for {dispatch.quiet_seconds:g} s"
+            yield f"to {copy.destination} by {copy.route}{'' if dispatch.scope == 'instance' else quiet}"
+            yield from (f"    {_change(change)}" for change in copy.changes)
+            if copy.failure:
+                yield f"    held at delivery: {copy.failure}"
+
+
+def explain(ruleset: "Ruleset", header: Header, arrival: Arrival) -> Explanation:
+    """Decide as ever, with a witness; then make the copies."""
+    witness = Witness()
+    decision = ruleset.decide(header, arrival, witness=witness)
+    witness.saw_nothing_of(ruleset.settings)
+    kept = archived(header, decision)
+    copies = tuple(_copy(ruleset, dispatch, kept, arrival) for dispatch in decision.dispatches)
+    return Explanation(
+        tuple(witness.rules), decision.changes, decision.dispatches, decision.held, decision.rejected, copies
+    )
+
+
+def archived(header: Header, decision: Decision) -> Header:
+    """The header as the archive keeps it, which is what a route's edits start from."""
+    if decision.splice is None:
+        return header
+    return Header.scan(decision.splice.prefix, header.transfer_syntax_uid)
+
+
+def _copy(ruleset: "Ruleset", dispatch: Dispatch, header: Header, arrival: Arrival) -> CopyTrace:
+    try:
+        prepared = ruleset.prepare(dispatch.route, header, arrival)
+    except RulesError as error:
+        return CopyTrace(dispatch.destination, dispatch.route, (), str(error))
+    return CopyTrace(dispatch.destination, dispatch.route, prepared.changes, None)
+
+
+def _clause_lines(clause: ClauseTrace, indent: str) -> Iterator[str]:
+    mark = {True: "✓", False: "✗", None: "!"}[clause.holds]
+    if clause.parts:
+        yield f"{indent}{mark} {clause.text}"
+        for part in clause.parts:
+            yield from _clause_lines(part, f"{indent}    ")
+    else:
+        actual = "absent" if clause.actual is None else "is " + "\\".join(clause.actual)
+        yield f"{indent}{mark} {clause.text} ({actual})"
+
+
+def _change(change: Change) -> str:
+    old, new = ("(absent)" if each is None else repr(each) for each in (change.old, change.new))
+    return f"{change.attribute}: {old} -> {new}"

@@ -1,0 +1,135 @@
+"""The rules of the configuration as pydantic models: what may be written and what it means. They decide nothing."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+
+from rules.cases import TestCase
+from rules.clause import Clause
+from rules.conditions import compile_condition
+from rules.decision import Late, Priority
+from rules.edits import AnyEdit
+from rules.forms import ConditionForm
+from rules.problems import closest
+from rules.values import After, Flag, PriorityWord, parse_late, refusal, refused_at, text_of
+
+# Names that stand for something else where rules are named: in the database, in verdicts, in explanations.
+BY_HAND = "by hand"
+OTHERWISE = "otherwise"
+
+Fallback = Literal["archive", "hold", "reject"]
+_FALLBACKS: tuple[Fallback, ...] = ("archive", "hold", "reject")
+
+
+def _destinations(value: object) -> object:
+    """One destination may stand without a list."""
+    return [value] if isinstance(value, str) else value
+
+
+def _section(value: object) -> object:
+    """A section whose every rule is commented out is an empty one."""
+    return [] if value is None else value
+
+
+def _otherwise(value: object) -> Fallback | tuple[str, ...]:
+    """One of the three words, or a list of destinations."""
+    if isinstance(value, list | tuple):
+        if not value:
+            raise refusal("the list of destinations is empty; write archive to send nowhere")
+        return tuple(text_of(name) for name in value)
+    if isinstance(value, str):
+        for word in _FALLBACKS:
+            if value.strip().lower() == word:
+                return word
+        raise refusal(
+            f"{value!r} is none of: archive, hold, reject, a [list of destinations]", closest(value, _FALLBACKS)
+        )
+    raise refusal("otherwise is archive, hold, reject or a list of destinations")
+
+
+Otherwise = Annotated[
+    Fallback | tuple[str, ...], PlainValidator(_otherwise, json_schema_input_type=Fallback | list[str])
+]
+
+
+class Rule(BaseModel):
+    """What every rule may carry."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200, description="What the rule does, in words; unique among all rules.")
+    description: str = Field(default="", description="Why the rule is there, for whoever reads it in ten years.")
+    contact: str = Field(default="", description="Whom to ask about the rule.")
+    disabled: Flag = Field(default=False, description="true switches the rule off without deleting it.")
+    when: Annotated[Clause | None, PlainValidator(compile_condition, json_schema_input_type=ConditionForm)] = Field(
+        default=None, description="The rule is for instances of which this holds; without it, for every instance."
+    )
+
+
+class NormaliseRule(Rule):
+    """A rule on arrival: it edits the header that the archive keeps and that every route sees."""
+
+    edit: tuple[AnyEdit, ...] = Field(
+        min_length=1, description="Edits in order, each seeing the result of the one before."
+    )
+
+
+class RouteRule(Rule):
+    """A rule that sends an instance to destinations, with edits on the copy only."""
+
+    edit: tuple[AnyEdit, ...] = Field(
+        default=(), min_length=1, description="Edits on the copy that is sent, in order; the archive's stays as it is."
+    )
+    after: After = Field(
+        default=After("instance", 0.0),
+        description="When to send: instance (at once), series quiet 60s or study quiet 60s.",
+        json_schema_extra={"default": "instance", "examples": ["instance", "series quiet 60s", "study quiet 60s"]},
+    )
+    priority: PriorityWord = Field(
+        default=Priority.NORMAL,
+        description="high goes before normal, normal before low.",
+        json_schema_extra={"default": "normal"},
+    )
+    late: Annotated[Late, BeforeValidator(parse_late)] = Field(
+        default="send",
+        description="What comes after the quiet time: send (it alone, after a new quiet time), hold or ignore.",
+    )
+    to: Annotated[tuple[str, ...], BeforeValidator(_destinations)] = Field(
+        default=(), description="The names of the destinations. Where two routes name one, the first one's edits count."
+    )
+    stop: Flag = Field(
+        default=False, description="true: where this rule matches, the rules below it are not looked at."
+    )
+
+    @model_validator(mode="after")
+    def _sends_somewhere(self) -> Self:
+        if not self.to and not self.stop:
+            raise refused_at(("to",), self.to, "a route needs to: and a destination (or stop: true, to send nowhere)")
+        if self.late != "send" and self.after.scope == "instance":
+            raise refused_at(("late",), self.late, "late: needs after: series quiet or study quiet with a time")
+        return self
+
+
+class RulesSettings(BaseModel):
+    """The part of the configuration that decides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    normalise: Annotated[tuple[NormaliseRule, ...], BeforeValidator(_section)] = Field(
+        default=(), description="Rules on arrival, in order, every one that matches; the archive keeps the result."
+    )
+    routes: Annotated[tuple[RouteRule, ...], BeforeValidator(_section)] = Field(
+        default=(), description="Rules that send, in order, every one that matches, on the normalised header."
+    )
+    otherwise: Otherwise = Field(
+        default="archive",
+        description="What happens to an instance that no route matched: archive (keep only), hold, reject, or a list.",
+    )
+    tests: Annotated[tuple[TestCase, ...], BeforeValidator(_section)] = Field(
+        default=(), description="Examples of what the rules must do; one that fails refuses the whole configuration."
+    )
+
+    @property
+    def rules(self) -> "tuple[NormaliseRule | RouteRule, ...]":
+        """All rules, in the order in which they are come to."""
+        return (*self.normalise, *self.routes)

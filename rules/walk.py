@@ -1,0 +1,182 @@
+"""One instance on its way through the rules, from the first to the last. Nothing is kept for the next one."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic_core import PydanticCustomError
+
+from rules.attribute import Attribute
+from rules.decision import Change, Decision, Dispatch, Priority, Verdict
+from rules.draft import Draft
+from rules.edits import Edit, EditContext, Table
+from rules.edits.edit import parse_erasable, parse_writable
+from rules.errors import EditError, RulesError
+from rules.facts import Arrival, Facts
+from rules.header import Header
+from rules.original_attributes import record
+from rules.schema import BY_HAND, OTHERWISE, RouteRule, Rule, RulesSettings
+from rules.subject import Reading, split
+from rules.trace import Kind, Outcome, Witness
+
+
+class Walk:
+    """The steps in their order: `correct`, `normalise`, `record`, `route`, `decision`. `rule` is the one at work."""
+
+    def __init__(
+        self,
+        settings: RulesSettings,
+        tables: Mapping[str, Table],
+        header: Header,
+        arrival: Arrival,
+        witness: Witness | None = None,
+    ) -> None:
+        self.settings = settings
+        self.tables = tables
+        self.header = header
+        self.arrival = arrival
+        self.witness = witness
+        self.draft = Draft(header)
+        self.rule: str | None = None
+        self.changes: list[Change] = []
+        self.dispatches: dict[str, Dispatch] = {}
+        self.held: Verdict | None = None
+        self.rejected: Verdict | None = None
+
+    def correct(self, by_hand: Mapping[str, str]) -> None:
+        """A person's corrections, as text to the letter; an empty one empties the attribute."""
+        for name, text in by_hand.items():
+            self.rule = BY_HAND
+            attribute = _correctable(name, text)
+            old = values_text(self.draft.values(attribute))
+            self.draft.set(attribute, split(text, attribute.vr))
+            self._changed([Change(BY_HAND, name, old, values_text(self.draft.values(attribute)))])
+        self.rule = None
+
+    def normalise(self) -> None:
+        """The rules on arrival; each sees what the ones before made."""
+        context = EditContext(self.arrival, self.tables)
+        reading = self._reading()
+        for rule in self.settings.normalise:
+            if not self._matches("normalise", rule, reading):
+                continue
+            try:
+                changes = apply(rule.name, rule.edit, self.draft, context)
+            except RulesError as error:
+                self._saw("normalise", rule, "failed", reading, notes=[str(error)])
+                raise
+            self._saw("normalise", rule, "matched", reading, changes=changes)
+            self._changed(changes)
+            reading = self._reading()
+        self.rule = None
+
+    def record(self, system: str) -> None:
+        """The old values, into the header that the archive keeps (PS3.3 C.12.1.1.9), as changed by `system`."""
+        if self.draft.changed:
+            record(self.draft, self.header, self.arrival.at, system)
+
+    def route(self) -> None:
+        """The routes, on the normalised header, until one says stop; what none matched goes the way of `otherwise`."""
+        reading = self._reading()
+        matched = False
+        for rule in self.settings.routes:
+            if not self._matches("route", rule, reading):
+                continue
+            matched = True
+            notes = [
+                f"{destination}: the route {self.dispatches[destination].route!r} came first, its edits count"
+                for destination in rule.to
+                if destination in self.dispatches
+            ]
+            for destination in rule.to:
+                self.dispatches.setdefault(destination, _dispatch(destination, rule))
+            if rule.stop:
+                notes.append("stop: the routes below are not looked at")
+            self._saw("route", rule, "matched", reading, to=rule.to, notes=notes)
+            if rule.stop:
+                break
+        self.rule = None
+        if not matched:
+            self._otherwise()
+
+    def decision(self) -> Decision:
+        """What came of it. An instance that is held or rejected stays as it came."""
+        if self.held or self.rejected:
+            return Decision(self.header, (), None, (), self.held, self.rejected)
+        splice = self.draft.splice() if self.draft.changed else None
+        return Decision(self.draft, tuple(self.changes), splice, tuple(self.dispatches.values()))
+
+    def _otherwise(self) -> None:
+        otherwise = self.settings.otherwise
+        if otherwise == "hold":
+            self.held = Verdict(OTHERWISE, "no route matched, and otherwise is hold")
+        elif otherwise == "reject":
+            self.rejected = Verdict(OTHERWISE, "no route matched, and otherwise is reject")
+        elif otherwise != "archive":
+            for destination in otherwise:
+                self.dispatches[destination] = Dispatch(
+                    destination, OTHERWISE, Priority.NORMAL, "instance", 0.0, "send"
+                )
+
+    def _matches(self, kind: Kind, rule: Rule, reading: Reading) -> bool:
+        """Whether a rule is for this instance; from here on it is the one at work."""
+        if rule.disabled:
+            self._saw(kind, rule, "disabled")
+            return False
+        self.rule = rule.name
+        if rule.when is None:
+            return True
+        try:
+            holds = rule.when.holds(reading)
+        except RulesError as error:
+            self._saw(kind, rule, "failed", reading, notes=[str(error)])
+            raise
+        if not holds:
+            self._saw(kind, rule, "not matched", reading)
+        return holds
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        self.changes += [change for change in changes if change.old != change.new]
+
+    def _reading(self) -> Reading:
+        return Reading(Facts(self.draft, self.arrival))
+
+    def _saw(
+        self,
+        kind: Kind,
+        rule: Rule,
+        outcome: Outcome,
+        reading: Reading | None = None,
+        *,
+        changes: Sequence[Change] = (),
+        to: Sequence[str] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
+        if self.witness is not None:
+            looked_at = (rule.when, reading) if rule.when and reading else None
+            self.witness.saw(kind, rule.name, outcome, looked_at, changes=changes, to=to, notes=notes)
+
+
+def _correctable(name: str, text: str) -> Attribute:
+    """The attribute a person corrects, within the same limits as `set` and `blank` have. EditError outside them."""
+    try:
+        return parse_writable(name) if text else parse_erasable(name)
+    except PydanticCustomError as error:
+        raise EditError(error.message()) from None
+
+
+def apply(rule: str, edits: Sequence[Edit], draft: Draft, context: EditContext) -> list[Change]:
+    """Make the edits in order; what they changed in the end, one line an attribute. EditError."""
+    targets = {attribute.steps: attribute for edit in edits for attribute in edit.writes()}
+    before = [(attribute, values_text(draft.values(attribute))) for attribute in targets.values()]
+    for edit in edits:
+        edit.apply(draft, context)
+    changes = [Change(rule, each.name, old, values_text(draft.values(each))) for each, old in before]
+    return [change for change in changes if change.old != change.new]
+
+
+def values_text(values: tuple[str, ...] | None) -> str | None:
+    """Values in one text as DICOM writes them (PS3.5 6.4); None if absent."""
+    return None if values is None else "\\".join(values)
+
+
+def _dispatch(destination: str, rule: RouteRule) -> Dispatch:
+    return Dispatch(destination, rule.name, rule.priority, rule.after.scope, rule.after.quiet_seconds, rule.late)
