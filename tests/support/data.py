@@ -1,13 +1,15 @@
-"""Where real DICOM data lies beside the checkout, for the tests that use it."""
+"""Where the real DICOM files for tests lie, and how to read them. They are no part of the repository."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom.filereader import _read_file_meta_info, read_preamble
 
-_FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-DATA: Path | None = _FOLDER if _FOLDER.is_dir() else None
-
-needs_data = pytest.mark.skipif(DATA is None, reason="the folder of real DICOM data is not there")
+_PLACE = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+DATA = _PLACE if _PLACE.is_dir() else None
+needs_data = pytest.mark.skipif(DATA is None, reason="the DICOM test data is not there (../shared/data)")
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 
 
 def data_files(*folders: str) -> list[Path]:
@@ -15,3 +17,30 @@ def data_files(*folders: str) -> list[Path]:
     if DATA is None:
         return []
     return sorted(path for folder in folders for path in (DATA / folder).rglob("*") if path.is_file())
+
+
+def sample(*folders: str, series: int = 2) -> list[Path]:
+    """Files of these folders of the test data, of each folder in series/ only a few; nothing without the data."""
+    if DATA is None:
+        return []
+    return [path for folder in folders for path in _files(DATA / folder, series)]
+
+
+def _files(folder: Path, series: int) -> Iterator[Path]:
+    """Data files below a folder, in order."""
+    for inner in [folder, *sorted(each for each in folder.rglob("*") if each.is_dir())]:
+        files = sorted(path for path in inner.iterdir() if path.is_file() and path.suffix not in {".gz", ".tsv", ".md"})
+        yield from files[:series] if "series" in inner.parts or len(files) > 40 else files
+
+
+def data_set(path: Path) -> tuple[bytes, str]:
+    """The data set of a Part 10 file as it is encoded, and its transfer syntax (implicit if the file does not say)."""
+    with path.open("rb") as file:
+        read_preamble(file, True)
+        meta = _read_file_meta_info(file)
+        return file.read(), str(meta.get("TransferSyntaxUID", IMPLICIT_LITTLE))
+
+
+def name_of(path: Path) -> str:
+    """How a parametrised test names a file."""
+    return "/".join(path.parts[-2:])
