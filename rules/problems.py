@@ -42,16 +42,25 @@ def problems_from(error: ValidationError, document: Document, model: object = No
 
     `model` is the type that was validated; with it an unknown key gets a suggestion. Secret values are concealed.
     """
-    problems = [_problem(details, document, model) for details in error.errors(include_url=False)]
-    return list(dict.fromkeys(problems))
+    errors = [details for details in error.errors(include_url=False) if not _is_echo(details)]
+    return list(dict.fromkeys(_problem(details, document, model) for details in errors))
+
+
+def _is_echo(details: ErrorDetails) -> bool:
+    """Whether a list is called too short only because its items, each refused by itself, were left out."""
+    value = details["input"]
+    return details["type"] == "too_short" and isinstance(value, list) and len(value) >= details["ctx"]["min_length"]
 
 
 def _problem(details: ErrorDetails, document: Document, model: object) -> Problem:
     loc = tuple(step for step in details["loc"] if step != "[key]")
     kind, context, value = details["type"], details.get("ctx", {}), details["input"]
     is_key = kind == "extra_forbidden" or "[key]" in details["loc"]
+    if "key" in context:  # a validator of a whole mapping names the key that it means
+        loc = (*loc, str(context["key"]))
+        value = value.get(context["key"]) if isinstance(value, dict) else value
     position = document.position(loc, of_key=is_key or value is None)
-    suggestion = context.get("suggestion")
+    suggestion = context.get("suggestion") or closest(str(value), str(context.get("known", "")).split(", "))
     if kind == "extra_forbidden":
         message, suggestion = f"unknown key {loc[-1]!r}", closest(str(loc[-1]), _keys_at(model, loc[:-1]))
     elif kind == "missing":

@@ -18,7 +18,6 @@ class Crosscheck:
         self._document = document
         self._root = document.root
         self._used: dict[str, set[str]] = {"destinations": set(), "tables": set()}
-        self._rule_names()
         self._destinations()
         self._sources()
         self._tables()
@@ -42,17 +41,6 @@ class Crosscheck:
 
     def _warn(self, entry: Entry, message: str) -> None:
         self.warnings.append(Problem.at(entry.key_position, self._document.conceal(message)))
-
-    def _rule_names(self) -> None:
-        first: dict[str, Node] = {}
-        for rule in self._rules("normalise", "routes"):
-            name = rule.get("name")
-            if name is None or not isinstance(name.value, str):
-                continue
-            if name.value in first:
-                place = first[name.value].position.seen_from(name.position)
-                self._note(name, f"there is a rule named {name.value!r} already, {place}")
-            first.setdefault(name.value, name)
 
     def _destinations(self) -> None:
         known = self._section("destinations")

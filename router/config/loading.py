@@ -18,7 +18,7 @@ from router.config.secrets import resolve
 from router.config.settings import Settings
 from router.config.zone import MachineZone
 from router.errors import RouterError
-from rules import Document, Entry, Problem, RulesError, Ruleset, Table, problems_from
+from rules import Document, Entry, Problem, RulesError, Ruleset, Table, analyse, problems_from
 
 REVISION_LENGTH = 12
 
@@ -91,21 +91,28 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration
     crosscheck = Crosscheck(document)
     tables = _tables(document, reading)
     problems = [*reading.problems, *unresolved, *unavailable(document), *crosscheck.problems]
-    settings = _validated(document, problems)
-    ruleset = _ruleset(settings, tables, document, problems) if settings is not None and not problems else None
-    if problems or settings is None or ruleset is None:
-        raise ConfigurationError(_sorted(problems, reading))
-    warnings = [*reading.warnings, *crosscheck.warnings, *without_effect(document)]
-    return Configuration(
-        place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(_sorted(warnings, reading))
+    settings = _validated(document, problems, unresolved)
+    wrong, odd = _findings(settings, document)
+    if settings is None or problems or wrong:
+        raise ConfigurationError(_sorted([*problems, *wrong], reading))
+    ruleset = Ruleset(
+        settings,
+        tables,
+        system=settings.appliance.ae_title,
+        original_attributes=settings.archive.original_attributes,
     )
+    warnings = _sorted([*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd], reading)
+    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings))
 
 
-def _validated(document: Document, problems: list[Problem]) -> Settings | None:
+def _validated(document: Document, problems: list[Problem], unresolved: Sequence[Problem]) -> Settings | None:
+    """The settings; None, and problems, where the schema refuses them. An unresolved reference is told only once."""
     try:
         return Settings.model_validate(document.plain())
     except ValidationError as error:
-        problems.extend(problems_from(error, document, Settings))
+        told = {(problem.file, problem.line, problem.column) for problem in unresolved}
+        found = problems_from(error, document, Settings)
+        problems.extend(each for each in found if (each.file, each.line, each.column) not in told)
         return None
 
 
@@ -133,19 +140,14 @@ def _table(name: str, entry: Entry, reading: Reading) -> Table | None:
         return None
 
 
-def _ruleset(
-    settings: Settings, tables: Mapping[str, Table], document: Document, problems: list[Problem]
-) -> Ruleset | None:
-    try:
-        return Ruleset(
-            settings,
-            tables,
-            system=settings.appliance.ae_title,
-            original_attributes=settings.archive.original_attributes,
-        )
-    except RulesError as error:
-        problems.append(Problem.at(document.root.position, document.conceal(str(error))))
-        return None
+def _findings(settings: Settings | None, document: Document) -> tuple[list[Problem], list[Problem]]:
+    """What the rules themselves show to be wrong, and to be odd."""
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for finding in analyse(settings) if settings is not None else ():
+        found = Problem.at(document.position(finding.loc), document.conceal(finding.message))
+        (problems if finding.is_error else warnings).append(found)
+    return problems, warnings
 
 
 def _revision(texts: Mapping[str, str]) -> str:

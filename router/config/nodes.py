@@ -117,7 +117,7 @@ def _by_type(*known: str) -> Discriminator:
         _type_of,
         custom_error_type="type",
         custom_error_message=message,
-        custom_error_context={"key": "type", "known": list(known)},
+        custom_error_context={"key": "type", "known": ", ".join(known)},
     )
 
 

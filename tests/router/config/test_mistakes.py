@@ -1,5 +1,6 @@
 """Every mistake a site can make is told with its place, all at once, and without a secret."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ def problems(path: Path) -> list[str]:
     told = [str(problem) for problem in caught.value.problems]
     for secret in SECRETS:
         assert secret not in "\n".join([*told, str(caught.value), repr(caught.value)])
-    shown = (line.replace(f"{path}:", "").replace(f"{path.parent / 'parts'}", "parts") for line in told)
-    return [line.replace("\\", "/") if line.startswith("parts") else line for line in shown]
+    shown = (line.removeprefix(f"{path}:").replace(f"{path.parent}{os.sep}", "") for line in told)
+    return [line.replace(f"parts{os.sep}", "parts/") for line in shown]
 
 
 @pytest.mark.parametrize("path", MISTAKES, ids=lambda path: path.stem)

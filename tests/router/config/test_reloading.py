@@ -53,7 +53,7 @@ def test_a_change_is_seen_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_broken_snapshot_is_an_error(tmp_path: Path) -> None:
-    """Nothing in force, half a file, or texts that are not of the revision they claim: never taken for a configuration."""
+    """Nothing in force, half a file, texts that are not of their revision: none is taken for a configuration."""
     snapshot = Snapshot(tmp_path, ENVIRONMENT)
     with pytest.raises(SnapshotError):
         snapshot.read()
