@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from archive.arrivals import checked
 from archive.entry import Entry
-from archive.errors import ArchiveFailedError, ArchiveFullError, EntryUnreadableError
+from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, EntryUnreadableError
 from archive.files import FULL, Folders, create, link, sync_file, sync_folder, try_lock, write
 from archive.part10 import Head, Stamp, encode_head, read_head
 
@@ -100,10 +100,8 @@ class Shelves:
                 placed[number] = self._name(draft)
             for folder_touched in touched:
                 sync_folder(folder_touched)
-        except FileNotFoundError as error:
-            raise EntryUnreadableError("the file is not there any more") from error
         except OSError as error:
-            raise (ArchiveFullError if error.errno in FULL else ArchiveFailedError) from error
+            raise _translated(error) from error
         finally:
             for draft in drafts.values():
                 with suppress(OSError):
@@ -124,7 +122,7 @@ class Shelves:
                     self._copy(entry, target / name)
             sync_folder(target)
         except OSError as error:
-            raise (ArchiveFullError if error.errno in FULL else ArchiveFailedError) from error
+            raise _translated(error) from error
         return files
 
     def sweep(self) -> int:
@@ -191,11 +189,14 @@ class Shelves:
 
     def _copy(self, entry: Entry, target: Path) -> None:
         part = self._incoming / f"{uuid4().hex}.part"
-        with create(part) as file, entry.path.open("rb", buffering=0) as source:
-            while chunk := source.read(_CHUNK):
-                write(file, chunk)
-            sync_file(file)
-        part.rename(target)
+        try:
+            with create(part) as file, entry.path.open("rb", buffering=0) as source:
+                while chunk := source.read(_CHUNK):
+                    write(file, chunk)
+                sync_file(file)
+            part.rename(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _append(entry: Entry, resume: int, file: FileIO, digest: "hashlib._Hash", length: int) -> None:
@@ -218,6 +219,13 @@ def _synchronise(drafts: Iterable[_Draft]) -> None:
             list(pool.map(sync_file, files))
     for file in files:
         file.close()
+
+
+def _translated(error: OSError) -> ArchiveError:
+    """The archive's error for one of the operating system; what is not found is an entry, since folders are made."""
+    if isinstance(error, FileNotFoundError):
+        return EntryUnreadableError("the file is not there any more")
+    return ArchiveFullError() if error.errno in FULL else ArchiveFailedError()
 
 
 def _is(path: Path, digest: str) -> bool:
