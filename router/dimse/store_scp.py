@@ -18,10 +18,10 @@ from router.dimse.status import (
     RefusedError,
     status_of,
 )
-from rules import HeaderError, identify
+from rules import HeaderError, HeaderIncompleteError, identify
 
 _UID = re.compile(r"[0-9.]{1,64}")
-_HEAD_BYTES = 4096  # the two UIDs stand in the first few hundred bytes of a data set
+_HEADS_BYTES = (512, 4096, 2**20)  # the two UIDs mostly stand in the first of these; so long they are looked for
 
 log = structlog.get_logger(__name__)
 
@@ -75,22 +75,46 @@ class StoreScp:
             acceptor.host,
             datetime.now(UTC),
         )
-        head = bytearray()
-        is_checked = False
         with self._spool.open(identity, origin) as incoming:
+            check = _IdentityCheck(identity)
             for fragment in data_set:
                 incoming.write(fragment)
-                if not is_checked:
-                    head += fragment[:_HEAD_BYTES]
-                    if len(head) >= _HEAD_BYTES:
-                        _check(bytes(head), identity)
-                        is_checked = True
-            if not is_checked:
-                _check(bytes(head), identity)
+                check.update(fragment)
+            check.finish()
             incoming.seal()
 
 
-def _check(head: bytes, identity: Identity) -> None:
-    """The data set is the instance its command says; RefusedError, HeaderError."""
-    if identify(head, identity.transfer_syntax_uid) != (identity.sop_class_uid, identity.sop_instance_uid):
-        raise RefusedError(DATA_SET_DOES_NOT_MATCH, "the UIDs of data set and command differ")
+class _IdentityCheck:
+    """Follows a data set until it is known that it is the instance its command says; RefusedError, HeaderError."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._head = bytearray()
+        self._is_known = False
+
+    def update(self, fragment: memoryview) -> None:
+        """The next bytes of the data set."""
+        if self._is_known:
+            return
+        before = len(self._head)
+        self._head += fragment[: _HEADS_BYTES[-1] - before]
+        for size in _HEADS_BYTES:
+            if not self._is_known and before < size <= len(self._head):
+                self._look(size, is_all=size == _HEADS_BYTES[-1])
+
+    def finish(self) -> None:
+        """There are no more."""
+        if not self._is_known:
+            self._look(len(self._head), is_all=True)
+
+    def _look(self, size: int, *, is_all: bool) -> None:
+        identity = self._identity
+        try:
+            found = identify(bytes(self._head[:size]), identity.transfer_syntax_uid)
+        except HeaderIncompleteError:
+            if is_all:
+                raise
+            return
+        self._is_known = found == (identity.sop_class_uid, identity.sop_instance_uid)
+        if not self._is_known and (is_all or all(found)):
+            raise RefusedError(DATA_SET_DOES_NOT_MATCH, "the UIDs of data set and command differ")

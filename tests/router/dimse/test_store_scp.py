@@ -162,6 +162,15 @@ def test_a_data_set_in_single_bytes_is_the_same(tmp_path: Path) -> None:
         assert list(receiver.data_sets().values()) == [DATA_SET]
 
 
+@pytest.mark.parametrize("long", [300, 3000, 70_000, 2_000_000])
+def test_uids_after_a_long_element_are_found(tmp_path: Path, long: int) -> None:
+    """The UIDs are looked for beyond the usual place, up to one megabyte."""
+    data_set = b"\x08\0\x05\0" + long.to_bytes(4, "little") + b"\\" * long + DATA_SET
+    with receiving(tmp_path / "spool") as receiver:
+        pieces = [data_set[start : start + 50_000] for start in range(0, len(data_set), 50_000)]
+        assert store(receiver.port, *pieces)[0] == (SUCCESS if long < 2**20 else CANNOT_UNDERSTAND)
+
+
 @pytest.mark.parametrize(
     ("instance", "sop_class", "data_set", "status"),
     [

@@ -128,9 +128,12 @@ def test_a_peer_that_refuses_associations(tmp_path: Path) -> None:
 def test_a_peer_that_aborts_in_the_middle(tmp_path: Path, option: str) -> None:
     """An A-ABORT, or the reset that follows it, is AssociationAborted and leaves the association closed."""
     part = SERIES[0]
-    with storescp(tmp_path / "peer", "+xa", option) as port:
-        with calling(port, (CT, part.transfer_syntax_uid)) as scu, pytest.raises(AssociationAborted):
-            scu.store(identity(part), whole(part))
+    with (
+        storescp(tmp_path / "peer", "+xa", option) as port,
+        calling(port, (CT, part.transfer_syntax_uid)) as scu,
+        pytest.raises(AssociationAborted),
+    ):
+        scu.store(identity(part), whole(part))
 
 
 @pytest.mark.parametrize("status", [0x0000, 0xA700, 0xA900, 0xB000, 0xC123, 0x0122])
@@ -195,10 +198,12 @@ def test_the_maximum_length_of_the_peer_is_kept(file: Path, pdu_bytes: int, pref
                 if body[5] & 2:
                     return
 
-    with peer(receive, pdu_bytes=pdu_bytes) as port:
-        # it never answers, it closes
-        with calling(port, limits=QUICK_ANSWER) as scu, pytest.raises(AssociationAborted):
-            scu.store(INSTANCE, DataSet(prefix, file, 2, min(length, 299_998)))
+    with (
+        peer(receive, pdu_bytes=pdu_bytes) as port,
+        calling(port, limits=QUICK_ANSWER) as scu,
+        pytest.raises(AssociationAborted),  # it never answers, it closes
+    ):
+        scu.store(INSTANCE, DataSet(prefix, file, 2, min(length, 299_998)))
     expected = prefix + file.read_bytes()[2:][:length]
     assert b"".join(data_set) == expected + bytes(len(expected) % 2)
     assert max(longest) <= (pdu_bytes or 2**31)
@@ -260,9 +265,12 @@ def test_a_peer_that_stops_reading_is_silent(tmp_path: Path) -> None:
     """A peer that takes no bytes any more meets the deadline of sending."""
     path = tmp_path / "large"
     path.write_bytes(bytes(30_000_000))
-    with peer(lambda _: time.sleep(1.5)) as port:
-        with calling(port, limits=QUICK_ANSWER) as scu, pytest.raises(PeerSilent):
-            scu.store(INSTANCE, DataSet(b"", path, 0, 30_000_000))
+    with (
+        peer(lambda _: time.sleep(1.5)) as port,
+        calling(port, limits=QUICK_ANSWER) as scu,
+        pytest.raises(PeerSilent),
+    ):
+        scu.store(INSTANCE, DataSet(b"", path, 0, 30_000_000))
 
 
 @pytest.mark.parametrize("offset", [0, 299_999])
