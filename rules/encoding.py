@@ -12,16 +12,16 @@ from rules.layout import LONG_VRS, SHORT_VRS, Layout
 
 _MOST_CHARACTERS = {"LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024}
 _FORMS = {
-    "AE": re.compile(r"[\x20-\x5b\x5d-\x7e]{0,16}"),
-    "AS": re.compile(r"\d{3}[DWMY]"),
-    "CS": re.compile(r"[A-Z0-9 _]{0,16}"),
-    "DA": re.compile(r"\d{8}"),
-    "DS": re.compile(r"(?=.{1,16}$)[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"),
-    "DT": re.compile(r"(?=.{1,26}$)\d{4}(\d\d(\d\d(\d\d(\d\d(\d\d(\.\d{1,6})?)?)?)?)?)?([+-]\d{4})?"),
-    "IS": re.compile(r"(?=.{1,12}$)[+-]?\d+"),
-    "TM": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?|60)?)?"),
-    "UI": re.compile(r"(?=.{1,64}$)(0|[1-9]\d*)(\.(0|[1-9]\d*))*"),
-    "UR": re.compile(r"[\x21-\x5b\x5d-\x7e]*"),
+    "AE": re.compile(r"[\x20-\x5b\x5d-\x7e]{0,16}", re.ASCII),
+    "AS": re.compile(r"\d{3}[DWMY]", re.ASCII),
+    "CS": re.compile(r"[A-Z0-9 _]{0,16}", re.ASCII),
+    "DA": re.compile(r"\d{8}", re.ASCII),
+    "DS": re.compile(r"(?=.{1,16}$)[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII),
+    "DT": re.compile(r"(?=.{1,26}$)\d{4}(\d\d(\d\d(\d\d(\d\d(\d\d(\.\d{1,6})?)?)?)?)?)?([+-]\d{4})?", re.ASCII),
+    "IS": re.compile(r"(?=.{1,12}$)[+-]?\d+", re.ASCII),
+    "TM": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?|60)?)?", re.ASCII),
+    "UI": re.compile(r"(?=.{1,64}$)(0|[1-9]\d*)(\.(0|[1-9]\d*))*", re.ASCII),
+    "UR": re.compile(r"[\x21-\x5b\x5d-\x7e]*", re.ASCII),
 }
 _ALLOWED = {
     "AE": "up to 16 characters of ASCII",
