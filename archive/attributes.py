@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Literal, overload
 
@@ -13,7 +14,7 @@ UID_LENGTH = 64
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}")  # IS, PS3.5 6.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Indexed:
     """One indexed attribute: where it belongs, how it matches (PS3.4 C.2.2.2), characters kept."""
 
@@ -22,7 +23,7 @@ class Indexed:
     matching: Matching = "text"
     length: int = 64
 
-    @property
+    @cached_property
     def column(self) -> str:
         """The name of its column: PatientID is patient_id."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.keyword).lower()
@@ -64,6 +65,7 @@ ATTRIBUTES = (
 INDEXED = tuple(each.keyword for each in ATTRIBUTES)
 
 
+@cache
 def at_level(level: Level) -> tuple[Indexed, ...]:
     """The indexed attributes that belong to this level itself."""
     return tuple(each for each in ATTRIBUTES if each.level == level)
@@ -77,6 +79,8 @@ def row_values(level: Level, attributes: Mapping[str, str]) -> dict[str, str | N
 def fitted(indexed: Indexed, value: str) -> str:
     """The value as the index keeps it, and as a key must be before it is compared with the index."""
     plain = plain_text(value)
+    if not plain:
+        return ""
     match indexed.matching:
         case "uid":
             return fitted_uid(plain)
@@ -98,7 +102,9 @@ def plain_text(value: str | None, length: int | None = None) -> str | None:
     """Text that every database takes: without NUL, lone surrogates and outer spaces, at most `length` characters."""
     if value is None:
         return None
-    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip()[:length]
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    return value.replace("\0", "").strip()[:length]
 
 
 def fitted_uid(uid: str) -> str:

@@ -17,7 +17,7 @@ from archive.files import FULL, Folders, create, link, sync_file, sync_folder, t
 from archive.part10 import Head, Stamp, encode_head, read_head
 
 _CHUNK = 1 << 20  # bytes
-_SYNCHRONISERS = 8  # files that are synchronised at a time, so that they share the disk's commits
+_SYNCHRONISERS = 4  # files that are synchronised at a time, so that they share the disk's commits
 
 
 class InstanceKey(NamedTuple):

@@ -1,13 +1,13 @@
 """Writes a batch of placed instances into the index, safe against repetition and against other writers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zlib import crc32
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from archive.attributes import fitted_uid, folded_name, plain_text, row_values
+from archive.attributes import at_level, fitted, fitted_uid, folded_name, plain_text, row_values
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import InstanceKey, study_folder
@@ -15,7 +15,6 @@ from archive.records import Record, Recorded, fitted_key, in_parts
 from archive.tables import amendments, instances, series, studies
 
 _NAMES = ("patient_name", "referring_physician_name")
-_FILLED = tuple(column for column in row_values("study", {}) if column != "study_instance_uid")
 
 
 @dataclass(slots=True)
@@ -47,10 +46,10 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
         now = datetime.now(UTC)
         rows = _studies(database, connection, items, now)
         _series(database, connection, items)
-        new = _instances(database, connection, items, now)
-        _amendments(connection, new)
-        _count(connection, rows, [item for item, _ in new], now)
-        there = _by_arrival(connection, arrivals)
+        there |= _instances(database, connection, items, now)
+        new = [item for item in items if item.record.filing.entry.arrival in there]
+        _amendments(connection, new, there)
+        _count(connection, rows, new, now)
     first = _by_key(connection, [item for item in items if item.record.filing.entry.arrival not in there])
     return [there.get(each.filing.entry.arrival) or first[fitted_key(each.filing.key)] for each in records]
 
@@ -151,12 +150,10 @@ def _series_ids(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict
 
 def _instances(
     database: Database, connection: Connection, items: Sequence[_Item], now: datetime
-) -> list[tuple[_Item, int]]:
-    """Insert the rows; gives the items that got one, with its id. An item whose key was taken gets none."""
+) -> dict[str, Recorded]:
+    """Insert the rows; gives those that are there now, by arrival. An item whose key was taken has none."""
     connection.execute(database.insert_new(instances), [_instance_row(item, now) for item in items])
-    ids = _by_arrival(connection, [item.record.filing.entry.arrival for item in items])
-    new = [(item, ids.get(item.record.filing.entry.arrival)) for item in items]
-    return [(item, recorded.instance_id) for item, recorded in new if recorded is not None]
+    return _by_arrival(connection, [item.record.filing.entry.arrival for item in items])
 
 
 def _instance_row(item: _Item, now: datetime) -> dict[str, object]:
@@ -191,17 +188,17 @@ def arrival_values(entry: Entry) -> dict[str, object]:
     }
 
 
-def _amendments(connection: Connection, new: Sequence[tuple[_Item, int]]) -> None:
+def _amendments(connection: Connection, new: Sequence[_Item], there: Mapping[str, Recorded]) -> None:
     rows = [
         {
-            "instance_id": instance_id,
+            "instance_id": there[item.record.filing.entry.arrival].instance_id,
             "revision": amendment.revision,
             "at": amendment.at,
             "changes": [dict(change) for change in amendment.changes],
             "prefix_length": len(item.record.filing.prefix or b""),
             "restore": amendment.restore,
         }
-        for item, instance_id in new
+        for item in new
         if (amendment := item.record.amendment) is not None
     ]
     if rows:
@@ -259,8 +256,9 @@ def _shown(connection: Connection, study_ids: Sequence[int]) -> dict[int, tuple[
 def _filled(row: RowMapping, items: Sequence[_Item]) -> dict[str, str | None]:
     """What the study's row lacks and an instance that came later says; what it has stays."""
     filled: dict[str, str | None] = {}
-    for item in items:
-        for column, value in row_values("study", item.record.attributes).items():
-            if value and column in _FILLED and row[column] is None and column not in filled:
-                filled[column] = value
+    for each in (each for each in at_level("study") if row[each.column] is None):
+        values = (fitted(each, item.record.attributes.get(each.keyword, "")) for item in items)
+        value = next(filter(None, values), None)
+        if value is not None:
+            filled[each.column] = value
     return {**filled, **_folded(filled)}
