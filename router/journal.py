@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from archive import Database, Id, UtcDateTime
+from archive import Database, Id, Json, UtcDateTime, text
 
 metadata = sa.MetaData()
 
@@ -16,12 +16,12 @@ journal = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True, autoincrement=True),
     sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("kind", text(40), nullable=False),
     sa.Column("study_id", Id, nullable=True),
-    sa.Column("source", sa.String(64), nullable=True),
-    sa.Column("destination", sa.String(64), nullable=True),
-    sa.Column("revision", sa.String(64), nullable=True),
-    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("source", text(64), nullable=True),
+    sa.Column("destination", text(64), nullable=True),
+    sa.Column("revision", text(64), nullable=True),
+    sa.Column("detail", Json, nullable=False),
     sa.Index("journal_by_study", "study_id", "id"),
 )
 

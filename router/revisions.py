@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from archive import Database, UtcDateTime
+from archive import Database, Json, UtcDateTime, text
 from router.config import Configuration, load_texts
 from router.errors import RouterError
 from rules import Ruleset
@@ -17,10 +17,10 @@ metadata = sa.MetaData()
 revisions = sa.Table(
     "revisions",
     metadata,
-    sa.Column("revision", sa.String(64), primary_key=True),
+    sa.Column("revision", text(64), primary_key=True),
     sa.Column("loaded_at", UtcDateTime, nullable=False),
     sa.Column("path", sa.Text, nullable=False),
-    sa.Column("texts", sa.JSON, nullable=False),
+    sa.Column("texts", Json, nullable=False),
 )
 
 

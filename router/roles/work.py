@@ -1,4 +1,4 @@
-"""The work role: spool to archive and queue, deliveries, upkeep. Needs the database, and waits for it when it is away."""
+"""The work role: spool to archive and queue, deliveries, upkeep. Waits for the database when it is away."""
 
 import argparse
 import threading

@@ -1,0 +1,41 @@
+"""The schema the migrations make is the schema the code works with, on every database."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from archive import Database
+from router.migrations import METADATA, upgrade
+from router.migrations.upgrading import SchemaNewerError
+
+
+def _merged() -> sa.MetaData:
+    merged = sa.MetaData()
+    for metadata in METADATA:
+        for table in metadata.tables.values():
+            table.to_metadata(merged)
+    return merged
+
+
+def test_a_new_database_has_every_table_column_and_index(database: Database) -> None:
+    """After `upgrade` nothing differs from the tables in the code; a second `upgrade` changes nothing."""
+    upgrade(database)
+    upgrade(database)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        differences = [each for each in compare_metadata(context, _merged()) if "alembic_version" not in str(each)]
+    assert differences == []
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    """A schema this version does not know is refused and not touched."""
+    database = Database(f"sqlite:///{tmp_path / 'newer.db'}")
+    upgrade(database)
+    with database.begin() as connection:
+        connection.execute(sa.text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(SchemaNewerError):
+        upgrade(database)
+    database.dispose()

@@ -1,0 +1,107 @@
+"""kill -9 of every role at random while studies stream in and out: what was answered 0x0000 is kept and delivered."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
+from tests.support.dcmtk import needs_dcmtk, storescp
+
+pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow]
+
+ROUNDS = 20
+SLICES = 12
+YAML = """
+appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data}}
+sources: {{petct: {{ae_title: PETCT, host: 127.0.0.1}}}}
+destinations:
+  now: {{ae_title: NOW, host: 127.0.0.1, port: {now}, retry: {{first: 1s, factor: 1, longest: 1s}}}}
+  quiet: {{ae_title: QUIET, host: 127.0.0.1, port: {quiet}, retry: {{first: 1s, factor: 1, longest: 1s}}}}
+normalise:
+  - name: eight digits
+    when: {{PatientID: {{matches: '\\d{{{{1,7}}}}'}}}}
+    edit: [pad: {{keyword: PatientID, width: 8, with: "0"}}]
+routes:
+  - {{name: at once, to: [now]}}
+  - {{name: when quiet, after: study quiet 1s, to: [quiet]}}
+"""
+
+
+def _phantom(folder: Path, seed: str) -> None:
+    from router.demo.phantom import write_phantom
+
+    write_phantom(folder, slices=SLICES, seed=seed)
+
+
+def _acknowledged(output: str) -> set[str]:
+    import json
+
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return {line["sop_instance_uid"] for line in lines if line.get("status") == 0}
+
+
+def test_twenty_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
+    """In 20 rounds of killing receive, work or serve, every acknowledged instance is archived and at both destinations."""
+    seed = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    acknowledged: set[str] = set()
+    (tmp_path / "site").mkdir()
+    with storescp(tmp_path / "now") as now, storescp(tmp_path / "quiet") as quiet:
+        appliance = RunningAppliance(tmp_path / "site", YAML.format(now=now, quiet=quiet))
+        appliance.start()
+        try:
+            for number in range(ROUNDS):
+                folder = tmp_path / "studies" / str(number)
+                _phantom(folder, f"{seed}-{number}")
+                scanner = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "router.demo.scanner",
+                        "--to",
+                        f"127.0.0.1:{appliance.port}",
+                        "--called",
+                        "MICROPACS",
+                        "--calling",
+                        "PETCT",
+                        str(folder),
+                    ],
+                    cwd=REPOSITORY,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+                time.sleep(chance.uniform(0.3, 1.6))
+                role = ("receive", "work", "serve")[number % 3]
+                appliance.kill(role)
+                output, _ = scanner.communicate(timeout=60)
+                acknowledged |= _acknowledged(output)
+                if role == "serve":
+                    appliance.start()
+                else:
+                    wait_until(appliance._up, 40, "the role to come back")
+            assert len(acknowledged) > ROUNDS * SLICES, "the scanners hardly got anything through"
+            appliance.filed(len(acknowledged))
+            kept = {str(row[0]) for row in appliance.sql("select sop_instance_uid from instances")}
+            assert acknowledged <= kept
+            for name in ("now", "quiet"):
+                wait_until(lambda n=name: _undelivered(appliance, n) == 0, 60, f"{name} to be served")
+                there = {path.name.partition(".")[2] for path in (tmp_path / name).iterdir()}
+                assert acknowledged <= there, f"{len(acknowledged - there)} missing at {name}"
+            doubled = "select count(*) from (select sop_instance_uid from instances group by 1 having count(*) > 1)"
+            assert appliance.count(doubled) == 0
+            assert not list((appliance.data / "spool" / "sealed").iterdir())
+        finally:
+            appliance.stop()
+
+
+def _undelivered(appliance: RunningAppliance, destination: str) -> int:
+    return appliance.count(
+        "select count(*) from deliveries where destination = ? and state <> 'delivered'", destination
+    )
