@@ -27,6 +27,7 @@ class Acceptor(Association):
         super().__init__(stream, reception.limits)
         self.host = host
         self.calling_ae = ""
+        self.called_as = ""  # the called AE title of the request, ours or not
         self.source: Source | None = None
         self.statuses: Counter[int] = Counter()
         self._reception = reception
@@ -44,7 +45,7 @@ class Acceptor(Association):
         if pdu_type is not PduType.ASSOCIATE_RQ:
             raise ProtocolError(f"a PDU of type {pdu_type:d} before association", reason=AbortReason.UNEXPECTED_PDU)
         request = associate.decode_request(bytes(body))
-        self.calling_ae = request.calling_ae
+        self.calling_ae, self.called_as = request.calling_ae, request.called_ae
         refused = self._refusal(request)
         if refused is not None:
             self.stream.last_word(reject_pdu(_PERMANENT, *refused), limits.linger_seconds)

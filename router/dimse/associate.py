@@ -57,7 +57,7 @@ class UserInformation:
 
 @dataclass(frozen=True, slots=True)
 class AssociateRequest:
-    """An A-ASSOCIATE-RQ; AE titles without padding, whatever is no ASCII replaced by U+FFFD."""
+    """An A-ASSOCIATE-RQ; AE titles without padding, what is no printable ASCII replaced by U+FFFD."""
 
     called_ae: str
     calling_ae: str
@@ -96,7 +96,7 @@ def decode_request(body: bytes) -> AssociateRequest:
     context_ids = [context.context_id for context in contexts]
     if not contexts or len(set(context_ids)) != len(context_ids) or not all(number % 2 for number in context_ids):
         raise ProtocolError("presentation context IDs have to be odd and unique", reason=AbortReason.INVALID_PARAMETER)
-    return AssociateRequest(_text(called), _text(calling), tuple(contexts), user, application_context, version)
+    return AssociateRequest(_title(called), _title(calling), tuple(contexts), user, application_context, version)
 
 
 def decode_accept(body: bytes) -> AssociateAccept:
@@ -211,6 +211,11 @@ def _item(item_type: int, value: bytes) -> bytes:
 
 def _text(value: bytes) -> str:
     return value.decode("ascii", "replace").strip(" \0")
+
+
+def _title(value: bytes) -> str:
+    """An AE title that can be logged: no control characters."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in _text(value))
 
 
 def _cut() -> ProtocolError:

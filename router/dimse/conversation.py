@@ -40,6 +40,7 @@ def converse(stream: Stream, host: str, reception: Reception) -> None:
         "association ended",
         source=acceptor.source.name if acceptor.source else None,
         calling_ae=acceptor.calling_ae,
+        called_ae=acceptor.called_as,
         host=host,
         ended=ended,
         seconds=round(time.monotonic() - started, 3),

@@ -6,6 +6,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
+from router.dimse.limits import ASSOCIATE_BYTES
 from router.dimse.stream import Stream
 from router.errors import AssociationAborted, ProtocolError
 
@@ -91,16 +92,19 @@ class PduReader:
     def __init__(self, stream: Stream, data_bytes: int) -> None:
         self._stream = stream
         self._data_bytes = data_bytes
-        self._view = memoryview(bytearray(max(4 * (data_bytes + HEADER.size), 2**18)))
+        self._view = memoryview(bytearray(ASSOCIATE_BYTES + HEADER.size))
+        self._is_small = True
         self._start = self._end = 0
 
     def read(self, deadline: float, pdu_seconds: float, associate_bytes: int = 0) -> tuple[PduType, memoryview]:
         """The next PDU's type and body; the body is good until the next call.
 
         Its first byte has to come before `deadline`, its last within `pdu_seconds` after that and, with
-        `associate_bytes` (the longest A-ASSOCIATE taken; 0: none is), before `deadline` too.
+        `associate_bytes` (the longest A-ASSOCIATE taken, at most ASSOCIATE_BYTES; 0: none is), before `deadline` too.
         Raises PeerSilent, AssociationAborted, ProtocolError.
         """
+        if self._is_small and not associate_bytes:
+            self._enlarge()
         if self._start == self._end:
             self._start = self._end = 0
             self._need(1, deadline)
@@ -116,6 +120,13 @@ class PduReader:
         body_start = self._start + HEADER.size
         self._start = body_start + length
         return pdu_type, self._view[body_start : self._start]
+
+    def _enlarge(self) -> None:
+        """Room for several P-DATA PDUs, once there is an association; who only connects costs little."""
+        larger = memoryview(bytearray(max(4 * (self._data_bytes + HEADER.size), 2**18)))
+        held = self._end - self._start
+        larger[:held] = self._view[self._start : self._end]
+        self._view, self._start, self._end, self._is_small = larger, 0, held, False
 
     def _check_length(self, pdu_type: PduType, length: int, associate_bytes: int) -> None:
         if pdu_type is PduType.DATA:

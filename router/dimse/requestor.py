@@ -38,7 +38,7 @@ class Requestor(Association):
 
     def __init__(self, stream: Stream, limits: Limits) -> None:
         super().__init__(stream, limits)
-        self.is_open = True
+        self._is_open = True
         self._message_id = 0
 
     @classmethod
@@ -72,6 +72,13 @@ class Requestor(Association):
         with association.aborting():
             association.negotiate(request)
         return association
+
+    @property
+    def is_open(self) -> bool:
+        """False once either side has ended it; to be asked between requests, when a peer has nothing else to say."""
+        if self._is_open and self.stream.has_spoken():
+            self.close()
+        return self._is_open
 
     def negotiate(self, request: associate.AssociateRequest) -> None:
         """Send the A-ASSOCIATE-RQ and take the answer."""
@@ -122,7 +129,7 @@ class Requestor(Association):
 
     def release(self) -> None:
         """End the association in order; harmless when it has ended. Never raises."""
-        if not self.is_open:
+        if not self._is_open:
             return
         deadline = time.monotonic() + self.limits.connect_seconds
         try:
@@ -141,13 +148,13 @@ class Requestor(Association):
 
     def abort(self, source: int = 0, reason: int = 0) -> None:
         """Send A-ABORT and close; harmless when the association has ended."""
-        if self.is_open:
-            self.is_open = False
+        if self._is_open:
+            self._is_open = False
             super().abort(source, reason)
 
     def close(self) -> None:
         """Close the connection without a word."""
-        self.is_open = False
+        self._is_open = False
         self.stream.close()
 
     @contextmanager

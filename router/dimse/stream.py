@@ -76,6 +76,16 @@ class Stream:
                 raise AssociationAborted("the connection was lost") from error
             pending = _without(pending, count)
 
+    def has_spoken(self) -> bool:
+        """True when unread bytes or the end of the connection are there; does not wait."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        return True
+
     def last_word(self, data: bytes, seconds: float) -> None:
         """Send the last PDU, let the peer read it and close, and close; never raises.
 

@@ -46,7 +46,7 @@ def dcmqrscp(folder: Path, ae_title: str, peers: Mapping[str, int]) -> Iterator[
         f"HostTable BEGIN\n{names}\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\n{ae_title} {area} RW (200, 1024mb) ANY\nAETable END\n"
     )
-    with _running(["dcmqrscp", "-c", str(folder / "dcmqrscp.cfg"), "+xa"], port, folder, NO_NAGLE):
+    with _running(["dcmqrscp", "-c", str(folder / "dcmqrscp.cfg")], port, folder, NO_NAGLE):
         yield port
 
 

@@ -87,6 +87,16 @@ def test_context_ids_have_to_be_odd_and_unique(numbers: tuple[int, ...]) -> None
         decode_request(body)
 
 
+def test_titles_can_be_logged() -> None:
+    """Control characters and what is no ASCII do not get through a title."""
+    body = bytearray(encode_request(REQUEST)[6:])
+    body[4:20] = b"A\nfake log \x1b[31m"
+    body[20:36] = b"\xff" * 16
+    request = decode_request(bytes(body))
+    assert request.called_ae == "A\ufffdfake log \ufffd[31m"
+    assert request.calling_ae == "\ufffd" * 16
+
+
 @given(st.binary(max_size=300), st.integers(0, 300))
 @settings(max_examples=400, deadline=None)
 def test_any_bytes_are_a_request_or_a_protocol_error(noise: bytes, cut: int) -> None:

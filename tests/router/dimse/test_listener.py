@@ -1,5 +1,6 @@
 """The listener: caps, drain, reconfiguration, and who is let in."""
 
+import resource
 import socket
 import threading
 import time
@@ -121,6 +122,25 @@ def test_a_crowd_of_silent_connections_does_not_lock_scanners_out(tmp_path: Path
             sock.close()
         assert eventually(lambda: receiver.listener.running == 0)
         assert echoscu(receiver.port)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
+def test_silent_connections_cost_little_memory(tmp_path: Path) -> None:
+    """A hundred connections that say nothing, or claim 4 GB and send some of it, take less than 32 MB."""
+    with receiving(tmp_path / "spool", limits=Limits(per_host=100, first_pdu_seconds=1.0)) as receiver:
+        before = resident_bytes()
+        crowd = [connect(receiver.port) for _ in range(100)]
+        for sock in crowd[::2]:
+            sock.sendall(b"\1\0\xff\xff\xff\xff" + bytes(60_000))
+        assert eventually(lambda: receiver.listener.running == 0)
+        assert resident_bytes() - before < 32e6
+        for sock in crowd:
+            sock.close()
+
+
+def resident_bytes() -> int:
+    """The memory this process has in use."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def test_a_new_reception_holds_for_the_next_association(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,9 +25,9 @@ from router.errors import (
     ProtocolError,
 )
 from tests.support.data import data_files, needs_data
-from tests.support.dcmtk import free_port, needs_dcmtk, storescp
+from tests.support.dcmtk import dcmqrscp, free_port, needs_dcmtk, storescp
 from tests.support.part10 import Part10, read_part10
-from tests.support.receiving import CT, IMPLICIT, QUICK, connect, read_pdu, receiving
+from tests.support.receiving import CT, IMPLICIT, QUICK, connect, eventually, read_pdu, receiving
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 QUICK_ANSWER = Limits(connect_seconds=1.0, response_seconds=0.5, pdu_seconds=0.5, linger_seconds=0.2)
@@ -102,6 +103,17 @@ def test_our_receiver_keeps_every_file_we_send(tmp_path: Path) -> None:
 
 
 @needs_data
+def test_many_senders_at_once(tmp_path: Path) -> None:
+    """Four associations at a time lose nothing and mix nothing up."""
+    with receiving(tmp_path / "spool") as receiver:
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda number: send(receiver.port, SERIES[number::4], called="MICROPACS"), range(4))
+        assert {status for statuses in answers for status in statuses.values()} == {0}
+        kept = receiver.data_sets()
+    assert kept == {part.sop_instance_uid: part.data_set for part in SERIES}
+
+
+@needs_data
 @needs_dcmtk
 def test_a_peer_that_takes_only_implicit(tmp_path: Path) -> None:
     """To `storescp +xi` nothing explicit is sent: that instance has no context and the association goes on."""
@@ -111,6 +123,15 @@ def test_a_peer_that_takes_only_implicit(tmp_path: Path) -> None:
             scu.store(Identity(CT, part.sop_instance_uid, EXPLICIT), whole(part))
         (implicit,) = [each for each in PARTS if each.transfer_syntax_uid == IMPLICIT and each.sop_class_uid == CT][:1]
         assert scu.store(identity(implicit), whole(implicit)) == 0
+
+
+@needs_data
+@needs_dcmtk
+def test_dcmqrscp_takes_what_we_send(tmp_path: Path) -> None:
+    """DCMTK's small PACS answers success for each instance."""
+    with dcmqrscp(tmp_path / "pacs", "PACS", {"MICROPACS": 104}) as port:
+        assert set(send(port, SERIES[:5], called="PACS").values()) == {0}
+    assert len(list((tmp_path / "pacs" / "area").glob("*"))) > 5
 
 
 @needs_dcmtk
@@ -252,6 +273,26 @@ def test_whatever_the_peer_answers_has_a_name(file: Path, answers: list[bytes], 
             scu.store(INSTANCE, DataSet(b"", file, 0, 1000))
         assert type(raised.value) is error
         assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("last", [b"", abort_pdu(0, 0)], ids=["closes", "aborts"])
+def test_a_peer_that_ends_an_idle_association_is_noticed(file: Path, last: bytes) -> None:
+    """An association that lay idle says that it is open no more, before anything is sent over it."""
+    answers = [data_pdu(1, RESPONSE, is_command=True)]
+    go_on = threading.Event()
+
+    def behave(sock: socket.socket) -> None:
+        while read_pdu(sock)[1][5] != 2:
+            pass
+        sock.sendall(answers[0])
+        go_on.wait(5)
+        sock.sendall(last)
+
+    with peer(behave) as port, calling(port) as scu:
+        assert scu.store(INSTANCE, DataSet(b"", file, 0, 1000)) == 0
+        assert scu._association.is_open
+        go_on.set()
+        assert eventually(lambda: not scu._association.is_open)
 
 
 def test_the_right_answer_is_success(file: Path) -> None:
