@@ -21,14 +21,15 @@ def _entry(
     return Field(
         default=None,
         description=description,
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
         alias=alias,
         min_length=min_length,
         max_length=max_length,
     )
 
 
-def _without_default(schema: dict[str, Any]) -> None:
+def without_default(schema: dict[str, Any]) -> None:
+    """Leave out a default that an editor would only write down as null."""
     schema.pop("default", None)
 
 

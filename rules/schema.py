@@ -9,7 +9,7 @@ from rules.clause import Clause
 from rules.conditions import compile_condition
 from rules.decision import Late, Priority
 from rules.edits import AnyEdit
-from rules.forms import ConditionForm
+from rules.forms import ConditionForm, without_default
 from rules.problems import closest
 from rules.values import After, Flag, PriorityWord, parse_late, refusal, refused_at, text_of
 
@@ -31,6 +31,15 @@ def _section(value: object) -> object:
     return [] if value is None else value
 
 
+def _edits(value: object) -> object:
+    """Never an empty list: where edits are commented out, nothing is to be sent un-edited by oversight."""
+    if isinstance(value, list | tuple) and value:
+        return value
+    raise refusal(
+        "edit: takes a list of edits, each after a dash" + ("" if value else "; leave it out to edit nothing")
+    )
+
+
 def _otherwise(value: object) -> Fallback | tuple[str, ...]:
     """One of the three words, or a list of destinations."""
     if isinstance(value, list | tuple):
@@ -47,6 +56,10 @@ def _otherwise(value: object) -> Fallback | tuple[str, ...]:
     raise refusal("otherwise is archive, hold, reject or a list of destinations")
 
 
+Edits = Annotated[
+    tuple[AnyEdit, ...],
+    BeforeValidator(_edits, json_schema_input_type=Annotated[list[AnyEdit], Field(min_length=1)]),
+]
 Otherwise = Annotated[
     Fallback | tuple[str, ...], PlainValidator(_otherwise, json_schema_input_type=Fallback | list[str])
 ]
@@ -62,23 +75,25 @@ class Rule(BaseModel):
     contact: str = Field(default="", description="Whom to ask about the rule.")
     disabled: Flag = Field(default=False, description="true switches the rule off without deleting it.")
     when: Annotated[Clause | None, PlainValidator(compile_condition, json_schema_input_type=ConditionForm)] = Field(
-        default=None, description="The rule is for instances of which this holds; without it, for every instance."
+        default=None,
+        description="The rule is for instances of which this holds; without it, for every instance.",
+        json_schema_extra=without_default,
     )
 
 
 class NormaliseRule(Rule):
     """A rule on arrival: it edits the header that the archive keeps and that every route sees."""
 
-    edit: tuple[AnyEdit, ...] = Field(
-        min_length=1, description="Edits in order, each seeing the result of the one before."
-    )
+    edit: Edits = Field(description="Edits in order, each seeing the result of the one before.")
 
 
 class RouteRule(Rule):
     """A rule that sends an instance to destinations, with edits on the copy only."""
 
-    edit: tuple[AnyEdit, ...] = Field(
-        default=(), min_length=1, description="Edits on the copy that is sent, in order; the archive's stays as it is."
+    edit: Edits = Field(
+        default=(),
+        description="Edits on the copy that is sent, in order; the archive's stays as it is.",
+        json_schema_extra=without_default,
     )
     after: After = Field(
         default=After("instance", 0.0),
@@ -94,8 +109,10 @@ class RouteRule(Rule):
         default="send",
         description="What comes after the quiet time: send (it alone, after a new quiet time), hold or ignore.",
     )
-    to: Annotated[tuple[str, ...], BeforeValidator(_destinations)] = Field(
-        default=(), description="The names of the destinations. Where two routes name one, the first one's edits count."
+    to: Annotated[tuple[str, ...], BeforeValidator(_destinations, json_schema_input_type=str | list[str])] = Field(
+        default=(),
+        json_schema_extra=without_default,
+        description="The names of the destinations. Where two routes name one, the first one's edits count.",
     )
     stop: Flag = Field(
         default=False, description="true: where this rule matches, the rules below it are not looked at."

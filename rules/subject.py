@@ -47,13 +47,14 @@ class Reading:
     It holds as long as the header it reads does not change; after an edit a new one is made.
     """
 
-    __slots__ = ("_folded", "_values", "arrival", "header")
+    __slots__ = ("_encoded", "_folded", "_values", "arrival", "header")
 
     def __init__(self, facts: Facts) -> None:
         self.header = facts.header
         self.arrival = facts.arrival
         self._values: dict[str, tuple[str, ...] | None] = {}
         self._folded: dict[str, tuple[str, ...]] = {}
+        self._encoded: dict[str, tuple[bytes, ...]] = {}
 
     def values(self, subject: Subject) -> tuple[str, ...] | None:
         """The values as text; `("",)` if present but empty, None if absent."""
@@ -87,6 +88,16 @@ class Reading:
         folded = tuple(fold(text) for text in self.texts(subject))
         self._folded[subject.name] = folded
         return folded
+
+    def encoded(self, subject: Subject) -> tuple[bytes, ...]:
+        """The texts without surrounding spaces, as RE2 takes them: UTF-8, with `?` for what no encoding can hold."""
+        try:
+            return self._encoded[subject.name]
+        except KeyError:
+            pass
+        encoded = tuple(text.strip().encode("utf-8", "replace") for text in self.texts(subject))
+        self._encoded[subject.name] = encoded
+        return encoded
 
 
 def fact_values(arrival: Arrival, name: str) -> tuple[str, ...] | None:

@@ -129,7 +129,7 @@ class Walk:
         except RulesError as error:
             self._saw(kind, rule, "failed", reading, notes=[str(error)])
             raise
-        if not holds:
+        if not holds and self.witness is not None:
             self._saw(kind, rule, "not matched", reading)
         return holds
 
