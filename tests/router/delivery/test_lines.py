@@ -338,7 +338,7 @@ def test_stopping_in_the_middle_sends_nothing_twice(folder: Path) -> None:
 def test_killed_in_the_middle_sends_nothing_twice_that_was_answered(folder: Path) -> None:
     """After each kill -9 at most the one instance that was on the wire goes again; nothing is lost."""
     script = Script(answer=lambda _: time.sleep(0.002) or 0)  # type: ignore[func-returns-value]
-    kills = 5
+    kills = 3
     with scripted(script, [CT]) as port:
         departures = Departures(folder, one_peer(port))
         kept = departures.keep(400)

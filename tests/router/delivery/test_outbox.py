@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DatabaseError
 
 from router.delivery import State
 from router.delivery.outbox import GROUP, Outbox, ledger_path, recover
@@ -68,15 +69,13 @@ def test_a_database_that_is_away_loses_no_answer(bench: Bench, tmp_path: Path) -
     bench.put([1])
     outbox = Outbox(tmp_path / "here-1.log", bench.queue)
     outbox.note(settlement(bench.queue.lease("pacs", 1)[0], DELIVERED, bench.clock()))
-    settle, bench.queue.settle = bench.queue.settle, _away  # type: ignore[method-assign, assignment]
-    with pytest.raises(ConnectionError):
+    with bench.database.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE deliveries RENAME TO elsewhere")
+    with pytest.raises(DatabaseError):
         outbox.flush()
-    bench.queue.settle = settle  # type: ignore[method-assign]
+    with bench.database.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO deliveries")
     assert (tmp_path / "here-1.log").stat().st_size > 0
     outbox.flush()
     assert bench.states() == {1: State.DELIVERED}
     outbox.close()
-
-
-def _away(_: object) -> int:
-    raise ConnectionError

@@ -1,0 +1,111 @@
+"""The DICOM sender by itself: silence, conversion of real data, contexts."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+
+from archive import Identity
+from router.delivery import DestinationError, Kind, Shipment
+from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
+from router.delivery.dicom_sender import DicomSender, contexts_for
+from router.dimse import Limits, Peer
+from rules import RulesError
+from tests.support.data import data_files
+from tests.support.departures import CT
+from tests.support.part10 import Part10, read_part10
+from tests.support.rules import data_set, encoded
+from tests.support.scripted import Script, scripted
+
+CONTENT = encoded(data_set(SOPClassUID=CT, SOPInstanceUID="1.2.3.4", PatientID="1"))
+EXPLICIT_FILES = [
+    found
+    for path in data_files("transfer-syntaxes", "modalities", "charsets")
+    if (found := read_part10(path)) and found.transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN
+]
+
+
+def shipment(folder: Path, number: int, syntax: str = EXPLICIT_LITTLE_ENDIAN) -> Shipment:
+    """A small instance on disk."""
+    path = folder / f"{number}.dcm"
+    path.write_bytes(CONTENT)
+    identity = Identity(CT, f"1.2.3.{number}", syntax)
+    return Shipment(number, identity, None, 0, path, 0, len(CONTENT), None, "1.2", "1.2.3")
+
+
+def test_a_silent_peer_is_given_up_in_time(tmp_path: Path) -> None:
+    """No answer: the instance in flight is to be tried later, the destination has failed, the rest is untried."""
+    answered = threading.Event()
+
+    def answer(number: int) -> int:
+        if number > 1:
+            answered.wait(5)
+        return 0
+
+    script = Script(answer=answer)
+    with scripted(script, [CT]) as port:
+        sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS", Limits(response_seconds=0.5))
+        started = time.monotonic()
+        answers = sender.send([shipment(tmp_path, number) for number in range(5)])
+        assert [next(answers)[1].kind for _ in range(2)] == [Kind.DELIVERED, Kind.LATER]
+        with pytest.raises(DestinationError) as caught:
+            next(answers)
+        answered.set()
+    assert time.monotonic() - started < 3
+    assert caught.value.outcome.kind is Kind.LATER
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    """It is tried later; the ones after it are delivered."""
+    script = Script()
+    shipments = [shipment(tmp_path, number) for number in range(3)]
+    shipments[0].path.unlink()
+    shipments[1].path.write_bytes(CONTENT[:-8])
+    with scripted(script, [CT]) as port:
+        sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS")
+        kinds = [outcome.kind for _, outcome in sender.send(shipments)]
+        sender.close()
+    assert kinds == [Kind.LATER, Kind.LATER, Kind.DELIVERED]
+    assert list(script.stored) == ["1.2.3.2"]
+
+
+def test_what_is_proposed(tmp_path: Path) -> None:
+    """Each SOP class in the syntax it is kept in, and in implicit where we could write that."""
+    jpeg = "1.2.840.10008.1.2.4.70"
+    shipments = [shipment(tmp_path, 1), shipment(tmp_path, 2), shipment(tmp_path, 3, jpeg)]
+    assert contexts_for(shipments) == [(CT, EXPLICIT_LITTLE_ENDIAN), (CT, IMPLICIT_LITTLE_ENDIAN), (CT, jpeg)]
+
+
+@pytest.mark.parametrize("original", EXPLICIT_FILES, ids=lambda original: original.path.name)
+def test_real_data_in_implicit_says_the_same(original: Part10) -> None:
+    """Every uncompressed explicit file of the data reads the same after re-encoding, or is refused for a reason."""
+    identity = Identity(original.sop_class_uid, original.sop_instance_uid, original.transfer_syntax_uid)
+    size = len(original.data_set)
+    whole = Shipment(1, identity, None, 0, original.path, original.offset, size, None, "", "")
+    try:
+        sent = as_implicit(whole)
+    except RulesError as error:
+        pytest.skip(str(error))
+    rest = original.path.read_bytes()[sent.data_set_offset + sent.resume :]
+    content = (sent.prefix or b"") + rest
+    assert len(content) == sent.size
+    _assert_same(_read(content, implicit=True), _read(original.data_set, implicit=False))
+
+
+def _assert_same(implicit: Dataset, explicit: Dataset) -> None:
+    """The same attributes with the same values; group lengths, and VRs not carried, may be others."""
+    assert implicit.keys() == explicit.keys()
+    for one, other in zip(implicit, explicit, strict=True):
+        if one.VR == other.VR == "SQ":
+            for item, original in zip(one.value, other.value, strict=True):
+                _assert_same(item, original)
+        elif one.tag.element and (one.VR == other.VR or isinstance(other.value, bytes)):
+            assert one.value == other.value
+
+
+def _read(content: bytes, *, implicit: bool) -> Dataset:
+    return read_dataset(DicomBytesIO(content), implicit, True)
