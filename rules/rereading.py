@@ -5,45 +5,46 @@ import warnings
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_dataset
 from pydicom.tag import BaseTag
 
 from rules.attribute import PIXEL_TAGS
+from rules.encoding import encode_element, encode_item
 from rules.errors import HeaderError
-from rules.layout import UNDEFINED, Layout
+from rules.layout import IMPLICIT_LITTLE, Layout
 
 
 def reread(data: bytes, layout: Layout) -> bytes:
-    """The data set up to its pixel data, encoded anew in the same layout. HeaderError if pydicom cannot read it."""
+    """The elements up to the pixel data as pydicom understands them, in implicit VR little endian.
+
+    HeaderError if pydicom cannot read them, or only in part.
+    """
+    if not layout.little:
+        raise HeaderError  # implicit VR has no big endian form, and the values are not turned round
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = read_dataset(
-                io.BytesIO(data),
-                layout.implicit,
-                layout.little,
-                stop_when=_is_pixel_data,
-            )
-            _refuse_cut_short(dataset)
-            target = DicomBytesIO()
-            target.is_implicit_VR = layout.implicit
-            target.is_little_endian = layout.little
-            write_dataset(target, dataset)
-            return target.getvalue()
+            dataset = read_dataset(io.BytesIO(data), layout.implicit, layout.little, stop_when=_is_pixel_data)
+            return _encoded(dataset)
     except HeaderError:
         raise
     except Exception as problem:  # pydicom raises whatever the bytes make it raise
-        raise HeaderError("The header cannot be read.") from problem
+        raise HeaderError from problem
 
 
-def _refuse_cut_short(dataset: Dataset) -> None:
-    """Refuse what pydicom reads anyway: it takes what is left of a value that runs over the end."""
-    for tag in dataset.keys():  # noqa: SIM118 - iterating a data set would decode its values
+def _encoded(dataset: Dataset) -> bytes:
+    """All elements of one level."""
+    pieces: list[bytes] = []
+    for tag in sorted(dataset.keys()):
         element = dataset.get_item(tag)
-        if isinstance(element, RawDataElement) and element.length not in (len(element.value or b""), UNDEFINED):
-            raise HeaderError("The data set is cut short.")
+        if isinstance(element, RawDataElement):
+            value = element.value or b""
+            if element.length not in (len(value), 0xFFFFFFFF):
+                raise HeaderError("The data set is cut short.")  # pydicom makes do with what is left
+        else:
+            value = b"".join(encode_item(_encoded(item), IMPLICIT_LITTLE) for item in element.value)
+        pieces.append(encode_element(int(tag), "", value, IMPLICIT_LITTLE))
+    return b"".join(pieces)
 
 
 def _is_pixel_data(tag: BaseTag, _vr: str | None, _length: int) -> bool:
