@@ -1,7 +1,7 @@
 """A YAML text as a tree that remembers where every word stood. Holds and finds; reads no text and checks no meaning."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple
 
 from rules.errors import RulesError
@@ -134,6 +134,11 @@ class Document:
                 found = False
         wants_key = of_key or not found
         return key_position if wants_key and key_position is not None else node.position
+
+    def concealed_in(self, problem: Problem) -> Problem:
+        """The problem with every secret value in its texts replaced by its reference."""
+        suggestion = self.conceal(problem.suggestion) if problem.suggestion else None
+        return replace(problem, message=self.conceal(problem.message), suggestion=suggestion)
 
     def conceal(self, text: str) -> str:
         """The text with every secret value replaced by its reference."""

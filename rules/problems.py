@@ -75,16 +75,16 @@ def _problem(details: ErrorDetails, document: Document, model: object) -> Proble
     elif kind in ("value_error", "assertion_error"):
         message = str(context.get("error", details["msg"]))
     elif "_" in kind and kind.startswith(("greater", "less", "too_", "string_too", "finite", "multiple")):
-        message = f"{_name(loc)}: {details['msg'][:1].lower()}{details['msg'][1:]}"
+        message = f"{_name(loc)}: {details['msg']}".replace("Input should be", "must be")
     else:
         message = details["msg"]
-    hint = document.conceal(suggestion) if suggestion else None
-    return Problem.at(position, document.conceal(message), hint)
+    return document.concealed_in(Problem.at(position, message, suggestion))
 
 
 def _name(loc: Loc) -> str:
     names = [str(step) for step in loc if isinstance(step, str)]
-    return repr(names[-1]) if names else "the file"
+    name = repr(names[-1]) if names else "the file"
+    return f"item {loc[-1] + 1} of {name}" if loc and isinstance(loc[-1], int) else name
 
 
 def _shown(value: object) -> str:

@@ -14,7 +14,7 @@ def unavailable(document: Document) -> list[Problem]:
     for text, node in differs.texts() if differs is not None else ():
         if text.strip().lower() != "keep-first":
             found.append((node.position, f"when_same_uid_differs: {text}"))
-    return [Problem.at(place, document.conceal(f"{what} is not available yet")) for place, what in found]
+    return [Problem.at(place, f"{what} is not available yet") for place, what in found]
 
 
 def without_effect(document: Document) -> list[Problem]:

@@ -15,7 +15,6 @@ class Crosscheck:
     def __init__(self, document: Document) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
-        self._document = document
         self._root = document.root
         self._used: dict[str, set[str]] = {"destinations": set(), "tables": set()}
         self._destinations()
@@ -36,11 +35,10 @@ class Crosscheck:
             yield from node.items() if node is not None else ()
 
     def _note(self, node: Node, message: str, suggestion: str | None = None) -> None:
-        hint = self._document.conceal(suggestion) if suggestion else None
-        self.problems.append(Problem.at(node.position, self._document.conceal(message), hint))
+        self.problems.append(Problem.at(node.position, message, suggestion))
 
     def _warn(self, entry: Entry, message: str) -> None:
-        self.warnings.append(Problem.at(entry.key_position, self._document.conceal(message)))
+        self.warnings.append(Problem.at(entry.key_position, message))
 
     def _destinations(self) -> None:
         known = self._section("destinations")

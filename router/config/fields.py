@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -133,6 +133,9 @@ Host = Annotated[str, AfterValidator(_host)]
 Sender = Annotated[str, AfterValidator(_sender)]
 FilePath = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 ListenAddress = Annotated[
-    Address, PlainValidator(_address), WithJsonSchema({"type": "string", "examples": ["0.0.0.0:11112"]})
+    Address,
+    PlainValidator(_address),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["0.0.0.0:11112"]}),
 ]
 Factor = Annotated[float, PlainValidator(_factor), WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100})]

@@ -86,7 +86,7 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration
     reading = Reading(texts, place.parent)
     document = read_all(reading, place, str(path))
     if document is None:
-        raise ConfigurationError(_sorted(reading.problems, reading))
+        raise ConfigurationError(_told(reading.problems, reading))
     document, unresolved = resolve(document, place.parent, environ)
     crosscheck = Crosscheck(document)
     tables = _tables(document, reading)
@@ -94,14 +94,15 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration
     settings = _validated(document, problems, unresolved)
     wrong, odd = _findings(settings, document)
     if settings is None or problems or wrong:
-        raise ConfigurationError(_sorted([*problems, *wrong], reading))
+        raise ConfigurationError(_told([*problems, *wrong], reading, document))
     ruleset = Ruleset(
         settings,
         tables,
         system=settings.appliance.ae_title,
         original_attributes=settings.archive.original_attributes,
     )
-    warnings = _sorted([*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd], reading)
+    odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
+    warnings = _told(odd, reading, document)
     return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings))
 
 
@@ -145,7 +146,7 @@ def _findings(settings: Settings | None, document: Document) -> tuple[list[Probl
     problems: list[Problem] = []
     warnings: list[Problem] = []
     for finding in analyse(settings) if settings is not None else ():
-        found = Problem.at(document.position(finding.loc), document.conceal(finding.message))
+        found = Problem.at(document.position(finding.loc), finding.message)
         (problems if finding.is_error else warnings).append(found)
     return problems, warnings
 
@@ -159,8 +160,8 @@ def _revision(texts: Mapping[str, str]) -> str:
     return digest.hexdigest()[:REVISION_LENGTH]
 
 
-def _sorted(problems: Sequence[Problem], reading: Reading) -> list[Problem]:
-    """Once each, in the order of the files and the lines."""
+def _told(problems: Sequence[Problem], reading: Reading, document: Document | None = None) -> list[Problem]:
+    """The problems as people get to see them: without secret values, once each, in the order of files and lines."""
     order = {shown: number for number, shown in enumerate(reading.shown)}
-    unique = dict.fromkeys(problems)
+    unique = dict.fromkeys(document.concealed_in(problem) if document is not None else problem for problem in problems)
     return sorted(unique, key=lambda each: (order.get(each.file, len(order)), each.line, each.column, each.message))

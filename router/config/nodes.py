@@ -13,13 +13,13 @@ class Retry(Part):
     """When a delivery that failed is tried again."""
 
     first: Duration = 30.0
-    """How long after the first failure."""
+    """How long after the first failure; default 30s."""
     factor: Factor = 2.0
-    """How many times longer each next wait is."""
+    """How many times longer each next wait is; default 2."""
     longest: Duration = 3600.0
-    """No wait is longer than this."""
+    """No wait is longer than this; default 1h."""
     give_up: GiveUp = GiveUp(None, None)
-    """never, a duration such as 7d, or a number such as 20 attempts."""
+    """never (default), a duration such as 7d, or a number such as 20 attempts."""
 
     @model_validator(mode="after")
     def _longest_is_not_shorter_than_first(self) -> Self:

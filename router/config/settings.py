@@ -74,13 +74,13 @@ class Limits(Part):
     per_host: Count = 50
     """Associations at a time from one address."""
     first_pdu: Duration = 30.0
-    """A connection that asks for nothing within this time is closed."""
+    """A connection that asks for nothing within this time is closed; default 30s."""
     pdu: Duration = 60.0
-    """A PDU that has begun must be complete within this time."""
+    """A PDU that has begun must be complete within this time; default 60s."""
     idle: Duration = 600.0
-    """An association that says nothing for this long is aborted."""
+    """An association that says nothing for this long is aborted; default 10m."""
     instance: Size = 20_000_000_000
-    """A larger instance is refused."""
+    """A larger instance is refused; default 20GB."""
 
 
 class Tls(Part):
@@ -133,7 +133,7 @@ class ArchiveSettings(Part):
     ] = "keep-first"
     """What happens to an instance whose UID is known but whose content differs: keep-first."""
     free_space: Size = 1_000_000_000
-    """C-STORE is refused (A700) when the disk has less than this left."""
+    """C-STORE is refused (A700) when the disk has less than this left; default 1GB."""
     verify: Annotated[
         float | None,
         PlainValidator(_every),
@@ -147,7 +147,9 @@ class ArchiveSettings(Part):
 class Settings(Part, RulesSettings):
     """The configuration of one site: its rules, and everything around them."""
 
-    include: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
+    include: Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] = Field(
+        default_factory=list
+    )
     """Further files of this configuration, relative to this one; `*` and `?` may stand in the file's name."""
     appliance: ApplianceSettings = ApplianceSettings()
     """What the appliance is called, where it listens and where it keeps things."""

@@ -1,0 +1,86 @@
+"""The JSON Schema accepts what the appliance accepts, knows every keyword, and finds typing errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic_core import from_json
+
+from router.config import json_schema
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "hospital.yaml"
+
+
+TYPING_ERRORS = {
+    "apliance": "apliance: {ae_title: A}",
+    "hots": "destinations: {a: {ae_title: A, hots: h}}",
+    "InstittionName": "normalise: [{name: x, edit: [{set: {InstittionName: A}}]}]",
+    "sett": "normalise: [{name: x, edit: [{sett: {InstitutionName: A}}]}]",
+    "StudyDescripton": "routes: [{name: x, when: {StudyDescripton: A}, to: [a]}]",
+    "study quite 60s": "routes: [{name: x, after: study quite 60s, to: [a]}]",
+    "Modalty": "tests: [{name: x, given: {Modalty: PT}, expect: {held: true}}]",
+}
+# As an editor reads them: a number, a truth value, a text or a reference where the appliance takes text.
+KINDS = """
+destinations:
+  a: {ae_title: 1234, host: "${HOST}", port: "104"}
+  b: {ae_title: B, host: h, port: "${PORT}", window: "${WINDOW}", retry: {give_up: 20 attempts}}
+routes:
+  - {name: 1, disabled: yes, when: {PatientID: 123, SliceThickness: {below: 5}, "(0019,xx0C GEMS_ACQU_01)": x}, to: [a]}
+include: sites/*.yaml
+"""
+
+
+def checked(folder: Path, *files: Path) -> tuple[int, str]:
+    """What check-jsonschema says of these files: exit code and output."""
+    schema = folder / "micropacs.schema.json"
+    schema.write_text(json.dumps(json_schema()), encoding="utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_the_appliance_takes_is_valid(tmp_path: Path) -> None:
+    """The example hospital passes, and so does a value of any kind where the appliance reads text."""
+    kinds = tmp_path / "kinds.yaml"
+    kinds.write_text(KINDS, encoding="utf-8")
+    code, output = checked(tmp_path, EXAMPLE, kinds)
+    assert code == 0, output
+
+
+def test_typing_errors_are_found(tmp_path: Path) -> None:
+    """A misspelt key, keyword, edit or word is refused by the schema already, each in its own file."""
+    files = []
+    for number, text in enumerate(TYPING_ERRORS.values()):
+        files.append(tmp_path / f"error-{number}.yaml")
+        files[-1].write_text(text, encoding="utf-8")
+    code, output = checked(tmp_path, *files)
+    assert code == 1
+    assert [word for word in TYPING_ERRORS if word not in output] == []
+    assert [file.name for file in files if file.name not in output] == []
+
+
+def test_keywords_have_help() -> None:
+    """Each keyword of a condition tells its name, tag and VR."""
+    patient_id = json_schema()["$defs"]["ConditionForm"]["properties"]["PatientID"]
+    assert patient_id["description"] == "Patient ID (0010,0020) LO"
+
+
+def test_every_setting_has_help() -> None:
+    """No key of any section is without a description, its own or that of what it refers to."""
+    schema = json_schema()
+    silent = [
+        f"{name}.{key}"
+        for name, definition in {**schema["$defs"], "": schema}.items()
+        for key, value in definition.get("properties", {}).items()
+        if not ({"description", "$ref", "allOf", "oneOf"} & value.keys())
+    ]
+    assert silent == []
+
+
+def test_the_schema_is_plain_json_and_fits_an_editor() -> None:
+    """The schema survives JSON and stays below a megabyte."""
+    text = json.dumps(json_schema(), separators=(",", ":"))
+    assert from_json(text) == json_schema()
+    assert len(text) < 1_000_000
