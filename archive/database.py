@@ -32,6 +32,13 @@ from archive.files import sync_folder
 
 _BUSY_SECONDS = 30.0
 _FULL = 2  # of PRAGMA synchronous
+_SQLITE_PRAGMAS = (
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "case_sensitive_like = ON",
+    "cache_size = -16384",  # KiB a connection; an index with random keys wants more than the 2 MB it gets by default
+    "wal_autocheckpoint = 4000",  # pages; the same page changed by many batches is then copied once
+)
 _MYSQL = ("mysql", "mariadb")
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
@@ -160,7 +167,7 @@ def _ask(connection: DBAPIConnection, statement: str) -> str:
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     mode = _ask(connection, "PRAGMA journal_mode = WAL")
-    for pragma in ("synchronous = FULL", "foreign_keys = ON", "case_sensitive_like = ON"):
+    for pragma in _SQLITE_PRAGMAS:
         _ask(connection, f"PRAGMA {pragma}")
     if mode != "wal" or int(_ask(connection, "PRAGMA synchronous")) < _FULL:
         raise DatabaseUnfitError("SQLite does not take journal_mode=WAL with synchronous=FULL here")
