@@ -85,41 +85,48 @@ def test_every_file_arrives_as_it_was_sent(tmp_path: Path) -> None:
     sent = _distinct(tmp_path / "scanner")
     assert len(sent) > 100
     (tmp_path / "site").mkdir()
-    with _any_pacs(tmp_path / "pacs") as (pacs, said):
-        with RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs)) as appliance:
-            scanner = subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "router.demo.scanner",
-                    "--to",
-                    f"127.0.0.1:{appliance.port}",
-                    "--called",
-                    "MICROPACS",
-                    "--calling",
-                    "SCANNER",
-                    str(tmp_path / "scanner"),
-                ],
-                cwd=REPOSITORY,
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-            assert scanner.returncode == 0, scanner.stdout[-2000:]
-            appliance.filed(len(sent))
-            wait_until(lambda: _open(appliance) == 0, 60, "every delivery to be settled")
-            assert appliance.sql("select reason from deliveries where state <> 'delivered'") == []
-            assert appliance.sql("select reason from held") == []
+    with (
+        _any_pacs(tmp_path / "pacs") as (pacs, said),
+        RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs)) as appliance,
+    ):
+        scanner = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "router.demo.scanner",
+                "--to",
+                f"127.0.0.1:{appliance.port}",
+                "--called",
+                "MICROPACS",
+                "--calling",
+                "SCANNER",
+                str(tmp_path / "scanner"),
+            ],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert scanner.returncode == 0, scanner.stdout[-2000:]
+        appliance.filed(len(sent))
+        wait_until(lambda: _open(appliance) == 0, 60, "every delivery to be settled")
+        assert appliance.sql("select reason from deliveries where state <> 'delivered'") == []
+        assert appliance.sql("select reason from held") == []
     files = {str(line["received"]): tmp_path / "pacs" / str(line["file"]) for line in said if "received" in line}
     assert files.keys() == sent.keys()
     altered = []
     for uid, data_set in sent.items():
         part = read_part10(files[uid])
         assert part is not None
-        if part.data_set != data_set:
+        if part.data_set != _even(data_set):
             altered.append(uid)
             _assert_only_ruled_differs(data_set, files[uid])
     assert len(altered) == 3, "only the three files without a study are edited"
+
+
+def _even(data_set: bytes) -> bytes:
+    """A data set of odd length is padded on the wire, where only even ones may go (PS3.8 E.2)."""
+    return data_set + b"\0" * (len(data_set) % 2)
 
 
 def _open(appliance: RunningAppliance) -> int:
@@ -165,5 +172,11 @@ def test_dcmtk_at_both_ends_gets_what_it_would_have_got_directly(tmp_path: Path)
 
 
 def _by_uid(folder: Path) -> dict[str, bytes]:
-    parts = (read_part10(path) for path in folder.iterdir())
-    return {part.sop_instance_uid: part.data_set for part in parts if part}
+    """Data sets by UID, without those that DCMTK garbled on sending so that command and data set disagree."""
+    parts = [part for path in folder.iterdir() if (part := read_part10(path))]
+    return {
+        part.sop_instance_uid: part.data_set
+        for part in parts
+        if _names_itself(part.data_set, part.sop_instance_uid, part.transfer_syntax_uid)
+        and len(part.sop_instance_uid) > 2
+    }

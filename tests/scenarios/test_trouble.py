@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -83,7 +84,7 @@ def test_each_destination_has_its_own_trouble(tmp_path: Path) -> None:
         assert appliance.count("select max(attempts) from deliveries where destination = 'down'") == 0
         assert good_after < 20
         time.sleep(max(0.0, DOWN_SECONDS - (time.monotonic() - begun)))
-        stack.enter_context(storescp_at(tmp_path / "down", down))
+        stack.enter_context(storescp(tmp_path / "down", port=down))
         appliance.delivered("down", many, 20)
         arrived = [part for path in (tmp_path / "down").iterdir() if (part := read_part10(path))]
         good = {
@@ -94,14 +95,7 @@ def test_each_destination_has_its_own_trouble(tmp_path: Path) -> None:
         assert {part.sop_instance_uid: part.data_set for part in arrived} == good
 
 
-def storescp_at(folder: Path, port: int):
-    """A storescp on a port chosen before."""
-    return storescp(folder, port=port)
-
-
 def _assert_same_but_for_syntax(files: list[Path], script: Script, appliance: RunningAppliance) -> None:
-    from io import BytesIO
-
     for path in files[:5]:
         before = pydicom.dcmread(path)
         data = script.stored[str(before.SOPInstanceUID)]

@@ -26,10 +26,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def storescp(folder: Path, *options: str, environment: Mapping[str, str] = NO_NAGLE) -> Iterator[int]:
-    """`storescp` that writes what it gets into `folder`, bit by bit as it came; gives its port."""
+def storescp(
+    folder: Path, *options: str, environment: Mapping[str, str] = NO_NAGLE, port: int | None = None
+) -> Iterator[int]:
+    """`storescp` that writes what it gets into `folder`, bit by bit as it came; gives its port, free or as given."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     with _running(["storescp", "+B", "-od", str(folder), *options, str(port)], port, folder, environment):
         yield port
 
