@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rules.errors import RulesError
 
 Loc = tuple[int | str, ...]
+SHORTEST_UNMISTAKABLE = 6  # characters; a shorter secret may be part of a word by chance
 
 
 class Position(NamedTuple):
@@ -106,11 +107,13 @@ class Entry:
 class Document:
     """A tree of nodes, from one file or several.
 
-    `concealed` maps texts that must not be shown (the values of secrets) to what is shown in their place.
+    `concealed` maps texts that must not be shown (the values of secrets) to what is shown in their place;
+    `referring` are the places of the values that such a text is part of.
     """
 
     root: Node
     concealed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    referring: frozenset[Position] = frozenset()
 
     def plain(self) -> object:
         """The whole document without positions."""
@@ -137,14 +140,19 @@ class Document:
 
     def concealed_in(self, problem: Problem) -> Problem:
         """The problem with every secret value in its texts replaced by its reference."""
-        suggestion = self.conceal(problem.suggestion) if problem.suggestion else None
-        return replace(problem, message=self.conceal(problem.message), suggestion=suggestion)
+        is_referring = Position(problem.file, problem.line, problem.column) in self.referring
+        message = self._conceal(problem.message, is_referring)
+        suggestion = self._conceal(problem.suggestion, is_referring) if problem.suggestion else None
+        return replace(problem, message=message, suggestion=suggestion)
 
-    def conceal(self, text: str) -> str:
-        """The text with every secret value replaced by its reference."""
+    def _conceal(self, text: str, is_referring: bool) -> str:
+        """Replace each value; a short one, which ordinary words hold too, only where it can have come from a secret."""
         for secret in sorted(self.concealed, key=len, reverse=True):
             shown = self.concealed[secret]
-            text = text.replace(repr(secret)[1:-1], shown).replace(secret, shown)
+            if is_referring or len(secret) >= SHORTEST_UNMISTAKABLE:
+                text = text.replace(repr(secret)[1:-1], shown).replace(secret, shown)
+            else:
+                text = text.replace(repr(secret), repr(shown))
         return text
 
 

@@ -40,7 +40,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 def problems_from(error: ValidationError, document: Document, model: object = None) -> list[Problem]:
     """Every error of a validation as a problem, at its place in the document.
 
-    `model` is the type that was validated; with it an unknown key gets a suggestion. Secret values are concealed.
+    `model` is the type that was validated; with it an unknown key gets a suggestion. Values are quoted as they
+    are: `Document.concealed_in` takes secrets out.
     """
     errors = [details for details in error.errors(include_url=False) if not _is_echo(details)]
     return list(dict.fromkeys(_problem(details, document, model) for details in errors))
@@ -78,7 +79,7 @@ def _problem(details: ErrorDetails, document: Document, model: object) -> Proble
         message = f"{_name(loc)}: {details['msg']}".replace("Input should be", "must be")
     else:
         message = details["msg"]
-    return document.concealed_in(Problem.at(position, message, suggestion))
+    return Problem.at(position, message, suggestion)
 
 
 def _name(loc: Loc) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from rules import Document, Entry, Node, Problem
+from rules import Document, Entry, Node, Position, Problem
 
 LONGEST_SECRET_BYTES = 64_000
 _REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)\}")
@@ -60,7 +60,7 @@ def resolve(document: Document, folder: Path, environ: Mapping[str, str]) -> tup
     """
     resolver = _Resolver(folder, environ)
     root = resolver.node(document.root)
-    return Document(root, {**document.concealed, **resolver.concealed}), resolver.problems
+    return Document(root, resolver.concealed, frozenset(resolver.referring)), resolver.problems
 
 
 class _Resolver:
@@ -70,6 +70,7 @@ class _Resolver:
         self._folder = folder
         self._environ = environ
         self.concealed: dict[str, str] = {}
+        self.referring: set[Position] = set()
         self.problems: list[Problem] = []
 
     def node(self, node: Node) -> Node:
@@ -88,6 +89,7 @@ class _Resolver:
             return node
         if text != node.value.replace("$${", "${"):
             self.concealed[text] = node.value
+            self.referring.add(node.position)
         return Node(node.position, text)
 
     def _pieces(self, written: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from router.config import Secret
 from router.config.secrets import resolve
-from rules import compose
+from rules import Problem, compose
 
 ENVIRONMENT = {"NAME": "hunter2", "OTHER": "swordfish", "EMPTY": ""}
 
@@ -83,8 +83,19 @@ def test_a_secret_shows_itself_nowhere() -> None:
     assert secret == Secret("hunter2") != Secret("other")
 
 
+def concealed(value: str, message: str, column: int) -> str:
+    """A message about line 1 of a file in which `${X}` with this value stands at column 4."""
+    document, _ = resolve(compose("a: ${X}", "site.yaml"), Path(), {"X": value})
+    return document.concealed_in(Problem("site.yaml", 1, column, message)).message
+
+
 def test_messages_are_cleared_of_values() -> None:
-    """A text that holds a secret, plain or as Python shows it, is given back with its reference instead."""
-    document, _ = resolve(compose("a: ${X}", "site.yaml"), Path(), {"X": "it's\\two"})
-    assert document.conceal("it's\\two") == "${X}"
-    assert document.conceal(repr("it's\\two")) == '"${X}"'
+    """A secret in a message, plain or as Python shows it, is replaced by its reference wherever the problem stands."""
+    assert concealed("it's\\two", "it's\\two", 1) == "${X}"
+    assert concealed("it's\\two", repr("it's\\two"), 1) == '"${X}"'
+
+
+def test_a_short_secret_does_not_garble_messages() -> None:
+    """A secret of a few characters is replaced where its reference stands and where it is quoted, not inside words."""
+    assert concealed("a", "a port, not 'a' or 'bab'", 1) == "a port, not '${X}' or 'bab'"
+    assert concealed("4a2", "'port/4a2' is no port", 4) == "'port/${X}' is no port"
