@@ -17,6 +17,7 @@ from archive.errors import (
 )
 from archive.files import replace_durably, sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
+from archive.history import ChangeMade
 from archive.holding import Held, Hold
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -37,6 +38,7 @@ __all__ = [
     "ArchiveFullError",
     "Backlog",
     "Blob",
+    "ChangeMade",
     "Database",
     "DatabaseUnfitError",
     "Entry",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from archive import holding, manifests, query, recording, records
+from archive import history, holding, manifests, query, recording, records
 from archive.attributes import Level
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Shelves
+from archive.history import ChangeMade
 from archive.holding import Held, Hold
 from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.tables import metadata
@@ -69,6 +70,23 @@ class Archive:
         """Totals for a status page."""
         with self.database.read() as connection:
             return records.summary(connection)
+
+    # -- history
+
+    def study_id(self, study_uid: str) -> int | None:
+        """The id of the study with this Study Instance UID, None if it is not kept."""
+        with self.database.read() as connection:
+            return history.study_id(connection, study_uid)
+
+    def study_uids(self, study_ids: Iterable[int]) -> Mapping[int, str]:
+        """The Study Instance UIDs by id; ids that are not there are left out."""
+        with self.database.read() as connection:
+            return history.study_uids(connection, study_ids)
+
+    def changes(self, study_id: int) -> list[ChangeMade]:
+        """What was changed in the instances of a study on arrival, in the order of the rules."""
+        with self.database.read() as connection:
+            return history.changes(connection, study_id)
 
     # -- holding
 

@@ -50,13 +50,14 @@ class Ruleset:
         by_hand: Mapping[str, str] | None = None,
         witness: Witness | None = None,
     ) -> Decision:
-        """What happens to an instance; `by_hand` are a person's corrections, made before the first rule.
+        """What happens to an instance; `by_hand` are the corrections of a person who released it, made first.
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
         walk = Walk(self.settings, self._tables, header, arrival, witness)
         try:
-            walk.correct(by_hand or {})
+            if by_hand is not None:
+                walk.correct(by_hand)
             walk.normalise()
             if self._system is not None:
                 walk.record(self._system)

@@ -22,7 +22,8 @@ class Readable(Protocol):
 class Arrival:
     """Where an instance came from and when.
 
-    `source` is the configured name, None for an unknown source that was accepted; `at` is aware, in the site's time zone.
+    `source` is the configured name, None for an unknown source that was accepted; `at` is aware, in the site's time
+    zone.
     """
 
     source: str | None

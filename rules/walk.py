@@ -36,13 +36,15 @@ class Walk:
         self.witness = witness
         self.draft = Draft(header)
         self.rule: str | None = None
+        self.released = False
         self.changes: list[Change] = []
         self.dispatches: dict[str, Dispatch] = {}
         self.held: Verdict | None = None
         self.rejected: Verdict | None = None
 
     def correct(self, by_hand: Mapping[str, str]) -> None:
-        """A person's corrections, as text to the letter; an empty one empties the attribute."""
+        """A person let it go: their corrections, as text to the letter; an empty one empties the attribute."""
+        self.released = True
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)
@@ -106,6 +108,8 @@ class Walk:
 
     def _otherwise(self) -> None:
         otherwise = self.settings.otherwise
+        if otherwise == "hold" and self.released:
+            return  # a person has looked: it is kept, and sent nowhere
         if otherwise == "hold":
             self.held = Verdict(OTHERWISE, "no route matched, and otherwise is hold")
         elif otherwise == "reject":

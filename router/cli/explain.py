@@ -1,5 +1,7 @@
 """`micropacs explain`: what the rules would do with a file, and why; or what happened to a study of the archive."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +11,7 @@ from rich.markup import escape
 
 from router.cli.options import Config, Json, configuration, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
+from router.cli.queue import UNDELIVERED, tell_deliveries
 from router.config import Configuration
 from router.errors import RouterError
 from router.part10 import part_ten
@@ -68,25 +71,33 @@ def _explain_study(loaded: Configuration, uid: str, *, json: bool) -> None:
         if study_id is None:
             fail(f"the archive holds no study {uid}", Exit.NOT_SO, hint="look with: micropacs find")
         events = appliance.journal.of_study(study_id)
-        deliveries = appliance.queue.listing(study_id=study_id)
+        deliveries = appliance.queue.listing(study_id=study_id, states=UNDELIVERED)
+        receipts = appliance.queue.receipts(study_id)
         changes = appliance.archive.changes(study_id)
     if json:
-        as_json({"study": uid, "events": events, "changes": changes, "deliveries": deliveries})
+        plain = {"changes": [asdict(each) for each in changes], "undelivered": [asdict(each) for each in deliveries]}
+        as_json({"study": uid, "events": events, "receipts": receipts, **plain})
         return
     table(("when", "what", "source", "revision", "detail"), [_event(event) for event in events], title="What happened")
     table(
         ("rule", "attribute", "before", "after", "instances"),
-        [
-            [change["rule"], change["attribute"], change["old"], change["new"], change["instances"]]
-            for change in changes
-        ],
-        title="What was changed",
+        [(each.rule, each.attribute, each.old, each.new, each.instances) for each in changes],
+        title="\nWhat was changed",
     )
     table(
-        ("destination", "route", "state", "instances", "why", "since"),
-        [[row[key] for key in ("destination", "route", "state", "instances", "reason", "since")] for row in deliveries],
-        title="Where it went",
+        ("destination", "instances", "states", "first", "last"),
+        [_receipt(receipt) for receipt in receipts],
+        title="\nWhere it went",
     )
+    if deliveries:
+        console.print("\nWhat is not delivered")
+        tell_deliveries(deliveries, {study_id: uid})
+
+
+def _receipt(receipt: Mapping[str, Any]) -> list[object]:
+    states = ", ".join(f"{count} {state}" for state, count in receipt["states"].items())
+    times = [datetime.fromisoformat(receipt[key]) if key in receipt else None for key in ("first_at", "last_at")]
+    return [receipt["destination"], receipt["instances"], states, *times]
 
 
 def _event(event: dict[str, Any]) -> list[object]:

@@ -15,7 +15,7 @@ from router.appliance import Appliance
 from router.config import load
 from router.demo.children import Child, DemoError
 from router.demo.phantom import write_phantom
-from router.demo.proof import differs_as_ruled, kept_instances, received_unaltered, sent_files
+from router.demo.proof import Sent, differs_as_ruled, kept_instances, received_unaltered, sent_files
 from router.part10 import NotPartTenError, find_files, part_ten
 
 START_SECONDS = 60.0
@@ -99,7 +99,7 @@ class Demo:
             raise DemoError(f"there is no DICOM file in {study}")
         return files
 
-    def _play(self, folder: Path, sent: dict[str, object], progress: Progress) -> list[Row]:
+    def _play(self, folder: Path, sent: dict[str, Sent], progress: Progress) -> list[Row]:
         workstation = self._peer("workstation", "XELERIS")
         pacs = self._peer("full-pacs", "HOSPITAL", "--refuse-first", str(REFUSALS))
         configuration = self.folder / "micropacs.yaml"
@@ -151,7 +151,7 @@ class Demo:
         self,
         configuration: Path,
         begun: float,
-        sent: dict[str, object],
+        sent: dict[str, Sent],
         scanner: Child,
         workstation: Child,
         pacs: Child,

@@ -66,7 +66,7 @@ class Filer:
             except EntryUnreadableError:
                 log.exception("spool entry set aside, it cannot be read back", arrival=arrival)
                 self._spool.set_aside(arrival)
-        batch = self._file([(entry, {}) for entry in entries])
+        batch = self._file([(entry, None) for entry in entries])
         settled = [*batch.filed, *(hold.entry.arrival for hold in batch.holds)]
         self._spool.remove(settled)
         return len(settled)
@@ -77,7 +77,7 @@ class Filer:
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
 
-    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str]]]) -> _Batch:
+    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None]]) -> _Batch:
         """Judge, place and record `entries`; a second one of a key is left for the next batch."""
         if not entries:
             return _Batch()

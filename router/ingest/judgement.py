@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from datetime import tzinfo
 
 import structlog
 
@@ -29,10 +29,11 @@ class Judgement:
     rejected: Verdict | None = None
 
 
-def judge(entry: Entry, ruleset: Ruleset, zone: ZoneInfo | None, fixes: Mapping[str, str]) -> Judgement:
+def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[str, str] | None) -> Judgement:
     """Read the header of `entry` and ask the rules; whatever cannot be read or evaluated is held.
 
-    `zone` is the site's time zone (None: the machine's); `fixes` are a person's corrections by keyword.
+    `zone` is the site's time zone (None: the machine's); `fixes` are the corrections, by keyword, of a person
+    who released it from the hold (None: it has just arrived).
     """
     try:
         header = read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
@@ -58,7 +59,7 @@ def judge(entry: Entry, ruleset: Ruleset, zone: ZoneInfo | None, fixes: Mapping[
     return Judgement(entry, attributes, key, decision)
 
 
-def arrival_of(entry: Entry, zone: ZoneInfo | None) -> Arrival:
+def arrival_of(entry: Entry, zone: tzinfo | None) -> Arrival:
     """The facts of the arrival, as rules see them."""
     origin = entry.origin
     at = origin.received_at.astimezone(zone)
