@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from pydicom.config import IGNORE
 from pydicom.uid import UID
 
 from router.dimse.associate import AnsweredContext, AssociateRequest, ProposedContext, Role, UserInformation
@@ -36,7 +37,7 @@ def is_storage(sop_class_uid: str) -> bool:
     """True for every storage SOP class, retired ones too, and for every UID that no dictionary knows."""
     if not _UID.fullmatch(sop_class_uid):
         return False
-    uid = UID(sop_class_uid)
+    uid = UID(sop_class_uid, validation_mode=IGNORE)
     if uid.name == sop_class_uid and not uid.type:  # not in the dictionary
         return True
     if uid.type != "SOP Class" or sop_class_uid in _WITHOUT_STUDY or "Commitment" in uid.name:
