@@ -1,10 +1,8 @@
 """Success means on the disk: the system calls before it, disks that fail, disks that are full."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +10,7 @@ import pytest
 
 from archive import Identity, Spool, SpoolFailedError, SpoolFullError
 from tests.support.arrivals import CT, IMPLICIT, origin, sealed
-
-REPOSITORY = Path(__file__).parents[2]
-STRACE = shutil.which("strace")
-needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+from tests.support.tracing import needs_strace, traced
 
 SEAL = """
 import os, sys
@@ -47,31 +42,6 @@ Path("/placed").exists()
 """
 
 
-def _traced(script: str, folder: Path, *options: str) -> tuple[str, list[str]]:
-    """The script's output, and its system calls with the paths of descriptors."""
-    log = folder / "strace.log"
-    command = [str(STRACE), "-f", "-y", "-qq", "-s", "200", "-o", str(log), *options]
-    command += [sys.executable, "-c", script, str(folder)]
-    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip(), list(_whole_calls(log.read_text().splitlines()))
-
-
-def _whole_calls(lines: list[str]) -> Iterator[str]:
-    """Each call once, where it returned; strace cuts calls that overlap those of other threads into two lines."""
-    begun: dict[str, str] = {}
-    for line in lines:
-        thread, _, call = line.partition(" ")
-        call = call.lstrip()
-        if call.endswith("<unfinished ...>"):
-            begun[thread] = call.removesuffix("<unfinished ...>").rstrip()
-        elif resumed := re.match(r"<\.\.\. \w+ resumed>", call):
-            yield begun.pop(thread, "") + call[resumed.end() :]
-        else:
-            yield call
-
-
 def _position(calls: list[str], pattern: str) -> int:
     found = [number for number, call in enumerate(calls) if re.search(pattern, call)]
     assert found, f"no call like {pattern}"
@@ -81,7 +51,7 @@ def _position(calls: list[str], pattern: str) -> int:
 @needs_strace
 def test_file_and_names_are_synchronised_before_seal_returns(tmp_path: Path) -> None:
     """The file's bytes, then its name in `sealed`, and before them each new folder's name, are synchronised."""
-    output, calls = _traced(SEAL, tmp_path)
+    output, calls = traced(SEAL, tmp_path)
     assert output == "sealed"
     end = _position(calls, r'"/sealed"')
     opened = _position(calls, r'"/spool-is-open"')
@@ -97,7 +67,7 @@ def test_file_and_names_are_synchronised_before_seal_returns(tmp_path: Path) -> 
 @needs_strace
 def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path) -> None:
     """New files' bytes, then every touched study folder's names are synchronised, and new folders in their parents."""
-    _, calls = _traced(PLACE, tmp_path)
+    _, calls = traced(PLACE, tmp_path)
     start, end = _position(calls, r'"/placing"'), _position(calls, r'"/placed"')
     during = calls[start:end]
     synced = {number for number, call in enumerate(during) if re.search(r"sync\(\d+<[^>]*\.part>\)\s+= 0", call)}
@@ -128,9 +98,9 @@ def test_failing_disk_is_never_success(tmp_path: Path, call: str, number: int, e
     """When a synchronisation or the naming fails, seal raises and neither a sealed nor an unsealed file is left."""
     if number < 0:  # the last of an undisturbed run
         (tmp_path / "first").mkdir()
-        _, calls = _traced(SEAL, tmp_path / "first", f"--trace={call}")
+        _, calls = traced(SEAL, tmp_path / "first", f"--trace={call}")
         number = len(calls)
-    output, _ = _traced(SEAL, tmp_path, f"--inject={call}:error={error}:when={number}")
+    output, _ = traced(SEAL, tmp_path, f"--inject={call}:error={error}:when={number}")
     assert output == outcome
     spool = tmp_path / "new" / "spool"
     assert [*(spool / "sealed").iterdir(), *(spool / "incoming").iterdir()] == []
