@@ -1,10 +1,14 @@
 """Receiving: what is acknowledged lies in the spool to the byte, what is not is refused with the right status."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE, _config
+from pynetdicom.association import Association
 
 from archive import Identity, Incoming, Origin, Spool, SpoolFailedError, SpoolFullError
 from router.dimse import Source, Sources
@@ -41,12 +45,28 @@ def send_parts(port: int, parts: list[Part10]) -> dict[Path, int]:
                 ae.add_requested_context(abstract, transfer)
             association = ae.associate("127.0.0.1", port, ae_title="MICROPACS")
             assert association.is_established
-            for part in some:
-                statuses[part.path] = association.send_c_store(part.path).Status
+            with reactor_paused(association):
+                for part in some:
+                    statuses[part.path] = association.send_c_store(part.path).Status
             association.release()
     finally:
         _config.STORE_SEND_CHUNKED_DATASET = False
     return statuses
+
+
+@contextmanager
+def reactor_paused(association: Association) -> Iterator[None]:
+    """Pause pynetdicom's reactor for good: between two calls it may otherwise swallow the response of the second."""
+    checkpoint = association._reactor_checkpoint
+    checkpoint.clear()
+    assert eventually(lambda: association._is_paused)
+    time.sleep(0.05)
+    checkpoint.set = lambda: None
+    try:
+        yield
+    finally:
+        del checkpoint.set
+        checkpoint.set()
 
 
 def store(port: int, *fragments: bytes, instance: str = "1.2.3", sop_class: str = CT) -> tuple[int, str]:
