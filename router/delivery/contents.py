@@ -52,15 +52,15 @@ def as_implicit(shipment: Shipment) -> Shipment:
     )
 
 
-def digest_of(shipment: Shipment) -> str:
-    """The SHA-256 (hex) of the data set as it is sent; read and computed only where edits made it another one."""
+def with_digest(shipment: Shipment) -> Shipment:
+    """The shipment with its digest, which is computed only where edits made it another one. Raises OSError."""
     if shipment.digest is not None:
-        return shipment.digest
+        return shipment
     digest = hashlib.sha256(shipment.prefix or b"")
     with _rest(shipment) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
-    return digest.hexdigest()
+    return replace(shipment, digest=digest.hexdigest())
 
 
 def _rest(shipment: Shipment) -> BinaryIO:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 
-from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
+from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit, with_digest
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, Kind, Outcome, from_association_error, from_status
 from router.delivery.sender import DestinationError, Shipment
 from router.dimse import DataSet, Limits, Peer, Requestor, StoreScu
@@ -59,7 +59,7 @@ class DicomSender:
     def _store(self, shipment: Shipment, contexts: Sequence[Context]) -> Answer:
         scu = self._associated(contexts)
         try:
-            sent = self._acceptable(shipment)
+            sent = with_digest(self._acceptable(shipment))  # before it is sent: an answer is put on file at once
             status = scu.store(sent.identity, _data_set(sent))
         except ContextNotAccepted:
             return shipment, NO_ACCEPTED_CONTEXT

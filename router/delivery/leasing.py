@@ -9,6 +9,7 @@ from archive import Database
 from router.delivery.delivery import Leased
 from router.delivery.states import State
 from router.delivery.tables import deliveries, destinations
+from router.delivery.transactions import write
 
 LEASE = timedelta(seconds=120)
 PROBE = timedelta(seconds=60)  # while one connection finds out how a failed destination is, the others wait this long
@@ -36,7 +37,8 @@ def lease(
             return []
         if connection.execute(_due(destination, now, horizon_seconds).limit(1)).first() is None:
             return []
-    with database.begin() as connection:
+
+    def take(connection: sa.Connection) -> list[Leased]:
         line = _line(connection, destination)
         if not _is_open(line, now, horizon_seconds):
             return []
@@ -50,9 +52,10 @@ def lease(
             .where(deliveries.c.id.in_([row.id for row in rows]))
             .values(state=State.LEASED, token=deliveries.c.token + 1, lease_holder=holder, lease_until=now + LEASE)
         )
-    leased = [_leased(row, line) for row in rows]
+        return [_leased(row, line) for row in rows]
+
     # What failed before goes last: if it breaks the association again, the others have arrived.
-    return sorted(leased, key=lambda each: (each.attempts, each.delivery_id))
+    return sorted(write(database, take), key=lambda each: (each.attempts, each.delivery_id))
 
 
 def _line(connection: sa.Connection, destination: str) -> _row | None:
@@ -120,21 +123,12 @@ def _leased(row: _row, line: _row | None) -> Leased:
 
 def renew(database: Database, leased: Sequence[Leased], now: datetime) -> None:
     """Prolong leases that are still ours."""
-    if not leased:
-        return
-    with database.begin() as connection:
-        connection.execute(
-            sa.update(deliveries).where(_ours()).values(lease_until=now + LEASE),
-            _keys(leased),
-        )
+    _change_ours(database, leased, {"lease_until": now + LEASE})
 
 
 def give_back(database: Database, leased: Sequence[Leased]) -> None:
     """Make due again, uncounted, what is leased and was not tried."""
-    if not leased:
-        return
-    with database.begin() as connection:
-        connection.execute(sa.update(deliveries).where(_ours()).values(_freed()), _keys(leased))
+    _change_ours(database, leased, _freed())
 
 
 def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
@@ -146,21 +140,22 @@ def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
     with database.read() as connection:
         if connection.execute(sa.select(deliveries.c.id).where(lost).limit(1)).first() is None:
             return 0
-    with database.begin() as connection:
-        return connection.execute(sa.update(deliveries).where(lost).values(_freed())).rowcount
+    free = sa.update(deliveries).where(lost).values(_freed())
+    return write(database, lambda connection: connection.execute(free).rowcount)
 
 
-def _ours() -> sa.ColumnElement[bool]:
-    return sa.and_(
+def _change_ours(database: Database, leased: Sequence[Leased], values: dict[str, object]) -> None:
+    if not leased:
+        return
+    ours = sa.and_(
         deliveries.c.id == sa.bindparam("leased_id"),
         deliveries.c.token == sa.bindparam("leased_token"),
         deliveries.c.state == State.LEASED,
     )
-
-
-def _keys(leased: Sequence[Leased]) -> list[dict[str, int]]:
+    change = sa.update(deliveries).where(ours).values(values)
     ordered = sorted(leased, key=lambda each: each.delivery_id)  # one order for all: no deadlocks between connections
-    return [{"leased_id": each.delivery_id, "leased_token": each.token} for each in ordered]
+    keys = [{"leased_id": each.delivery_id, "leased_token": each.token} for each in ordered]
+    write(database, lambda connection: connection.execute(change, keys))
 
 
 def _freed() -> dict[str, object]:

@@ -10,6 +10,7 @@ from router.delivery.backoff import Retry, wait_seconds
 from router.delivery.outcomes import Kind
 from router.delivery.states import State
 from router.delivery.tables import attempts, deliveries, destinations
+from router.delivery.transactions import write
 
 
 def configure(database: Database, names: Collection[str]) -> None:
@@ -41,7 +42,8 @@ def failed(
     Does nothing if another connection has noted a failure (or a success) since. Returns how many were parked.
     """
     failures = failures_before + 1
-    with database.begin() as connection:
+
+    def note(connection: sa.Connection) -> int:
         noted = connection.execute(
             sa.update(destinations)
             .where(destinations.c.name == name, destinations.c.failures == failures_before)
@@ -65,6 +67,8 @@ def failed(
             )
         )
         return _park_hopeless(connection, name, reason, retry, now)
+
+    return write(database, note)
 
 
 def _park_hopeless(connection: sa.Connection, name: str, reason: str, retry: Retry, now: datetime) -> int:

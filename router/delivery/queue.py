@@ -10,6 +10,7 @@ from router.delivery import enqueueing, leasing, line_state, listing, orders, qu
 from router.delivery.backoff import Retry
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
 from router.delivery.states import State
+from router.delivery.transactions import write
 
 
 class Queue:
@@ -68,11 +69,14 @@ class Queue:
         """Enter what became of leased deliveries, in one transaction; how many were still ours."""
         if not results:
             return 0
-        with self._database.begin() as connection:
+
+        def enter(connection: sa.Connection) -> int:
             settled = settling.settle(connection, results)
             if settled.study_ids:
                 self._touch(connection, settled.study_ids)
             return settled.count
+
+        return write(self._database, enter)
 
     def rescue(self, *, own: bool = False) -> int:
         """Make due again what expired leases hold; with `own` (at start only) what this holder's last life held."""

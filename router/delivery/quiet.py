@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from archive import Database
 from router.delivery.states import State
 from router.delivery.tables import deliveries, destinations, quiet_periods
+from router.delivery.transactions import write
 from rules import Dispatch
 
 AT_ONCE = 200
@@ -99,7 +100,8 @@ def release_quiet(database: Database, now: datetime, filed_through: datetime | N
     with database.read() as connection:
         if connection.execute(sa.select(quiet_periods.c.id).where(ready).limit(1)).first() is None:
             return 0
-    with database.begin() as connection:
+
+    def release(connection: sa.Connection) -> int:
         query = sa.select(quiet_periods).where(ready).order_by(quiet_periods.c.id).limit(AT_ONCE)
         periods = connection.execute(query.with_for_update(skip_locked=True)).all()
         over = []
@@ -110,6 +112,8 @@ def release_quiet(database: Database, now: datetime, filed_through: datetime | N
                 times = {"last_arrival_at": now, "release_at": now + timedelta(seconds=period.quiet_seconds)}
                 connection.execute(sa.update(quiet_periods).where(quiet_periods.c.id == period.id).values(times))
         return _release(connection, over, now)
+
+    return write(database, release)
 
 
 def _release(connection: sa.Connection, periods: Collection[sa.Row[tuple[object, ...]]], now: datetime) -> int:

@@ -16,8 +16,8 @@ class Shipment:
 
     The data set to send is `prefix` followed by the file's data set from byte `resume` on (both counted from the start
     of the data set, which is byte `data_set_offset` of the file at `path`); without a prefix it is the file's data set
-    as it is. `size` (bytes) and `digest` (SHA-256, hex; None: not computed yet) are those of the data set to send;
-    `study_uid` and `series_uid` what it says.
+    as it is. `size` (bytes) and `digest` (SHA-256, hex) are those of the data set to send, `study_uid` and `series_uid`
+    what it says. A digest that is None is not computed yet: the sender does so before it sends.
     """
 
     delivery_id: int

@@ -11,7 +11,6 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from router.delivery.backoff import UNKNOWN_STATUS_ATTEMPTS, Retry, reason_to_give_up, wait_seconds
-from router.delivery.contents import digest_of
 from router.delivery.delivery import Leased, Settlement
 from router.delivery.outbox import Outbox
 from router.delivery.outcomes import Kind, Outcome
@@ -22,6 +21,7 @@ from rules import Window
 
 BATCH = 64  # and so at most 128 presentation contexts, two an instance (PS3.8 9.3.2.2)
 IDLE_SECONDS = 0.5  # between two looks into the queue; whoever enqueues wakes the line earlier
+GATHER_SECONDS = 0.03  # after being woken: what is filed in the same moment goes in one lease
 WINDOW_SECONDS = 1.0
 TROUBLE_SECONDS = 2.0
 REUSE_SECONDS = 2.0  # an open connection is kept so long for what may come
@@ -99,6 +99,7 @@ class Line:
                 self._blame_first()
             if rest:
                 self._awake.wait(rest)
+                self._stopping.wait(GATHER_SECONDS)
             self._awake.clear()
         self._hang_up()
         try:
@@ -176,15 +177,14 @@ class Line:
                 status=outcome.status,
                 reason=outcome.reason,
             )
-        is_delivered = outcome.kind is Kind.DELIVERED and shipment is not None
         settlement = Settlement(
             leased.delivery_id,
             leased.token,
             outcome,
             now,
             seconds,
-            digest=digest_of(shipment) if shipment and is_delivered else None,
-            size=shipment.size if shipment and is_delivered else None,
+            digest=shipment.digest if shipment else None,
+            size=shipment.size if shipment else None,
             wait_seconds=wait_seconds(retry, attempts) if outcome.kind is Kind.LATER else 0.0,
         )
         self._in_hand = {key: each for key, each in self._in_hand.items() if key != leased.delivery_id}

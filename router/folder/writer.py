@@ -11,6 +11,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from archive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Identity, sync_file, sync_folder
+from router.delivery.contents import with_digest
 from router.delivery.outcomes import Kind, Outcome
 from router.delivery.sender import DestinationError, Shipment
 
@@ -33,7 +34,12 @@ class FolderSender:
     def send(self, shipments: Sequence[Shipment]) -> Generator[tuple[Shipment, Outcome], None, None]:
         """One file each, in order; see `Sender.send`. A file that is there with the same content is delivered."""
         for shipment in shipments:
-            yield shipment, self._deliver(shipment)
+            try:
+                whole = with_digest(shipment)
+            except OSError:
+                yield shipment, UNREADABLE
+            else:
+                yield whole, self._deliver(whole)
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -105,6 +105,7 @@ def test_eight_connections_never_lease_one_delivery_twice(bench: Bench) -> None:
     bench.put(range(400), study=1)
     bench.put(range(400, 600), study=2)
     leased: list[Leased] = []
+    ended: list[int] = []
     lock = threading.Lock()
 
     def connection(number: int) -> None:
@@ -113,11 +114,14 @@ def test_eight_connections_never_lease_one_delivery_twice(bench: Bench) -> None:
             with lock:
                 leased.extend(batch)
             bench.settle(batch, DELIVERED)
+        with lock:
+            ended.append(number)
 
     threads = [threading.Thread(target=connection, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert sorted(ended) == list(range(8)), "a connection failed"
     leased += bench.queue.lease("pacs", 600)
     assert sorted(each.instance_id for each in leased) == list(range(600))

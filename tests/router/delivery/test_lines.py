@@ -17,6 +17,7 @@ from pydicom.filereader import read_dataset
 
 from router.delivery import State
 from tests.support.dcmtk import free_port, needs_dcmtk, storescp
+from tests.support.deliveries import Retry
 from tests.support.departures import CT, EXPLICIT, IMPLICIT, Departures, wait_until
 from tests.support.part10 import read_part10
 from tests.support.scripted import Script, scripted
@@ -331,6 +332,37 @@ def test_stopping_in_the_middle_sends_nothing_twice(folder: Path) -> None:
             with departures.sending():
                 time.sleep(0.3)
             assert State.LEASED not in departures.states()
+    assert Counter(script.requests) == {each.sop_instance_uid: 1 for each in kept}
+
+
+def test_a_probe_that_cannot_be_packed_does_not_hold_up_its_line(folder: Path) -> None:
+    """Where a probe cannot be edited, so that it finds nothing out, the next delivery is the probe at once."""
+    port = free_port()
+    edit = "edit: [{set: {InstitutionName: '{AccessionNumber}'}}], to:"
+    departures = Departures(folder, one_peer(port).replace("to:", edit))
+    departures.enqueue([*departures.keep(3), *departures.keep(2, study="1.2.2", AccessionNumber="A1")], "pacs")
+    departures.queue.configure(["pacs"])
+    departures.queue.destination_failed("pacs", "no answer", Retry(first=0.1), 0)
+    with scripted(Script(), [CT], port), departures.sending():
+        departures.wait_for(State.DELIVERED, State.HELD)
+    assert departures.states() == [State.HELD] * 3 + [State.DELIVERED] * 2
+
+
+def test_a_database_that_goes_away_and_comes_back_costs_nothing(folder: Path) -> None:
+    """While the database is away answers wait in the ledger; afterwards everything is sent once."""
+    script = Script(answer=lambda _: time.sleep(0.005) or 0)  # type: ignore[func-returns-value]
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port))
+        kept = departures.keep(200)
+        departures.enqueue(kept, "pacs")
+        with departures.sending():
+            wait_until(lambda: len(script.requests) > 70)
+            with departures.database.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE deliveries RENAME TO elsewhere")
+            time.sleep(1)
+            with departures.database.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO deliveries")
+            departures.wait_for(State.DELIVERED)
     assert Counter(script.requests) == {each.sop_instance_uid: 1 for each in kept}
 
 
