@@ -48,11 +48,12 @@ class Appliance:
         data.mkdir(parents=True, exist_ok=True, mode=0o750)
         database = Database(database_url(configuration))
         upgrade(database)
+        archive = Archive(database, data / "archive")
         return cls(
             database,
             open_spool(configuration),
-            Archive(database, data / "archive"),
-            Queue(database, holder=_holder(data), now=now),
+            archive,
+            Queue(database, holder=_holder(data), now=now, touch=archive.touch),
             Journal(database, now),
             Revisions(database, now),
         )

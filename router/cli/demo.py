@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def demo(
     """Do the main job once: scanner, rule, archive, workstation and full PACS, each a process, and prove the result."""
     place = folder or Path(tempfile.mkdtemp(prefix="micropacs-demo-"))
     place.mkdir(parents=True, exist_ok=True)
+    warnings.filterwarnings("ignore", module="pydicom")  # of the user's files; here only their bytes count
     try:
         rows = Demo(place, console, slices).run(study)
     except DemoError as error:

@@ -12,9 +12,9 @@ from router.cli.options import Config, Json
 from router.cli.output import Exit, as_json, console, errors, fail, table
 from router.cli.peers import named_peer
 from router.delivery import DestinationError, Kind, Outcome, Shipment
-from router.delivery.dicom_sender import DicomSender
 from router.errors import RouterError
 from router.part10 import PartTen, find_files, part_ten
+from router.senders import DicomSender
 
 BATCH = 64
 

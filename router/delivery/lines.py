@@ -10,22 +10,27 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from archive import Archive
-from router.config import Configuration
-from router.delivery.doors import line_settings
+from router.config import Configuration, Destination
 from router.delivery.outbox import Outbox, ledger_path, recover
 from router.delivery.packing import Packer
 from router.delivery.queue import Queue
+from router.delivery.sender import Sender
 from router.delivery.worker import Line, LineSettings
 from rules import Ruleset
 
 FLUSH_SECONDS = 0.25
 RENEW_SECONDS = 30.0
 
+SenderFor = Callable[[Destination, Configuration], Callable[[], Sender]]
+
 log = structlog.get_logger(__name__)
 
 
 class Lines:
-    """The lines of every destination of the configuration in force; `outbox_folder` keeps their ledgers."""
+    """The lines of every destination of the configuration in force.
+
+    `sender_for` gives what opens a sender to a destination; `outbox_folder` keeps the ledgers of what was sent.
+    """
 
     def __init__(
         self,
@@ -33,12 +38,14 @@ class Lines:
         archive: Archive,
         rulesets: Callable[[str], Ruleset],
         configuration: Callable[[], Configuration],
+        sender_for: SenderFor,
         outbox_folder: Path,
     ) -> None:
         self._queue = queue
         self._archive = archive
         self._rulesets = rulesets
         self._configuration = configuration
+        self._sender_for = sender_for
         self._outbox_folder = outbox_folder
         self._numbers = count(1)
         self._lines: dict[str, list[Line]] = {}
@@ -59,7 +66,19 @@ class Lines:
     def reconfigure(self, configuration: Configuration) -> None:
         """Follow a new configuration: settings change between two leases, lines begin and end."""
         packer = Packer(self._archive, self._rulesets, configuration.zone)
-        self.apply(line_settings(configuration, packer))
+        settings = {
+            name: LineSettings(
+                name=name,
+                connections=destination.connections,
+                retry=destination.retry,
+                window=destination.window,
+                zone=configuration.zone,
+                packer=packer,
+                open_sender=self._sender_for(destination, configuration),
+            )
+            for name, destination in configuration.settings.destinations.items()
+        }
+        self.apply(settings)
 
     def apply(self, settings: Mapping[str, LineSettings]) -> None:
         """Have exactly these lines."""

@@ -8,12 +8,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from archive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from router.dimse.pdu import HEADER, AbortReason, PduType
 from router.errors import ProtocolError
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-IMPLEMENTATION_CLASS_UID = "2.25.204337159806712409651823507614290683351"  # as in the files of the archive
-IMPLEMENTATION_VERSION_NAME = "MICROPACS_01"
 _UNSTATED_PDU_BYTES = 16384  # for a peer that does not say its maximum, which PS3.8 D.1 demands
 _FIXED = struct.Struct(">HH16s16s32s")  # protocol version, reserved, called and calling AE title, reserved
 _ITEM = struct.Struct(">BxH")

@@ -13,23 +13,8 @@ IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 _ACCEPTED, _NOT_WANTED, _NO_ABSTRACT_SYNTAX, _NO_TRANSFER_SYNTAX = 0, 1, 3, 4  # PS3.8 table 9-18
 _UID = re.compile(r"[0-9.]{1,64}")
 _IMAGE_AND_OBJECT_STORAGE = "1.2.840.10008.5.1.4.1.1."
-# Storage classes by the standard's list whose instances belong to no study, so that an archive of studies cannot hold
-# them (PS3.4 GG.3), and those of media and print.
-_WITHOUT_STUDY = frozenset(
-    {
-        "1.2.840.10008.1.3.10",
-        "1.2.840.10008.5.1.1.27",
-        "1.2.840.10008.5.1.4.1.1.200.1",
-        "1.2.840.10008.5.1.4.1.1.200.3",
-        "1.2.840.10008.5.1.4.1.1.200.7",
-        "1.2.840.10008.5.1.4.1.1.201.1",
-        "1.2.840.10008.5.1.4.38.1",
-        "1.2.840.10008.5.1.4.39.1",
-        "1.2.840.10008.5.1.4.43.1",
-        "1.2.840.10008.5.1.4.44.1",
-        "1.2.840.10008.5.1.4.45.1",
-    }
-)
+# Its name says storage, but no instance of it is sent by C-STORE (PS3.3 F)
+_MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
 
 @lru_cache(maxsize=2048)
@@ -40,7 +25,7 @@ def is_storage(sop_class_uid: str) -> bool:
     uid = UID(sop_class_uid, validation_mode=IGNORE)
     if uid.name == sop_class_uid and not uid.type:  # not in the dictionary
         return True
-    if uid.type != "SOP Class" or sop_class_uid in _WITHOUT_STUDY or "Commitment" in uid.name:
+    if uid.type != "SOP Class" or sop_class_uid == _MEDIA_DIRECTORY or "Commitment" in uid.name:
         return False
     # two retired classes have lost their names but not their place
     return "Storage" in uid.name or (not uid.name and sop_class_uid.startswith(_IMAGE_AND_OBJECT_STORAGE))

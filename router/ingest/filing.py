@@ -13,6 +13,7 @@ import structlog
 from archive import Amendment, Archive, Database, Entry, EntryUnreadableError, Filing, Hold, InstanceKey, Record, Spool
 from router.config import Configuration
 from router.delivery import NewDelivery, Queue
+from router.errors import RouterError
 from router.ingest.judgement import Judgement, judge
 from router.journal import Event, Journal
 from rules import Verdict
@@ -21,6 +22,10 @@ BATCH = 64
 SAME_UID_DIFFERS = Verdict(None, "the archive holds another instance with this SOP Instance UID and other content")
 
 log = structlog.get_logger(__name__)
+
+
+class OvertakenError(RouterError):
+    """Another machine filed an instance of this batch a moment ago; the batch is judged again."""
 
 
 @dataclass(slots=True)
@@ -102,6 +107,8 @@ class Filer:
         self, connection: sa.Connection, records: Sequence[Record], new: Sequence[Judgement], revision: str
     ) -> Counter[tuple[int, str | None]]:
         recorded = self._archive.record(connection, records)
+        if any(row.arrival != record.filing.entry.arrival for row, record in zip(recorded, records, strict=True)):
+            raise OvertakenError
         deliveries = [
             NewDelivery(row.instance_id, row.study_id, row.series_id, dispatch, revision)
             for row, judgement in zip(recorded, new, strict=True)

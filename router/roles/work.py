@@ -3,6 +3,7 @@
 import argparse
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,7 @@ from router.delivery import Lines
 from router.ingest import Filer
 from router.locking import FileLock
 from router.roles.process import ActiveConfiguration, stop_when_told
+from router.senders import sender_for
 from router.telemetry import start_logging
 from router.upkeep import Upkeep
 
@@ -59,19 +61,23 @@ def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | 
 
 def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Event) -> None:
     filer = Filer(appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal, active)
-    lines = Lines(appliance.queue, appliance.archive, appliance.revisions.ruleset, active, active().data / "outbox")
+    rulesets = appliance.revisions.ruleset
+    lines = Lines(appliance.queue, appliance.archive, rulesets, active, sender_for, active().data / "outbox")
     upkeep = Upkeep(appliance.archive, appliance.queue)
 
     def accept(configuration: Configuration) -> None:
         appliance.revisions.remember(configuration)
         lines.reconfigure(configuration)
 
+    appliance.archive.sweep()
     lines.start()
     upkeep.start()
     threads = [
-        _loop("filing", filer.file_arrivals, IDLE_SECONDS, stop, then=lines.wake),
-        _loop("released", filer.file_released, RELEASED_SECONDS, stop, then=lines.wake),
-        _loop("quiet", appliance.queue.release_quiet, QUIET_SECONDS, stop, then=lines.wake),
+        _loop("filing", filer.file_arrivals, IDLE_SECONDS, stop, lines.wake),
+        _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
+        _loop(
+            "quiet", lambda: appliance.queue.release_quiet(_filed_through(appliance)), QUIET_SECONDS, stop, lines.wake
+        ),
     ]
     log.info("working", revision=active().revision)
     active.follow(stop, accept)
@@ -79,6 +85,11 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
         thread.join()
     lines.stop(DRAIN_SECONDS)
     upkeep.stop()
+
+
+def _filed_through(appliance: Appliance) -> datetime | None:
+    """Up to when every arrival is filed, None if all are: what waits in the spool may break a study's quiet."""
+    return appliance.spool.backlog().oldest
 
 
 def _loop(

@@ -46,7 +46,7 @@ def _acknowledged(output: str) -> set[str]:
 
 
 def test_twenty_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
-    """In 20 rounds of killing receive, work or serve, every acknowledged instance is archived and at both destinations."""
+    """In 20 rounds of kill -9, every acknowledged instance is archived and at both destinations."""
     seed = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))
     print(f"seed {seed}")
     chance = random.Random(seed)

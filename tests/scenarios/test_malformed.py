@@ -1,4 +1,4 @@
-"""Bad instances from a real sender: each is refused with a truthful status or held for a person; the appliance stays up."""
+"""Bad instances from a real sender: each is refused truthfully or held for a person; the appliance stays up."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ GOOD = "series/mr-siemens-avanto"
 
 
 def test_every_malformed_file_is_refused_or_held_or_kept(tmp_path: Path) -> None:
-    """Every answer is Success or a refusal of the table; every Success is in the archive or in the hold; a good study passes."""
+    """Every answer is Success or a known refusal; every Success is archived or held; a good study passes."""
     files = [path for path in data_files("malformed") if read_part10(path)]
     assert len(files) > 25
     (tmp_path / "scanner").mkdir()

@@ -39,7 +39,7 @@ def _data_sets(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_real_study_reaches_two_foreign_pacs_and_differs_only_where_a_rule_says_so(tmp_path: Path) -> None:
-    """Every instance arrives at DCMTK and at Orthanc; PET is identical to the byte, CT differs in the named attributes."""
+    """Every instance arrives at both; PET is identical to the byte, CT differs in the named attributes."""
     assert DATA is not None
     files = data_files("series/pet-ge-discovery-st", "series/ct-ge-discovery-st")
     with storescp(tmp_path / "reference") as port:  # what dcmsend makes of these files on the wire

@@ -43,7 +43,7 @@ def _states(appliance: RunningAppliance, destination: str) -> dict[str, int]:
 
 
 def test_each_destination_has_its_own_trouble(tmp_path: Path) -> None:
-    """Down for a minute, rejecting, A700, A900, aborting, implicit only: the table's outcomes; the good one is not delayed."""
+    """Down for a minute, rejecting, A700, A900, aborting, implicit only: each as the table says."""
     files = data_files("series/ct-ge-discovery-st")[:40]
     many = len(files)
     scripts = {

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -45,7 +46,7 @@ class RunningAppliance:
         """Write the configuration file."""
         self.file.write_text(yaml.replace("{port}", str(self.port)), encoding="utf-8")
 
-    def __enter__(self) -> "RunningAppliance":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -87,7 +88,9 @@ class RunningAppliance:
         """The process ids of the roles, by role."""
         assert self.process is not None
         found: dict[str, int] = {}
-        listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
+        listing = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True
+        )
         for line in listing.stdout.splitlines():
             pid, _, arguments = line.strip().partition(" ")
             for role in ("receive", "work"):
@@ -96,7 +99,7 @@ class RunningAppliance:
         return found
 
     def kill(self, role: str) -> None:
-        """kill -9 one role, or `serve` itself."""
+        """Kill -9 one role, or `serve` itself."""
         assert self.process is not None
         if role == "serve":
             self.process.kill()
@@ -134,9 +137,13 @@ class RunningAppliance:
 
     def filed(self, instances: int, seconds: float = 60) -> None:
         """Wait until so many instances are in the index."""
-        wait_until(lambda: self.count("select count(*) from instances") >= instances, seconds, f"{instances} instances filed")
+        wait_until(
+            lambda: self.count("select count(*) from instances") >= instances, seconds, f"{instances} instances filed"
+        )
 
     def delivered(self, destination: str, instances: int, seconds: float = 60) -> None:
         """Wait until so many deliveries to a destination are delivered."""
         query = "select count(*) from deliveries where destination = ? and state = 'delivered'"
-        wait_until(lambda: self.count(query, destination) >= instances, seconds, f"{instances} delivered to {destination}")
+        wait_until(
+            lambda: self.count(query, destination) >= instances, seconds, f"{instances} delivered to {destination}"
+        )

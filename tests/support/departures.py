@@ -14,6 +14,7 @@ from pathlib import Path
 from archive import Archive, Database, Filing, Identity, InstanceKey, Origin, Record, Recorded, Spool
 from router.config import Configuration, load
 from router.delivery import Lines, Listed, NewDelivery, Queue, State, metadata
+from router.senders import sender_for
 from rules import Dispatch, Priority
 from tests.support.rules import data_set, encoded
 
@@ -105,6 +106,7 @@ class Departures:
             self.archive,
             lambda _: self.configuration.ruleset,
             lambda: self.configuration,
+            sender_for,
             self.folder / "outbox",
         )
 

@@ -41,10 +41,12 @@ def test_every_storage_class_of_the_standard_is_accepted() -> None:
         "1.2.840.10008.5.1.4.1.1.40",
         "1.2.840.113619.4.26",
         "1.2.276.0.99",
+        "1.2.840.10008.5.1.4.38.1",
+        "1.2.840.10008.5.1.1.27",
     ],
 )
 def test_retired_private_and_unknown_classes_are_accepted(uid: str) -> None:
-    """Retired ultrasound and NM, a nameless retired class, GE's private class and an unknown one are storage."""
+    """Retired, nameless, private and unknown classes are storage, hanging protocols and stored prints too."""
     assert is_storage(uid)
 
 
@@ -56,7 +58,7 @@ def test_retired_private_and_unknown_classes_are_accepted(uid: str) -> None:
         "1.2.840.10008.5.1.4.31",
         "1.2.840.10008.1.2",
         "1.2.840.10008.3.1.2.3.3",
-        "1.2.840.10008.5.1.4.38.1",
+        "1.2.840.10008.1.3.10",
         "",
         "x",
         "1" * 65,

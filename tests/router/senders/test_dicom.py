@@ -12,8 +12,8 @@ from pydicom.filereader import read_dataset
 from archive import Identity
 from router.delivery import DestinationError, Kind, Shipment
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
-from router.delivery.dicom_sender import DicomSender, contexts_for
 from router.dimse import Limits, Peer
+from router.senders.dicom import DicomSender, contexts_for
 from rules import RulesError
 from tests.support.data import data_files
 from tests.support.departures import CT

@@ -1,0 +1,236 @@
+"""Filing: what is sealed becomes archive, index and queue in one transaction, once, whatever happens in between."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from archive import Entry, Identity
+from router.appliance import Appliance
+from router.config import Configuration, load
+from router.delivery import State
+from router.ingest import Filer
+from tests.support.arrivals import CT, origin
+from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
+
+YAML = """
+appliance: {data: ./data}
+sources: {scanner: {ae_title: GE_DSTE, host: 10.1.1.11}}
+destinations:
+  pacs: {ae_title: PACS, host: 127.0.0.1, port: 11104}
+  station: {ae_title: STATION, host: 127.0.0.1, port: 11105}
+tables: {ids: ids.csv}
+normalise:
+  - {name: pad, when: {PatientID: {matches: '\\d{1,7}'}}, edit: [pad: {keyword: PatientID, width: 8, with: "0"}]}
+  - {name: old, when: {PatientID: {starts: OLD}}, edit: [lookup: {keyword: PatientID, table: ids}]}
+routes:
+  - {name: all, when: {Modality: CT}, to: [pacs]}
+  - {name: quiet, when: {Modality: CT}, after: study quiet 30s, to: [station]}
+otherwise: hold
+"""
+
+
+class Site:
+    """An appliance without processes: spool, archive and queue of one configuration, filed by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "ids.csv").write_text("old,new\nOLD1,00000001\n")
+        self.file = folder / "micropacs.yaml"
+        self.file.write_text(YAML)
+        self.configuration: Configuration = load(self.file)
+        self.appliance = Appliance.open(self.configuration, lambda: datetime.now(UTC))
+        self.filer = self.new_filer()
+
+    def new_filer(self) -> Filer:
+        """As after a restart."""
+        parts = self.appliance
+        return Filer(parts.database, parts.spool, parts.archive, parts.queue, parts.journal, lambda: self.configuration)
+
+    def arrive(self, number: int = 1, **attributes: object) -> Entry:
+        """One sealed CT instance of one study."""
+        uid = f"1.2.3.{number}"
+        values = {
+            "SOPClassUID": CT,
+            "SOPInstanceUID": uid,
+            "StudyInstanceUID": "1.2.1",
+            "SeriesInstanceUID": "1.2.2",
+            "Modality": "CT",
+            "PatientID": "1234567",
+            **attributes,
+        }
+        kept = {keyword: value for keyword, value in values.items() if value is not None}
+        with self.appliance.spool.open(Identity(CT, uid, EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
+            incoming.write(encoded(data_set(**kept)))
+            return self.appliance.spool.read(incoming.seal())
+
+    def deliveries(self) -> list[tuple[str, State]]:
+        """Destination and state of every delivery."""
+        return [(each.destination, each.state) for each in self.appliance.queue.listing()]
+
+    def waiting(self) -> int:
+        """How many entries the spool holds."""
+        return self.appliance.spool.backlog().count
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """An empty site."""
+    site = Site(tmp_path)
+    yield site
+    site.appliance.close()
+
+
+def test_an_instance_is_filed_normalised_and_queued(site: Site) -> None:
+    """The index has the normalised ID, the queue one delivery a destination, the spool nothing."""
+    site.arrive()
+    assert site.filer.file_arrivals() == 1
+    assert site.appliance.archive.find("study", {})[0]["PatientID"] == "01234567"
+    assert sorted(site.deliveries()) == [("pacs", State.DUE), ("station", State.WAITING)]
+    assert site.waiting() == 0
+    study_id = site.appliance.archive.study_id("1.2.1")
+    assert study_id is not None
+    [change] = site.appliance.archive.changes(study_id)
+    assert (change.rule, change.attribute, change.old, change.new) == ("pad", "PatientID", "1234567", "01234567")
+    assert [event["kind"] for event in site.appliance.journal.of_study(study_id)] == ["filed"]
+
+
+def test_a_crash_before_the_spool_is_cleared_files_nothing_twice(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that was filed and is still in the spool is only removed: no second row, no second delivery."""
+    site.arrive()
+    with monkeypatch.context() as patch:
+        patch.setattr(site.appliance.spool, "remove", lambda _: None)
+        site.filer.file_arrivals()
+    assert site.waiting() == 1
+    site.new_filer().file_arrivals()
+    assert site.waiting() == 0
+    assert len(site.deliveries()) == 2
+    assert len(site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})) == 1
+
+
+def test_a_crash_before_the_transaction_changes_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch whose transaction fails stays in the spool and is filed whole the next time."""
+    site.arrive(1)
+    site.arrive(2)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.appliance.journal, "write", fail)
+        with pytest.raises(RuntimeError):
+            site.filer.file_arrivals()
+    assert site.waiting() == 2
+    assert site.deliveries() == []
+    site.new_filer().file_arrivals()
+    assert len(site.deliveries()) == 4
+    assert site.waiting() == 0
+
+
+def test_the_same_bytes_twice_are_one_instance_and_one_delivery(site: Site) -> None:
+    """A scanner that sends again after a lost answer doubles nothing, in one batch or in two."""
+    site.arrive()
+    site.arrive()
+    site.filer.file_arrivals()
+    site.filer.file_arrivals()
+    site.arrive()
+    site.filer.file_arrivals()
+    assert site.waiting() == 0
+    assert len(site.deliveries()) == 2
+    assert site.appliance.archive.held() == []
+
+
+def test_the_same_uid_with_other_content_is_held_and_the_first_kept(site: Site) -> None:
+    """Nothing is overwritten: the archive keeps the first, the second waits for a person and is not sent."""
+    site.arrive()
+    site.arrive(PatientID="7654321")
+    site.filer.file_arrivals()
+    site.filer.file_arrivals()
+    assert site.appliance.archive.find("study", {})[0]["PatientID"] == "01234567"
+    [held] = site.appliance.archive.held()
+    assert "other content" in held.reason
+    assert len(site.deliveries()) == 2
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"StudyInstanceUID": None}, "StudyInstanceUID is missing"),
+        ({"SeriesInstanceUID": ""}, "SeriesInstanceUID is missing"),
+        ({"StudyInstanceUID": "../../etc"}, "StudyInstanceUID is not a UID"),
+        ({"PatientID": "OLD9"}, "ids"),
+        ({"Modality": "SR"}, "otherwise is hold"),
+    ],
+)
+def test_what_cannot_be_filed_is_held_with_the_reason(site: Site, attributes: dict[str, object], reason: str) -> None:
+    """Acknowledged, kept, visible, and never sent."""
+    site.arrive(**attributes)
+    site.filer.file_arrivals()
+    [held] = site.appliance.archive.held()
+    assert reason in held.reason
+    assert held.path.exists()
+    assert site.deliveries() == []
+    assert site.waiting() == 0
+
+
+def test_a_header_that_cannot_be_read_is_held(site: Site) -> None:
+    """A data set cut in its header is not filed, and not lost."""
+    with site.appliance.spool.open(Identity(CT, "1.2.3", EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
+        incoming.write(encoded(data_set(SOPClassUID=CT, SOPInstanceUID="1.2.3", StudyDescription="X" * 40))[:-11])
+        incoming.seal()
+    site.filer.file_arrivals()
+    assert len(site.appliance.archive.held()) == 1
+
+
+def test_a_fixed_instance_goes_through_the_rules(site: Site) -> None:
+    """After `held fix` the corrected header is normalised, filed and routed, and the hold is empty."""
+    entry = site.arrive(PatientID="OLD9")
+    site.filer.file_arrivals()
+    site.appliance.archive.release(entry.arrival, "anna", {"PatientID": "OLD1"})
+    assert site.filer.file_released() == 1
+    assert site.appliance.archive.find("study", {})[0]["PatientID"] == "00000001"
+    assert len(site.deliveries()) == 2
+    assert site.appliance.archive.held() == []
+    assert not list((site.appliance.archive.folder / "hold").iterdir())
+    assert site.filer.file_released() == 0
+
+
+def test_what_is_released_unmended_is_held_again(site: Site) -> None:
+    """A release asks the rules again; if they still say no it waits again, once, and its file stays."""
+    entry = site.arrive(PatientID="OLD9")
+    site.filer.file_arrivals()
+    site.appliance.archive.release(entry.arrival, "anna", {})
+    site.filer.file_released()
+    [held] = site.appliance.archive.held()
+    assert held.path.exists()
+    assert site.filer.file_released() == 0
+
+
+def test_what_no_route_matched_can_be_released_into_the_archive(site: Site) -> None:
+    """With `otherwise: hold`, a person's release files the instance and sends it nowhere."""
+    entry = site.arrive(Modality="SR")
+    site.filer.file_arrivals()
+    site.appliance.archive.release(entry.arrival, "anna", {})
+    assert site.filer.file_released() == 1
+    assert len(site.appliance.archive.find("study", {})) == 1
+    assert site.deliveries() == []
+
+
+def test_a_batch_sees_one_configuration(site: Site) -> None:
+    """The configuration is asked for once a batch, and its revision stands with what it decided."""
+    asked = []
+    before = site.configuration
+
+    def configuration() -> Configuration:
+        asked.append(1)
+        return before
+
+    parts = site.appliance
+    filer = Filer(parts.database, parts.spool, parts.archive, parts.queue, parts.journal, configuration)
+    for number in range(5):
+        site.arrive(number + 1)
+    filer.file_arrivals()
+    assert len(asked) == 1
+    study_id = parts.archive.study_id("1.2.1")
+    assert study_id is not None
+    assert {event["revision"] for event in parts.journal.of_study(study_id)} == {before.revision}
