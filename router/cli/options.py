@@ -29,9 +29,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def configuration_path(context: typer.Context, given: Path | None) -> Path:
-    """The configuration file: the option after the command, before it, the environment, the default."""
-    before = context.find_root().params.get("config")
-    return Path(given or before or os.environ.get("MICROPACS_CONFIG") or DEFAULT_FILE)
+    """The configuration file: the option after the command or before it, the environment, the default."""
+    outer = context.parent
+    while given is None and outer is not None:
+        given = outer.params.get("config")
+        outer = outer.parent
+    return Path(given or os.environ.get("MICROPACS_CONFIG") or DEFAULT_FILE)
 
 
 def configuration(context: typer.Context, given: Path | None, *, json: bool = False) -> Configuration:

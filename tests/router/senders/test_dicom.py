@@ -73,6 +73,9 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
     assert list(script.stored) == ["1.2.3.2"]
 
 
+PIXEL_DATA = 0x7FE00010
+
+
 def test_what_is_proposed(tmp_path: Path) -> None:
     """Each SOP class in the syntax it is kept in, and in implicit where we could write that."""
     jpeg = "1.2.840.10008.1.2.4.70"
@@ -86,10 +89,11 @@ def test_real_data_in_implicit_says_the_same(original: Part10) -> None:
     identity = Identity(original.sop_class_uid, original.sop_instance_uid, original.transfer_syntax_uid)
     size = len(original.data_set)
     whole = Shipment(1, identity, None, 0, original.path, original.offset, size, None, "", "")
-    try:
-        sent = as_implicit(whole)
-    except RulesError as error:
-        pytest.skip(str(error))
+    if list(_read(original.data_set, implicit=False).keys())[-1] > PIXEL_DATA:
+        with pytest.raises(RulesError, match="something follows the pixel data"):
+            as_implicit(whole)
+        return
+    sent = as_implicit(whole)
     rest = original.path.read_bytes()[sent.data_set_offset + sent.resume :]
     content = (sent.prefix or b"") + rest
     assert len(content) == sent.size
