@@ -36,10 +36,10 @@ peers:
 	@sh tests/support/install-peers.sh
 
 demo: setup
-	$(BIN)/micropacs demo $(if $(STUDY),--study "$(STUDY)")
+	@$(BIN)/micropacs demo $(if $(STUDY),--study "$(STUDY)")
 
 serve: setup
-	$(BIN)/micropacs serve --config $(CONFIG)
+	@$(BIN)/micropacs serve --config $(CONFIG)
 
 test: setup-dev peers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
