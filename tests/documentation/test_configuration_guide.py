@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Configuration, ConfigurationError, json_schema, load
-from rules import NOT_AVAILABLE, RulesSettings, Ruleset, Table, compose
+from rules import NOT_AVAILABLE, Ruleset, RulesSettings, Table, compose
 from tests.support.guide import REPOSITORY, Block, blocks, spans, table_rows
 
 GUIDE = REPOSITORY / "docs" / "configuration.md"
