@@ -1,9 +1,13 @@
 """Puts the commands together; `-c FILE` may stand before or after a command."""
 
+import os
+
 import typer
 
 from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, test
 from router.cli.options import Config
+
+UMASK = 0o027
 
 application = typer.Typer(
     name="micropacs",
@@ -39,5 +43,6 @@ application.add_typer(held.application, name="held")
 
 
 def main() -> None:
-    """The `micropacs` command."""
+    """The `micropacs` command; files it and its roles make are 0640 and folders 0750, whatever the login's habit is."""
+    os.umask(UMASK)
     application()

@@ -38,6 +38,7 @@ class Snapshot:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="active-", suffix=".tmp", dir=folder)
         temporary = Path(name)
+        temporary.chmod(0o640)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(content, file, ensure_ascii=False)

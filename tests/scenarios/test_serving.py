@@ -126,6 +126,16 @@ def test_stop_drains_and_the_next_start_continues(appliance: RunningAppliance, t
     assert appliance.count("select count(*) from attempts where delivery_id is not null") == 6
 
 
+def test_nothing_kept_is_readable_for_everybody(appliance: RunningAppliance, tmp_path: Path) -> None:
+    """Every file below the data folder is 0640 and every folder 0750: database, archive, spool and the rest."""
+    assert dcmsend(appliance.port, _phantom(tmp_path / "a", "a"), "-aet", "PETCT").returncode == 0
+    appliance.delivered("pacs", 6)
+    wait_until(lambda: list(appliance.data.rglob("manifest.json")), 20, "the manifest")
+    paths = [appliance.data, *appliance.data.rglob("*")]
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in paths if path.exists()}
+    assert modes == {(True, 0o750), (False, 0o640)}
+
+
 def test_two_appliances_never_share_a_data_folder(appliance: RunningAppliance) -> None:
     """A second `serve` on the same data is refused with code 2 and says why."""
     second = appliance.run("serve")
