@@ -111,9 +111,16 @@ class Archive:
         """A person rejects a held instance; its file stays until it is removed. NotKeptError if it is not held."""
         holding.reject(self.database, arrival, by, why)
 
-    def released(self) -> list[tuple[Entry, Mapping[str, str]]]:
-        """What waits to be filed with its fixes. One whose file cannot be read goes back to being held, and says so."""
-        return holding.released(self.database, self.folder)
+    def released(self, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
+        """What waits to be filed with its fixes, oldest first, at most `limit`.
+
+        One whose file cannot be read goes back to being held, and says so.
+        """
+        return holding.released(self.database, self.folder, limit)
+
+    def put_back(self, arrival: str, reason: str) -> None:
+        """A released instance that could not be filed is held again, and says so."""
+        holding.put_back(self.database, arrival, reason)
 
     def settle_released(self, connection: Connection, arrivals: Iterable[str]) -> None:
         """In the caller's transaction: these are filed now."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive.errors import EntryUnreadableError
+from archive.files import SHORT_OF_MEANS
 from archive.origin import Identity, Origin
 from archive.part10 import read_head
 
@@ -27,6 +29,12 @@ class Entry:
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.data_set_offset)
             return file.read(min(limit, self.size))
+
+    def unreadable(self, error: OSError) -> EntryUnreadableError | OSError:
+        """What an error in reading this file is to be raised as: itself where it says nothing of the file."""
+        if error.errno in SHORT_OF_MEANS:
+            return error
+        return EntryUnreadableError(f"the file cannot be read: {error.strerror}", self.arrival)
 
 
 def read_entry(path: Path) -> Entry:

@@ -20,6 +20,10 @@ class SpoolFailedError(ArchiveError):
 class EntryUnreadableError(ArchiveError):
     """A spool entry cannot be read back."""
 
+    def __init__(self, text: str = "", arrival: str | None = None) -> None:
+        super().__init__(text)
+        self.arrival = arrival  # which one, where that is not plain from the call
+
 
 class NotKeptError(ArchiveError):
     """The archive holds nothing under this name."""

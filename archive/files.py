@@ -15,6 +15,7 @@ else:
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+SHORT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # says nothing of the file that was to be read
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 

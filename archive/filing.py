@@ -1,7 +1,7 @@
 """Gives received instances their place in the archive's folders, durably and whole. Needs no database."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -190,8 +190,8 @@ class Shelves:
     def _copy(self, entry: Entry, target: Path) -> None:
         part = self._incoming / f"{uuid4().hex}.part"
         try:
-            with create(part) as file, entry.path.open("rb", buffering=0) as source:
-                while chunk := source.read(_CHUNK):
+            with create(part) as file:
+                for chunk in _chunks(entry, 0):
                     write(file, chunk)
                 sync_file(file)
             part.rename(target)
@@ -200,13 +200,22 @@ class Shelves:
 
 
 def _append(entry: Entry, resume: int, file: FileIO, digest: "hashlib._Hash", length: int) -> None:
-    with entry.path.open("rb", buffering=0) as source:
-        source.seek(entry.data_set_offset + resume)
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            write(file, chunk)
+    for chunk in _chunks(entry, entry.data_set_offset + resume):
+        digest.update(chunk)
+        write(file, chunk)
     if file.tell() != length:
-        raise EntryUnreadableError("the file is not as long as it was")
+        raise EntryUnreadableError("the file is not as long as it was", entry.arrival)
+
+
+def _chunks(entry: Entry, start: int) -> Iterator[bytes]:
+    """The entry's file from byte `start` on. Where the disk fails it is the entry's fault and nobody else's."""
+    try:
+        with entry.path.open("rb", buffering=0) as source:
+            source.seek(start)
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise entry.unreadable(error) from error
 
 
 def _synchronise(drafts: Iterable[_Draft]) -> None:

@@ -1,6 +1,7 @@
 """What waits for a person: held, released or rejected instances, their files and their rows. Knows no rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,9 +71,9 @@ def hold(database: Database, connection: Connection, holds: Sequence[Hold], fold
             )
 
 
-def held(connection: Connection, folder: Path, state: str) -> list[Held]:
-    """The instances in this state, oldest first."""
-    query = select(table).where(table.c.state == state).order_by(table.c.arrival)
+def held(connection: Connection, folder: Path, state: str, limit: int | None = None) -> list[Held]:
+    """The instances in this state, oldest first, at most `limit`."""
+    query = select(table).where(table.c.state == state).order_by(table.c.arrival).limit(limit)
     return [
         Held(
             arrival=row.arrival,
@@ -106,16 +107,22 @@ def reject(database: Database, arrival: str, by: str, why: str) -> None:
     _decide(database, arrival, ("held",), state="rejected", decided_by=by, decision=plain_text(why, 255), fixes=None)
 
 
-def released(database: Database, folder: Path) -> list[tuple[Entry, Mapping[str, str]]]:
+def put_back(database: Database, arrival: str, reason: str) -> None:
+    """Released becomes held again; harmless if it is not released any more."""
+    with suppress(NotKeptError):
+        _decide(database, arrival, ("released",), state="held", reason=plain_text(reason, 255))
+
+
+def released(database: Database, folder: Path, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
     """What a person let go and is not filed yet, with the fixes; an unreadable one is put back into hold."""
     with database.read() as connection:
-        waiting = held(connection, folder, "released")
+        waiting = held(connection, folder, "released", limit)
     ready: list[tuple[Entry, Mapping[str, str]]] = []
     for each in waiting:
         try:
             ready.append((read_entry(each.path), each.fixes))
         except EntryUnreadableError as error:
-            _decide(database, each.arrival, ("released",), state="held", reason=str(error))
+            put_back(database, each.arrival, str(error))
     return ready
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archive.errors import EntryUnreadableError
+from archive.files import SHORT_OF_MEANS
 from archive.origin import Identity, Origin
 
 IMPLEMENTATION_CLASS_UID = "2.25.204337159806712409651823507614290683351"
@@ -85,7 +86,11 @@ def read_head(path: Path) -> Head:
         head = _decode_head(data[:end])
     except FileNotFoundError as error:
         raise EntryUnreadableError("the file is not there") from error
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except OSError as error:
+        if error.errno in SHORT_OF_MEANS:
+            raise
+        raise EntryUnreadableError("the head of the file cannot be read") from error
+    except (ValueError, KeyError, TypeError, struct.error) as error:
         raise EntryUnreadableError("the head of the file cannot be read") from error
     if length != head.data_set_offset + head.stamp.size:
         raise EntryUnreadableError("the file is not as long as it was")

@@ -44,7 +44,7 @@ class Spool:
         self._incoming = folder / "incoming"
         self._sealed = folder / "sealed"
         self._unreadable = folder / "unreadable"
-        self._free_space = free_space
+        self.free_space = free_space  # may be set again at any time
         self._space_guard = threading.Lock()
         self._space: tuple[float, int] | None = None
         folders = Folders(folder)
@@ -55,7 +55,7 @@ class Spool:
 
     def open(self, identity: Identity, origin: Origin) -> "Incoming":
         """A place for one instance on its way in; SpoolFullError or SpoolFailedError if there is none."""
-        if self._free() < self._free_space:
+        if self._free() < self.free_space:
             raise SpoolFullError
         try:
             return Incoming(self._incoming / f"{uuid4().hex}.part", self._sealed, self._names_to_come, identity, origin)
@@ -83,6 +83,22 @@ class Spool:
         path = self._path(arrival)
         path.rename(self._unreadable / path.name)
         sync_folder(self._unreadable)
+
+    def readmit(self) -> int:
+        """Take back what was set aside and can be read again, to its last byte; gives how many."""
+        taken = 0
+        for path in self._unreadable.glob("*.dcm"):
+            with suppress(EntryUnreadableError, OSError):
+                entry = read_entry(path)
+                with path.open("rb") as file:
+                    file.seek(entry.data_set_offset)
+                    is_whole = hashlib.file_digest(file, "sha256").hexdigest() == entry.digest
+                if is_whole:
+                    path.rename(self._path(entry.arrival))
+                    taken += 1
+        if taken:
+            sync_folder(self._sealed)
+        return taken
 
     def sweep(self) -> int:
         """Drop what was never sealed, because its process has died; gives how many. Live ones are left alone."""

@@ -50,16 +50,20 @@ class Listener:
         """What holds for associations from now on; those that run keep what they began with."""
         self._reception = reception
 
-    def stop(self, drain_seconds: float) -> None:
-        """Accept no more, let running associations end by themselves for so long, then abort them.
-
-        Who calls meanwhile waits in the backlog of the sockets, which are not closed here. Harmless when repeated.
-        """
+    def accept_no_more(self) -> None:
+        """Leave the sockets alone from now on; running associations go on. Harmless when repeated."""
         if self._stopping.is_set():
             return
         self._stopping.set()
         self._wake_writer.send(b"\0")
         self._thread.join()
+
+    def stop(self, drain_seconds: float) -> None:
+        """Accept no more, let running associations end by themselves for so long, then abort them.
+
+        Who calls meanwhile waits in the backlog of the sockets, which are not closed here. Harmless when repeated.
+        """
+        self.accept_no_more()
         deadline = time.monotonic() + drain_seconds
         with self._guard:
             running = dict(self._running)
@@ -82,7 +86,10 @@ class Listener:
                 selector.register(sock, selectors.EVENT_READ, partial(self._accept, sock, turned_away))
             while not self._stopping.is_set():
                 for key, _ in selector.select(_TICK_SECONDS):
-                    key.data()
+                    try:
+                        key.data()
+                    except Exception:  # the border of a work loop: one connection must not end all those to come
+                        log.exception("connection lost while it was taken")
                 turned_away.expire(time.monotonic())
             turned_away.close()
 

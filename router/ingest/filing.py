@@ -5,6 +5,7 @@ One batch is one transaction. A crash anywhere leaves the spool entries, and fil
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -63,24 +64,43 @@ class Filer:
         self._configuration = configuration
 
     def file_arrivals(self, limit: int = BATCH) -> int:
-        """File the oldest sealed entries, at most `limit`; the number taken off the spool."""
+        """File the oldest sealed entries, at most `limit`; the number taken off the spool.
+
+        An entry the disk does not give back is set aside, so that it does not keep the others waiting.
+        """
         entries: list[Entry] = []
         for arrival in self._spool.sealed(limit):
             try:
                 entries.append(self._spool.read(arrival))
-            except EntryUnreadableError:
-                log.exception("spool entry set aside, it cannot be read back", arrival=arrival)
-                self._spool.set_aside(arrival)
-        batch = self._file([(entry, None) for entry in entries])
+            except EntryUnreadableError as error:
+                self._set_aside(arrival, error)
+        try:
+            batch = self._file([(entry, None) for entry in entries])
+        except EntryUnreadableError as error:
+            if error.arrival is None:
+                raise
+            self._set_aside(error.arrival, error)
+            return 1
         settled = [*batch.filed, *(hold.entry.arrival for hold in batch.holds)]
         self._spool.remove(settled)
         return len(settled)
 
     def file_released(self) -> int:
         """File what a person released from the hold; the number filed. What the rules hold again stays there."""
-        batch = self._file(self._archive.released())
+        try:
+            batch = self._file(self._archive.released(BATCH))
+        except EntryUnreadableError as error:
+            if error.arrival is None:
+                raise
+            self._archive.put_back(error.arrival, str(error))
+            return 1
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
+
+    def _set_aside(self, arrival: str, error: EntryUnreadableError) -> None:
+        log.error("spool entry set aside, it cannot be read back", arrival=arrival, reason=str(error))
+        with suppress(FileNotFoundError):
+            self._spool.set_aside(arrival)
 
     def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None]]) -> _Batch:
         """Judge, place and record `entries`; a second one of a key is left for the next batch."""

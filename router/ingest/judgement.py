@@ -30,10 +30,10 @@ class Judgement:
 
 
 def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[str, str] | None) -> Judgement:
-    """Read the header of `entry` and ask the rules; whatever cannot be read or evaluated is held.
+    """Read the header of `entry` and ask the rules; what is no header, or cannot be evaluated, is held.
 
     `zone` is the site's time zone (None: the machine's); `fixes` are the corrections, by keyword, of a person
-    who released it from the hold (None: it has just arrived).
+    who released it from the hold (None: it has just arrived). Raises EntryUnreadableError where the disk fails.
     """
     try:
         header = read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
@@ -41,8 +41,8 @@ def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[st
         attributes = _attributes(decision.header)
     except RulesError as error:
         return Judgement(entry, {}, held=Verdict(None, str(error)))
-    except OSError:
-        raise
+    except OSError as error:
+        raise entry.unreadable(error) from error
     except Exception:  # the border of the work loop: one instance that breaks the rules engine must not stop the others
         log.exception("rules failed", arrival=entry.arrival)
         return Judgement(entry, {}, held=Verdict(None, "the rules failed unexpectedly; see the log"))

@@ -12,6 +12,7 @@ import structlog
 from router.config import Configuration, Snapshot
 
 LOOK_AT_CONFIGURATION_SECONDS = 0.5
+AGAIN_SECONDS = 2.0  # after a configuration could not be taken up, for example because the database is away
 
 log = structlog.get_logger(__name__)
 
@@ -48,15 +49,21 @@ class ActiveConfiguration:
         return self._current
 
     def follow(self, stop: threading.Event, accept: Callable[[Configuration], None]) -> None:
-        """Until `stop`, call `accept` with each new configuration; it is in force once `accept` returns."""
-        while not stop.wait(LOOK_AT_CONFIGURATION_SECONDS):
-            if not self._snapshot.changed():
+        """Until `stop`, call `accept` with each new configuration; it is in force once `accept` returns.
+
+        One that `accept` fails on is tried again: the supervisor has accepted it, so every role has to follow.
+        """
+        is_refused = False
+        while not stop.wait(AGAIN_SECONDS if is_refused else LOOK_AT_CONFIGURATION_SECONDS):
+            if not is_refused and not self._snapshot.changed():
                 continue
             try:
                 configuration = self._snapshot.read()
                 accept(configuration)
-            except Exception:  # the border of a work loop: the last good configuration stays
-                log.exception("new configuration not taken up, the last good one stays")
+            except Exception:  # the border of a work loop: the last good configuration stays until this one can be had
+                log.exception("new configuration not taken up, the last good one stays, trying again")
+                is_refused = True
                 continue
+            is_refused = False
             self._current = configuration
             log.info("configuration taken up", revision=configuration.revision)

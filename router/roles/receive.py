@@ -37,7 +37,6 @@ def main() -> None:
     address = configuration.settings.appliance.listen
     listening = socket.socket(fileno=arguments.socket) if arguments.socket is not None else listen(address)
     _receive(listening, spool, active, stop)
-    listening.close()
     spool.close()
 
 
@@ -45,7 +44,14 @@ def _receive(listening: socket.socket, spool: Spool, active: ActiveConfiguration
     listener = Listener([listening], reception(active(), spool))
     listener.start()
     log.info("receiving", revision=active().revision)
-    active.follow(stop, lambda configuration: listener.reconfigure(reception(configuration, spool)))
+
+    def accept(configuration: Configuration) -> None:
+        spool.free_space = configuration.settings.archive.free_space
+        listener.reconfigure(reception(configuration, spool))
+
+    active.follow(stop, accept)
+    listener.accept_no_more()
+    listening.close()  # before the drain: whoever takes our place, after a killed supervisor too, can have the port
     listener.stop(DRAIN_SECONDS)
 
 

@@ -3,6 +3,7 @@
 It moves no instance itself and holds no database connection while it runs.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import structlog
 from router.config import Configuration, ConfigurationError, Snapshot, load
 from router.locking import FileLock
 from router.roles.listening import listen
-from router.roles.watching import watch_files
+from router.roles.watching import Watcher, watch_files
 
 ROLES = ("receive", "work")
 DRAIN_SECONDS = 25.0
@@ -25,6 +26,7 @@ FIRST_RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
 LOOK_SECONDS = 0.1
+OTHERS_MAY_NOT = 0o027  # files are 0640 and folders 0750 at most, whichever role or library makes them
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     started: float
     failures: int = 0
+    due: float | None = None  # when (monotonic) to start it again; None while it is not known to have ended
 
 
 class Supervisor:
@@ -49,30 +52,33 @@ class Supervisor:
         self._stop = threading.Event()
         self._reload = threading.Event()
         self._children: dict[str, _Child] = {}
+        self._watcher: Watcher | None = None
 
     def run(self) -> None:
         """Start the roles, restart those that die, reload on change; returns after a drained stop.
 
         Raises `LockedError` when the data folder is in use, `ListenError` when the port is.
         """
+        os.umask(OTHERS_MAY_NOT)
         lock = FileLock(self._data / "locks" / "serve.lock")
         lock.acquire()
         # Windows hands sockets to no child: there the receive role binds the address itself
         listening = listen(self._configuration.settings.appliance.listen) if sys.platform != "win32" else None
-        self._snapshot.write(self._configuration)
+        self._begin_with(self._configuration)
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         signal.signal(signal.SIGINT, lambda *_: self._stop.set())
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, lambda *_: self._reload.set())
-        watcher = watch_files(self._configuration.files, self._reload.set)
         try:
+            self._follow_files()
             for role in ROLES:
                 self._children[role] = self._start(role, listening)
             listens = self._configuration.settings.appliance.listen
             log.info("serving", listen=str(listens), revision=self._configuration.revision, data=str(self._data))
             self._watch(listening)
         finally:
-            watcher.stop()
+            if self._watcher is not None:
+                self._watcher.stop()
             if listening is not None:
                 listening.close()
             self._drain()
@@ -85,7 +91,7 @@ class Supervisor:
                 self.reload()
             for child in list(self._children.values()):
                 if child.process.poll() is not None:
-                    self._restart(child, listening)
+                    self._look_after(child, listening)
 
     def reload(self) -> bool:
         """Load the configuration file again and hand it to the roles; a bad one changes nothing. True if accepted."""
@@ -108,10 +114,30 @@ class Supervisor:
                 log.warning(
                     "this setting takes effect only when the appliance is started again", setting=f"appliance.{name}"
                 )
+        try:
+            self._snapshot.write(configuration)
+        except OSError as error:
+            log.error("configuration refused, it cannot be written to the data folder", reason=error.strerror)  # noqa: TRY400
+            return False
         self._configuration = configuration
-        self._snapshot.write(configuration)
+        if configuration.files != before.files:
+            self._follow_files()
         log.info("configuration accepted", revision=configuration.revision)
         return True
+
+    def _begin_with(self, configuration: Configuration) -> None:
+        """Put it in force. A full disk is no reason not to start with what was in force before."""
+        try:
+            self._snapshot.write(configuration)
+        except OSError:
+            if self._snapshot.read().revision != configuration.revision:
+                raise
+
+    def _follow_files(self) -> None:
+        """Reload whenever one of the files of the configuration in force changes, and no others."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        self._watcher = watch_files(self._configuration.files, self._reload.set)
 
     def _start(self, role: str, listening: socket.socket | None) -> _Child:
         command = [sys.executable, "-m", f"router.roles.{role}", "--data", str(self._data)]
@@ -122,17 +148,27 @@ class Supervisor:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=descriptors)
         return _Child(role, process, time.monotonic())
 
-    def _restart(self, child: _Child, listening: socket.socket | None) -> None:
-        lived = time.monotonic() - child.started
-        failures = 0 if lived > HEALTHY_SECONDS else child.failures + 1
-        wait = min(FIRST_RESTART_SECONDS * 2**failures, LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
-        log.error(
-            "role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait
-        )
-        if not self._stop.wait(wait):
+    def _look_after(self, child: _Child, listening: socket.socket | None) -> None:
+        """Start a role that has ended again, when its time has come; the other roles do not wait for that."""
+        now = time.monotonic()
+        if child.due is None:
+            child.failures = 0 if now - child.started > HEALTHY_SECONDS else child.failures + 1
+            wait = _wait_seconds(child.failures)
+            child.due = now + wait
+            log.error(
+                "role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait
+            )
+        if now < child.due:
+            return
+        try:
             again = self._start(child.role, listening)
-            again.failures = failures
-            self._children[child.role] = again
+        except OSError as error:  # no process or memory left just now
+            child.failures += 1
+            child.due = now + _wait_seconds(child.failures)
+            log.error("role cannot be started, trying again", role_to_start=child.role, reason=error.strerror)  # noqa: TRY400
+            return
+        again.failures = child.failures
+        self._children[child.role] = again
 
     def _drain(self) -> None:
         """Tell every role to finish what it does; end those that do not within the time."""
@@ -148,3 +184,8 @@ class Supervisor:
                 child.process.kill()
                 child.process.wait()
         log.info("stopped")
+
+
+def _wait_seconds(failures: int) -> float:
+    """How long a role that failed so often in a row rests before it is started again."""
+    return min(FIRST_RESTART_SECONDS * 2 ** min(failures, 16), LONGEST_RESTART_SECONDS) if failures > 1 else 0.0

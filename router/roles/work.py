@@ -3,7 +3,7 @@
 import argparse
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -70,6 +70,9 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
         lines.reconfigure(configuration)
 
     appliance.archive.sweep()
+    readmitted = appliance.spool.readmit()
+    if readmitted:
+        log.info("spool entries set aside can be read again", instances=readmitted)
     lines.start()
     upkeep.start()
     threads = [
@@ -89,7 +92,10 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
 
 def _filed_through(appliance: Appliance) -> datetime | None:
     """Up to when every arrival is filed, None if all are: what waits in the spool may break a study's quiet."""
-    return appliance.spool.backlog().oldest
+    backlog = appliance.spool.backlog()
+    if backlog.count and backlog.oldest is None:  # those looked at were filed meanwhile, and more may wait
+        return datetime.min.replace(tzinfo=UTC)
+    return backlog.oldest
 
 
 def _loop(

@@ -1,16 +1,19 @@
 """Filing: what is sealed becomes archive, index and queue in one transaction, once, whatever happens in between."""
 
+import errno
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from archive import Entry, Identity
+from archive import Entry, Identity, filing
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import State
-from router.ingest import Filer
+from router.ingest import Filer, judgement
+from rules import Header
 from tests.support.arrivals import CT, origin
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
 
@@ -234,3 +237,81 @@ def test_a_batch_sees_one_configuration(site: Site) -> None:
     study_id = parts.archive.study_id("1.2.1")
     assert study_id is not None
     assert {event["revision"] for event in parts.journal.of_study(study_id)} == {before.revision}
+
+
+def test_an_entry_the_disk_does_not_give_back_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An I/O error in one spool entry sets that one aside, and it comes back when it can be read again."""
+    bad, good = site.arrive(1), site.arrive(2)
+    read = judgement.read_header
+
+    def failing(path: Path, *rest: Any) -> Header:
+        if path == bad.path:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(judgement, "read_header", failing)
+        while site.filer.file_arrivals():
+            pass
+    found = site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})
+    assert [each["SOPInstanceUID"] for each in found] == [good.identity.sop_instance_uid]
+    assert site.waiting() == 0
+    assert site.appliance.spool.readmit() == 1
+    assert site.filer.file_arrivals() == 1
+    assert len(site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})) == 2
+
+
+def test_an_entry_that_fails_while_it_is_copied_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a rule changes an instance its pixels are read too; an error there sets only this one aside."""
+    bad, good = site.arrive(1), site.arrive(2)
+    append = filing._append
+
+    def failing(entry: Entry, *rest: Any) -> None:
+        if entry.arrival == bad.arrival:
+            raise entry.unreadable(OSError(errno.EIO, "Input/output error"))
+        append(entry, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filing, "_append", failing)
+        while site.filer.file_arrivals():
+            pass
+    found = site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})
+    assert [each["SOPInstanceUID"] for each in found] == [good.identity.sop_instance_uid]
+
+
+def test_a_shortage_of_the_process_sets_nothing_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files say nothing of an entry: it stays in the spool for the next time."""
+    site.arrive()
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(judgement, "read_header", failing)
+        with pytest.raises(OSError, match="Too many"):
+            site.filer.file_arrivals()
+    assert site.filer.file_arrivals() == 1
+
+
+def test_a_released_instance_the_disk_does_not_give_back_is_held_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An I/O error in one released instance stops no other released one, and a person sees why."""
+    bad, good = site.arrive(1, PatientID="OLD9"), site.arrive(2, PatientID="OLD9")
+    site.filer.file_arrivals()
+    for each in (bad, good):
+        site.appliance.archive.release(each.arrival, "somebody", {"PatientID": "00000009"})
+    read = judgement.read_header
+
+    def failing(path: Path, *rest: Any) -> Header:
+        if path.stem == bad.arrival:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(judgement, "read_header", failing)
+        while site.filer.file_released():
+            pass
+    [held] = site.appliance.archive.held()
+    assert (held.arrival, held.reason) == (bad.arrival, "the file cannot be read: Input/output error")
+    assert len(site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})) == 1
