@@ -107,7 +107,7 @@ class Database:
         """`url` as SQLAlchemy writes it: `sqlite:////data/micropacs.db`, `postgresql+psycopg://…`, `mysql+pymysql://…`."""
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
-        options: dict[str, object] = {}
+        options: dict[str, object] = {"hide_parameters": True}  # an error would quote the row: a patient, in a log
         if self.dialect == "sqlite":
             options["connect_args"] = {"timeout": _BUSY_SECONDS}
         else:

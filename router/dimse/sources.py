@@ -46,16 +46,17 @@ class Sources:
         return here in self._addresses(host)
 
     def _addresses(self, name: str) -> frozenset[_Address]:
-        """The addresses of a host name, asked of the resolver once a minute; none when it does not know the name."""
+        """The addresses of a host name, asked of the resolver once a minute; none when it never knew the name."""
         now = time.monotonic()
         known = self._names.get(name)
         if known is None or now - known[0] > _NAME_SECONDS:
             try:
                 answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-            except (OSError, UnicodeError):
-                answers = []
-            found = (_plain(str(answer[4][0])) for answer in answers)
-            known = (now, frozenset(address for address in found if address is not None))
+            except (OSError, UnicodeError):  # a resolver that is away must not turn away a scanner it knew before
+                known = (now, known[1] if known else frozenset())
+            else:
+                found = (_plain(str(answer[4][0])) for answer in answers)
+                known = (now, frozenset(address for address in found if address is not None))
             self._names[name] = known
         return known[1]
 

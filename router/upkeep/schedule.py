@@ -1,16 +1,22 @@
-"""The periodic jobs of the work role. The send queue is not here: its due times stand in the database."""
+"""The periodic jobs of the work role. The send queue is not here: its due times stand in the database.
 
+Jobs rest by the monotonic clock: one that is set back or forward neither stops nor hurries them.
+"""
+
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 
-from archive import Archive
+from archive import Archive, ArchiveError
 from router.delivery import Queue
 
 MANIFEST_SECONDS = 2
 MANIFEST_QUIET = timedelta(seconds=3)
 MANIFESTS_AT_ONCE = 20
+SPOILT_SECONDS = 600.0  # after which a manifest that could not be written is tried again
 RESCUE_SECONDS = 15
 FOLD_SECONDS = 60
 FOLD_AFTER = timedelta(hours=1)
@@ -24,28 +30,38 @@ class Upkeep:
     def __init__(self, archive: Archive, queue: Queue) -> None:
         self._archive = archive
         self._queue = queue
-        self._scheduler = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        for job, seconds in (
-            (self.manifests, MANIFEST_SECONDS),
-            (self.rescue, RESCUE_SECONDS),
-            (self.fold, FOLD_SECONDS),
-        ):
-            self._scheduler.add_job(job, "interval", seconds=seconds)
+        self._stop = threading.Event()
+        self._spoilt: dict[int, float] = {}  # study id: until when (monotonic) its manifest is left alone
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(job, seconds), name=job.__name__, daemon=True)
+            for job, seconds in (
+                (self.manifests, MANIFEST_SECONDS),
+                (self.rescue, RESCUE_SECONDS),
+                (self.fold, FOLD_SECONDS),
+            )
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._scheduler.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Let a running job end, start no other."""
-        self._scheduler.shutdown(wait=True)
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
 
     def manifests(self) -> None:
         """Write `manifest.json` of the studies that have changed and been quiet for a moment."""
-        for study_id in self._archive.stale_manifests(datetime.now(UTC) - MANIFEST_QUIET, MANIFESTS_AT_ONCE):
-            self._archive.write_manifest(study_id, {"deliveries": self._queue.receipts(study_id)})
+        now = time.monotonic()
+        self._spoilt = {study_id: until for study_id, until in self._spoilt.items() if until > now}
+        limit = MANIFESTS_AT_ONCE + len(self._spoilt)
+        for study_id in self._archive.stale_manifests(datetime.now(UTC) - MANIFEST_QUIET, limit):
+            if self._stop.is_set():
+                return
+            if study_id not in self._spoilt:
+                self._write_manifest(study_id)
 
     def rescue(self) -> None:
         """Give back the deliveries whose lease has expired."""
@@ -56,3 +72,18 @@ class Upkeep:
     def fold(self) -> None:
         """Fold deliveries settled some time ago into one receipt a study and destination."""
         self._queue.fold(datetime.now(UTC) - FOLD_AFTER)
+
+    def _write_manifest(self, study_id: int) -> None:
+        """Write one; a study whose folder fails waits, so that it does not keep the others waiting."""
+        try:
+            self._archive.write_manifest(study_id, {"deliveries": self._queue.receipts(study_id)})
+        except ArchiveError as error:
+            log.warning("manifest cannot be written", study=study_id, reason=str(error))
+            self._spoilt[study_id] = time.monotonic() + SPOILT_SECONDS
+
+    def _repeat(self, job: Callable[[], None], seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                job()
+            except Exception:  # the border of a work loop
+                log.exception("upkeep interrupted, trying again", work=job.__name__)

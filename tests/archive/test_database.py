@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, select
-from sqlalchemy.exc import StatementError
+from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from archive import Blob, Database, DatabaseUnfitError, Id, Json, UtcDateTime, text
 
@@ -126,3 +127,11 @@ def test_memory_is_refused() -> None:
     """A database that cannot be durable is refused when it is opened."""
     with pytest.raises(DatabaseUnfitError), Database("sqlite://").read():
         pass
+
+
+def test_an_error_does_not_quote_the_row(database: Database) -> None:
+    """What a statement carried, a patient perhaps, is in no error of it, so in no log."""
+    with pytest.raises(DBAPIError) as caught, database.begin() as connection:
+        connection.execute(sql("insert into nowhere values (:name)"), {"name": "DOE^JOHN"})
+    assert "nowhere" in str(caught.value)
+    assert "DOE^JOHN" not in str(caught.value)
