@@ -3,7 +3,6 @@
 It moves no instance itself and holds no database connection while it runs.
 """
 
-import os
 import signal
 import socket
 import subprocess
@@ -26,7 +25,6 @@ FIRST_RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
 LOOK_SECONDS = 0.1
-OTHERS_MAY_NOT = 0o027  # files are 0640 and folders 0750 at most, whichever role or library makes them
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +57,6 @@ class Supervisor:
 
         Raises `LockedError` when the data folder is in use, `ListenError` when the port is.
         """
-        os.umask(OTHERS_MAY_NOT)
         lock = FileLock(self._data / "locks" / "serve.lock")
         lock.acquire()
         # Windows hands sockets to no child: there the receive role binds the address itself

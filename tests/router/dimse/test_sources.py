@@ -44,3 +44,17 @@ def test_addresses_are_plain() -> None:
     """An IPv4 address in IPv6 clothes and a scope are undressed."""
     assert plain_address("::ffff:192.0.2.7") == "192.0.2.7"
     assert plain_address("fe80::1%eth0") == "fe80::1"
+
+
+def test_a_resolver_that_is_away_turns_no_known_scanner_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source given by name is still found at its last addresses while the name cannot be asked for."""
+    sources = Sources((Source("ct", "CT", "localhost"),))
+    assert sources.find("CT", "127.0.0.1") is not None
+
+    def away(*_: object, **__: object) -> None:
+        raise OSError("Temporary failure in name resolution")
+
+    monkeypatch.setattr("socket.getaddrinfo", away)
+    monkeypatch.setattr("router.dimse.sources._NAME_SECONDS", -1.0)
+    assert sources.find("CT", "127.0.0.1") is not None
+    assert Sources((Source("ct", "CT", "localhost"),)).find("CT", "127.0.0.1") is None
