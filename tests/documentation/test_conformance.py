@@ -63,7 +63,7 @@ def test_what_a_peers_status_means() -> None:
 
 def test_what_an_association_that_fails_means() -> None:
     """Each event of an association leads to what the statement says."""
-    said = {event: kind for event, kind in rows("association events")}
+    said = dict(rows("association events"))
     assert said == {
         "not reached, or no connection in time": from_association_error(PeerUnreachable()).kind,
         "no answer in time": from_association_error(PeerSilent()).kind,
