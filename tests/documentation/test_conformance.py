@@ -8,9 +8,10 @@ import pytest
 from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID, UID_dictionary
 
+import archive
 from router.config import ApplianceSettings
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, STATUSES, from_association_error, from_status
-from router.dimse import acceptor, associate, limits, status, turning_away
+from router.dimse import acceptor, limits, status, turning_away
 from router.dimse.contexts import VERIFICATION, is_storage
 from router.errors import AssociationAborted, AssociationRejected, PeerSilent, PeerUnreachable
 from rules import charset
@@ -63,7 +64,7 @@ def test_what_a_peers_status_means() -> None:
 
 def test_what_an_association_that_fails_means() -> None:
     """Each event of an association leads to what the statement says."""
-    said = dict(rows("association events"))
+    said = {row[0]: row[1] for row in rows("association events")}
     assert said == {
         "not reached, or no connection in time": from_association_error(PeerUnreachable()).kind,
         "no answer in time": from_association_error(PeerSilent()).kind,
@@ -108,8 +109,8 @@ def test_the_limits(side: str) -> None:
 
 def test_the_implementation_identification() -> None:
     """The implementation is called as the statement says."""
-    assert associate.IMPLEMENTATION_CLASS_UID in TEXT
-    assert associate.IMPLEMENTATION_VERSION_NAME in TEXT
+    assert archive.IMPLEMENTATION_CLASS_UID in TEXT
+    assert archive.IMPLEMENTATION_VERSION_NAME in TEXT
 
 
 def test_the_character_sets() -> None:
