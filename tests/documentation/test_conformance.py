@@ -5,8 +5,9 @@ import re
 
 import pydicom
 import pytest
+from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import keyword_for_tag
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID
 
 import archive
 from router.config import ApplianceSettings
