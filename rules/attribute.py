@@ -15,6 +15,7 @@ PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 _TAG = re.compile(r"\(\s*([0-9A-Fa-f]{4})\s*,\s*([0-9A-Fa-f]{4})\s*\)")
 _PRIVATE = re.compile(r"\(\s*([0-9A-Fa-f]{4})\s*,\s*[xX]{2}([0-9A-Fa-f]{2})\s+(\S[^\\]*?)\s*\)(?=[.\[]|$)")
+_BLOCK_AND_CREATOR = re.compile(r"\(\s*([0-9A-Fa-f]{4})\s*,\s*[0-9A-Fa-f]{2}([0-9A-Fa-f]{2})\s+(\S.*?)\s*\)")
 _KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _ITEM = re.compile(r"\[(\d{1,6})\]")
 _SEPARATOR = re.compile(r"\.")
@@ -144,10 +145,16 @@ def _step(name: str, position: int) -> tuple[Step, int]:
             closest = suggestion(match[0])
             raise AttributeNameError(name, closest and name[:position] + closest + name[match.end() :])
     else:
-        raise AttributeNameError(name)
+        raise AttributeNameError(name, _with_creator(name))
     position = match.end()
     item = _ITEM.match(name, position)
     return Step(tag, private, int(item[1]) if item else None), item.end() if item else position
+
+
+def _with_creator(name: str) -> str | None:
+    """The name a private tag with its creator was probably meant to be, where it was written with its block."""
+    match = _BLOCK_AND_CREATOR.fullmatch(name)
+    return f"({match[1]},xx{match[2]} {match[3]})" if match else None
 
 
 def suggestion(keyword: str) -> str | None:

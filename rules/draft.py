@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rules.attribute import Attribute, Step
 from rules.charset import UnencodableError
+from rules.decoding import PLAIN_VRS, SINGLE_VALUE_VRS, TEXT_VRS
 from rules.encoding import encode_values
 from rules.errors import EditError
 from rules.header import Header
@@ -31,21 +32,22 @@ class Draft:
         if not self.top.changed:
             return self.header.values(attribute)
         values = read(self.top, attribute)
-        if values is None and len(attribute.steps) == 1 and attribute.steps[0].tag not in self.header.top.offsets:
+        first = attribute.steps[0]
+        if values is None and len(attribute.steps) == 1 and first.tag and first.tag not in self.header.top.offsets:
             return self.header.values(attribute)  # what is no element of the header: transfer syntax, pixel data
         return values
 
-    def set(self, attribute: Attribute, values: Sequence[str]) -> None:
+    def set(self, attribute: Attribute, values: Sequence[str], *, checked: bool = True) -> None:
         """Give the attribute these values; none is as `blank` but also makes it where it is absent.
 
         On a path without an item number the first item is meant, and made if there is none. EditError if the VR cannot
-        hold the values, or the path cannot be followed.
+        hold the values, or the path cannot be followed. Not `checked`, a text may be as wrong as scanners send it.
         """
         self._check_writable(attribute)
         if not self.header.editable and self.values(attribute) == tuple(values):
             return
         self._check_editable()
-        if attribute.maximum_values is not None and len(values) > attribute.maximum_values:
+        if checked and attribute.maximum_values is not None and len(values) > attribute.maximum_values:
             raise EditError(f"{attribute.name} holds {attribute.maximum_values} value(s) only")
         try:
             level = self.top
@@ -54,7 +56,7 @@ class Draft:
             step = attribute.steps[-1]
             tag = level.reserve(step.private) if step.private else step.tag
             if tag is not None:
-                self._put(level, tag, attribute, tuple(values))
+                self._put(level, tag, attribute, tuple(values), checked=checked)
         except EditError as problem:
             raise _named(attribute, problem) from None
 
@@ -101,9 +103,13 @@ class Draft:
         if not self.header.editable:
             raise EditError("the header is too irregular to be edited")
 
-    def _put(self, level: EditedLevel, tag: int, attribute: Attribute, values: tuple[str, ...]) -> None:
+    def _put(
+        self, level: EditedLevel, tag: int, attribute: Attribute, values: tuple[str, ...], *, checked: bool = True
+    ) -> None:
         """Replace one element's values; its character set gives way to UTF-8 if it cannot hold them."""
         written_vr, vr = level.written_vr(tag, attribute)
+        if not checked and vr in TEXT_VRS | PLAIN_VRS:
+            vr = "UT" if vr in SINGLE_VALUE_VRS else "UC"  # the two that take text of any form and length
         if values == ("",):
             values = ()
         little = level.level.layout.little or written_vr == "UN"

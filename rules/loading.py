@@ -191,9 +191,19 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
         message = "a tab; YAML is indented with spaces"
     elif line < len(lines) and "cannot start any token" in message:
         message = f"a value cannot start with {lines[line][column : column + 1]!r}; put the text in quotes"
+    elif "flow mapping" in (error.context or "") or "flow sequence" in (error.context or ""):
+        message = _unclosed(error)
     elif error.context:
         message = f"{message} ({error.context})"
     return Problem(file, line + 1, column + 1, message)
+
+
+def _unclosed(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong between braces or brackets."""
+    start = error.context_mark
+    bracket = "{" if "mapping" in (error.context or "") else "["
+    where = f"the {bracket} on line {start.line + 1}, column {start.column + 1}" if start is not None else bracket
+    return f"{where} is not closed, or a text in it needs quotes (for it holds a comma, a colon or a bracket)"
 
 
 def _unreadable_character(error: yaml.reader.ReaderError, text: str, file: str) -> Problem:

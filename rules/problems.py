@@ -1,15 +1,18 @@
 """What a pydantic schema refused, as problems with file, line and column. Validates nothing itself."""
 
 import difflib
+import re
 import types
 from collections.abc import Iterable
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import BaseModel, PlainValidator, Tag, ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import is_typeddict
 
 from rules.document import Document, Loc, Problem
 
+_NOT_INPUT = re.compile(r"^\w+ should")  # "Input should be", "String should have"
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -76,7 +79,7 @@ def _problem(details: ErrorDetails, document: Document, model: object) -> Proble
     elif kind in ("value_error", "assertion_error"):
         message = str(context.get("error", details["msg"]))
     elif "_" in kind and kind.startswith(("greater", "less", "too_", "string_too", "finite", "multiple")):
-        message = f"{_name(loc)}: {details['msg']}".replace("Input should be", "must be")
+        message = f"{_name(loc)} {_NOT_INPUT.sub('must', details['msg'])}"
     else:
         message = details["msg"]
     return Problem.at(position, message, suggestion)
@@ -116,6 +119,9 @@ def _alternatives(annotation: object, tag: str | None = None) -> list[tuple[Any,
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
         tags = [item.tag for item in metadata if isinstance(item, Tag)]
+        forms = [item.json_schema_input_type for item in metadata if isinstance(item, PlainValidator)]
+        if forms and is_typeddict(forms[0]):  # read by a function; its form says which keys there are
+            inner = forms[0]
         return _alternatives(inner, tags[0] if tags else tag)
     if origin in (Union, types.UnionType):
         return [found for member in get_args(annotation) for found in _alternatives(member, tag)]
@@ -130,6 +136,8 @@ def _below(candidate: object, step: int | str) -> list[tuple[Any, str | None]]:
             if step in (name, field.alias):
                 return _alternatives(field.annotation)
         return []
+    if is_typeddict(candidate):
+        return _alternatives(candidate.__annotations__.get(str(step)))
     if isinstance(step, int) and get_origin(candidate) in (list, tuple) and arguments:
         return _alternatives(arguments[0])
     if isinstance(step, str) and get_origin(candidate) is dict and len(arguments) == 2:

@@ -55,7 +55,7 @@ def header_of(given: Given) -> Header:
         if attribute.steps[0].tag == TRANSFER_SYNTAX_UID:
             transfer_syntax_uid = "".join(values)
         else:
-            draft.set(attribute, values)
+            draft.set(attribute, values, checked=False)
     return Header.scan(draft.splice().prefix, transfer_syntax_uid)
 
 

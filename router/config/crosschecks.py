@@ -1,8 +1,8 @@
 """What one part of a configuration says of another: names that must exist, no two alike. Checks no part by itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from rules import Document, Entry, Node, Problem, closest
+from rules import Document, Entry, Node, Problem, Table, closest
 
 BUILT_IN_SOURCES = ("import",)
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -10,12 +10,13 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Crosscheck:
-    """The findings on one document: `problems` make it unusable, `warnings` do not."""
+    """The findings on one document and the tables it names: `problems` make it unusable, `warnings` do not."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, tables: Mapping[str, Table]) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._root = document.root
+        self._read = tables
         self._used: dict[str, set[str]] = {"destinations": set(), "tables": set()}
         self._destinations()
         self._sources()
@@ -85,6 +86,13 @@ class Crosscheck:
                 self._used["tables"].add(name)
                 if name not in known:
                     self._note(node, f"there is no table {name!r}", closest(name, known))
+                elif name in self._read:
+                    self._column(edit.get("lookup", "column"), self._read[name])
+
+    def _column(self, column: Node | None, table: Table) -> None:
+        for name, node in column.texts() if column is not None else ():
+            if name not in table.columns:
+                self._note(node, f"the table {table.name!r} has no column {name!r}", closest(name, table.columns))
 
     def _alike_sources(self) -> None:
         names: dict[str, str] = {}

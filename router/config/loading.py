@@ -88,8 +88,8 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration
     if document is None:
         raise ConfigurationError(_told(reading.problems, reading))
     document, unresolved = resolve(document, place.parent, environ)
-    crosscheck = Crosscheck(document)
     tables = _tables(document, reading)
+    crosscheck = Crosscheck(document, tables)
     problems = [*reading.problems, *unresolved, *unavailable(document), *crosscheck.problems]
     settings = _validated(document, problems, unresolved)
     wrong, odd = _findings(settings, document)

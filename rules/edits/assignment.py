@@ -65,8 +65,12 @@ def split_values(attribute: Attribute, text: str) -> tuple[str, ...]:
 
 
 def parse_template(attribute: Attribute, value: object) -> Template:
-    """The text of a `set`; one without places is checked against its VR at once."""
-    template = Template.parse(literal_text(value))
+    """The text of a `set`, or a list of them; one without places is checked against its VR at once."""
+    if isinstance(value, list) and value and attribute.maximum_values != 1 and attribute.vr not in SINGLE_VALUE_VRS:
+        text = "\\".join(literal_text(each) for each in value)
+    else:
+        text = literal_text(value)
+    template = Template.parse(text)
     constant = template.constant
     if constant is not None:
         check_constant(attribute, constant)
@@ -95,7 +99,7 @@ class SetEdit(Edit):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Read `{Keyword: text, …}`."""
+        """Read `{Keyword: text, …}`; a list of texts is several values."""
         return cls(assignments=PairReader(parse_writable, parse_template).read(value))
 
     def apply(self, draft: Draft, context: EditContext) -> None:  # noqa: ARG002

@@ -26,8 +26,18 @@ from rules.problems import closest
 from rules.values import refusal
 
 _Text = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-_Names = str | list[str]
 _Texts = dict[str, _Text]
+_ListedTexts = dict[str, _Text | list[_Text]]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class KeywordForm(TypedDict):
+    """Names in the manner of the edits that take more than a name."""
+
+    keyword: Annotated[str | list[str], Field(description="The attribute, or a list of attributes.")]
+
+
+_Names = str | list[str] | KeywordForm
 
 
 def _said(edit: type[Edit]) -> Any:  # noqa: ANN401 - what pydantic's Field is
@@ -35,11 +45,18 @@ def _said(edit: type[Edit]) -> Any:  # noqa: ANN401 - what pydantic's Field is
     return Field(description=edit.__doc__)
 
 
-@with_config(ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1}))
+def _with_what_is_to_come(schema: dict[str, Any]) -> None:
+    """Exactly one key; editors accept the edits of later versions too, which loading refuses by name."""
+    schema |= {"minProperties": 1, "maxProperties": 1}
+    for name in sorted(NOT_AVAILABLE):
+        schema["properties"][name] = {"description": "Not available yet: a configuration with it is refused."}
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra=_with_what_is_to_come))
 class EditForm(TypedDict, total=False):
     """One edit: exactly one of these keys."""
 
-    set: Annotated[SetEdit, PlainValidator(SetEdit.parse, json_schema_input_type=_Texts), _said(SetEdit)]
+    set: Annotated[SetEdit, PlainValidator(SetEdit.parse, json_schema_input_type=_ListedTexts), _said(SetEdit)]
     blank: Annotated[BlankEdit, PlainValidator(BlankEdit.parse, json_schema_input_type=_Names), _said(BlankEdit)]
     remove: Annotated[RemoveEdit, PlainValidator(RemoveEdit.parse, json_schema_input_type=_Names), _said(RemoveEdit)]
     copy: Annotated[CopyEdit, _said(CopyEdit)]

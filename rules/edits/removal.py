@@ -1,5 +1,6 @@
 """`blank` and `remove`: emptying attributes or taking them away, wherever they are present."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import InstanceOf, ValidationError
@@ -23,7 +24,10 @@ class NamesEdit(Edit):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Read a name or a list of names. A pydantic ValidationError lists every mistake with its loc."""
+        """Read a name, a list of names, or either as `{keyword: …}`. A pydantic ValidationError lists every mistake."""
+        outer: tuple[int | str, ...] = ()
+        if isinstance(value, Mapping) and list(value) == ["keyword"]:
+            outer, value = ("keyword",), value["keyword"]
         if not isinstance(value, str | list) or not value:
             raise refusal("the name of an attribute, or a list of names, is expected here")
         attributes: list[Attribute] = []
@@ -32,7 +36,7 @@ class NamesEdit(Edit):
             try:
                 attributes.append(cls.parse_name(name))
             except PydanticCustomError as error:
-                loc = (index,) if isinstance(value, list) else ()
+                loc = (*outer, index) if isinstance(value, list) else outer
                 errors.append(InitErrorDetails(type=error, loc=loc, input=name))
         if errors:
             raise ValidationError.from_exception_data("edit", errors)

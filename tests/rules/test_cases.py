@@ -46,6 +46,7 @@ PASSING = [
         "{Modality: PT, PatientName: DOE^J, InstitutionName: NCC}",
         "{PatientName: DOE^J, at: {full-pacs: {PatientName: null, StationName: NCC}}}",
     ),
+    ("{Modality: pt, StationName: longer than its 16 characters}", "{to: [full-pacs], Modality: pt}"),
     ("{Modality: PT, PatientName: 山田^太郎}", "{PatientName: 山田^太郎}"),
     ("{Modality: PT, TransferSyntaxUID: 1.2.840.10008.1.2.4.90}", "{TransferSyntaxUID: 1.2.840.10008.1.2.4.90}"),
     ('{Modality: PT, "RequestAttributesSequence[0].ScheduledProcedureStepID": S1, Rows: "128"}', '{Rows: "128"}'),

@@ -353,3 +353,25 @@ def test_any_edits(edits: list[tuple[str, str | None]], syntax: str, undefined: 
     again = Header.scan(spliced(data, draft.splice()), syntax)
     for name in ("PatientID", REQUEST, "StudyDescription", "PatientComments", "ContentSequence[0].TextValue"):
         assert again.values(Attribute.parse(name)) == draft.values(Attribute.parse(name))
+
+
+def test_a_removed_private_attribute_is_not_seen_again() -> None:
+    """What was removed is absent for the next edit and condition, also where it was named by its creator."""
+    data = explicit(0x00990010, "LO", b"MICROPACS ") + explicit(0x00991001, "LO", b"5 ") + PIXELS
+    for name in (PRIVATE, "(0099,1001)"):
+        draft = Draft(Header.scan(data, EXPLICIT))
+        draft.remove(Attribute.parse(name))
+        assert draft.values(Attribute.parse(PRIVATE)) is None
+        assert draft.values(Attribute.parse("(0099,1001)")) is None
+
+
+def test_a_text_as_wrong_as_scanners_send_it() -> None:
+    """Not checked, small letters in a code and too long a text are written, under the VR they should have."""
+    draft = Draft(Header.scan(explicit(0x00080060, "CS", b"PT") + PIXELS, EXPLICIT))
+    for name, text in (("Modality", "pt"), ("StationName", "a name of more than 16")):
+        with pytest.raises(EditError):
+            draft.set(Attribute.parse(name), (text,))
+        draft.set(Attribute.parse(name), (text,), checked=False)
+    prefix = draft.splice().prefix
+    assert prefix.startswith(explicit(0x00080060, "CS", b"pt"))
+    assert explicit(0x00081010, "SH", b"a name of more than 16") in prefix

@@ -30,6 +30,16 @@ routes:
   - {name: 1, disabled: yes, when: {PatientID: 123, SliceThickness: {below: 5}, "(0019,xx0C GEMS_ACQU_01)": x}, to: [a]}
 include: sites/*.yaml
 """
+# Edits of later versions, and the ways an edit of names may be written.
+EDITS = """
+normalise:
+  - name: later
+    edit:
+      - anonymise: {profile: basic, keep: [device], dates: shift, secret: "${RESEARCH_SECRET}"}
+      - transcode: 1.2.840.10008.1.2.1
+  - name: names
+    edit: [{upper: PatientName}, {strip: [PatientID]}, {lower: {keyword: StudyID}}, {set: {ImageType: [A, B]}}]
+"""
 
 
 def checked(folder: Path, *files: Path) -> tuple[int, str]:
@@ -42,10 +52,11 @@ def checked(folder: Path, *files: Path) -> tuple[int, str]:
 
 
 def test_what_the_appliance_takes_is_valid(tmp_path: Path) -> None:
-    """The example hospital passes, and so does a value of any kind where the appliance reads text."""
-    kinds = tmp_path / "kinds.yaml"
+    """The example passes, a value of any kind where the appliance reads text, and every edit of the documentation."""
+    kinds, edits = tmp_path / "kinds.yaml", tmp_path / "edits.yaml"
     kinds.write_text(KINDS, encoding="utf-8")
-    code, output = checked(tmp_path, EXAMPLE, kinds)
+    edits.write_text(EDITS, encoding="utf-8")
+    code, output = checked(tmp_path, EXAMPLE, kinds, edits)
     assert code == 0, output
 
 

@@ -52,6 +52,7 @@ def test_set() -> None:
     assert after("PatientID", {"set": {"PatientID": "X1"}}) == ("X1",)
     assert after("ImageType", {"set": {"ImageType": "DERIVED\\SECONDARY"}}) == ("DERIVED", "SECONDARY")
     assert after("PatientComments", {"set": {"PatientComments": "a\\b"}}) == ("a\\b",)
+    assert after("ImageType", {"set": {"ImageType": ["DERIVED", "{PatientID}"]}}) == ("DERIVED", "1234")
     assert after("AccessionNumber", {"set": {"AccessionNumber": "7"}}) == ("7",)
     assert after("PatientID", {"set": {"PatientID": ""}}) == ()
 
@@ -171,3 +172,10 @@ def test_writes() -> None:
     edit = EDIT.validate_python({"set": {"PatientID": "1", "StudyID": "2"}})
     assert [attribute.name for attribute in edit.writes()] == ["PatientID", "StudyID"]
     assert EDIT.validate_python({"lookup": {"keyword": "PatientID", "table": "t"}}).table_names() == ("t",)
+
+
+def test_a_name_after_keyword() -> None:
+    """Edits that take names only also take them after `keyword`, in the manner of the other edits."""
+    assert after("StudyDescription", {"upper": {"keyword": "StudyDescription"}}) == (" PET CT",)
+    assert after("StudyDescription", {"strip": {"keyword": ["PatientID", "StudyDescription"]}}) == ("pet ct",)
+    assert after("StudyDescription", {"remove": {"keyword": "StudyDescription"}}) is None

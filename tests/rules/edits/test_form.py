@@ -27,6 +27,8 @@ MISTAKES: list[tuple[Any, tuple[int | str, ...], str]] = [
     ({"remove": ["PatientName", "StudyInstanceUID"]}, ("remove", 1), "would belong nowhere"),
     ({"remove": "PixelData"}, ("remove",), "PixelData cannot be edited"),
     ({"remove": {"a": "b"}}, ("remove",), "a list of names"),
+    ({"remove": {"keyword": "PatientNme"}}, ("remove", "keyword"), "'PatientNme' is not a DICOM keyword"),
+    ({"set": {"ImageType": []}}, ("set", "ImageType"), "one text is expected"),
     ({"pad": {"keyword": "PatientID", "width": "x"}}, ("pad", "width"), "integer"),
     ({"pad": {"keyword": "PatientID", "width": "8", "with": "00"}}, ("pad", "with"), "at most 1"),
     ({"pad": {"keyword": "PatientID", "width": "8", "fill": "0"}}, ("pad", "fill"), "Extra inputs"),
@@ -72,3 +74,4 @@ def test_json_schema() -> None:
     assert form["maxProperties"] == 1
     assert {"set", "pad", "lookup"} <= form["properties"].keys()
     assert form["properties"]["set"]["description"]
+    assert "Not available yet" in form["properties"]["anonymise"]["description"]
