@@ -22,7 +22,7 @@ application = typer.Typer(
 @application.callback()
 def micropacs(config: Config = None) -> None:
     """Options that may stand before any command."""
-    del config  # read from the context by router.cli.options.configuration_path
+    del config  # taken up by the command: router.cli.options.or_before
 
 
 for command in (

@@ -10,7 +10,6 @@ from router.cli.test import as_plain, tell
 
 
 def check(
-    context: typer.Context,
     config: Config = None,
     probe: Annotated[bool, typer.Option("--probe", help="Also ask every destination what it takes.")] = False,
     json: Json = False,
@@ -22,7 +21,7 @@ def check(
             Exit.WRONG,
             hint="micropacs echo NAME asks one destination whether it answers",
         )
-    loaded = configuration(context, config, json=json)
+    loaded = configuration(config)
     results = loaded.ruleset.run_tests()
     passed = all(result.passed for result in results)
     if json:

@@ -13,13 +13,12 @@ from router.errors import AssociationError
 
 
 def echo(
-    context: typer.Context,
     peer: Annotated[str, typer.Argument(metavar="NAME|AET@HOST:PORT", help="Whom to ask.")],
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Send a C-ECHO and say what came back."""
-    called, calling = named_peer(context, config, peer)
+    called, calling = named_peer(config, peer)
     begun = time.monotonic()
     try:
         status = c_echo(called, calling)

@@ -20,7 +20,6 @@ from rules import Arrival, Explanation, RulesError
 
 
 def explain(
-    context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="DICOM files.")] = None,
     source: Annotated[str | None, typer.Option(help="As if this source had sent it.")] = None,
     study: Annotated[
@@ -30,7 +29,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Show every rule and condition with its actual value, the header before and after, and where it goes."""
-    loaded = configuration(context, config)
+    loaded = configuration(config)
     if study:
         _explain_study(loaded, study, json=json)
         return
@@ -52,8 +51,10 @@ def _explained(loaded: Configuration, file: Path, source: str | None) -> Explana
     try:
         kept = part_ten(file)
         header = read_header(file, kept.data_set_offset, kept.identity.transfer_syntax_uid)
-    except (RulesError, RouterError, OSError) as error:
+    except (RulesError, RouterError) as error:
         fail(f"{file}: {error}", Exit.NOT_SO)
+    except OSError as error:
+        fail(f"{file}: {error.strerror}", Exit.NOT_SO)
     sender = loaded.settings.sources.get(source) if source else None
     arrival = Arrival(
         source,

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from archive import QueryError
+from archive import INDEXED, QueryError
 from router.cli.options import Config, Json, configuration, opened
 from router.cli.output import Exit, as_json, console, fail, table
+from rules import closest
 
 SHOWN = {
     "study": (
@@ -41,7 +42,6 @@ class Level(StrEnum):
 
 
 def find(
-    context: typer.Context,
     keys: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="e.g. PatientName='HONG*' StudyDate=20260101-")
     ] = None,
@@ -57,11 +57,13 @@ def find(
         if not separator:
             fail(f"{key!r} is not KEY=VALUE", Exit.WRONG, hint="for example: micropacs find PatientID=01234567")
         wanted[keyword] = value
-    with opened(configuration(context, config)) as appliance:
+    with opened(configuration(config)) as appliance:
         try:
             found = appliance.archive.find(level.value, wanted, limit=limit + 1)
         except QueryError as error:
-            fail(str(error), Exit.WRONG)
+            meant = [closest(keyword, INDEXED) for keyword in wanted if keyword not in INDEXED]
+            hint = f"did you mean {meant[0]}?" if meant and meant[0] else f"keys: {', '.join(INDEXED)}"
+            fail(str(error), Exit.WRONG, hint=hint)
     more, found = len(found) > limit, found[:limit]
     if json:
         as_json(found)

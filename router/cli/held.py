@@ -2,6 +2,7 @@
 
 import dataclasses
 import getpass
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,6 +11,16 @@ from archive import NotKeptError
 from router.cli.options import Config, Json, configuration, opened
 from router.cli.output import Exit, as_json, console, fail, table
 from rules import Attribute, AttributeNameError
+
+
+class HeldState(StrEnum):
+    """What may have become of an instance that was held."""
+
+    held = "held"
+    released = "released"
+    rejected = "rejected"
+    filed = "filed"
+
 
 application = typer.Typer(help="Instances that wait for a person, and why.", no_args_is_help=False)
 
@@ -20,18 +31,17 @@ Arrivals = Annotated[list[str], typer.Argument(metavar="ARRIVAL…", help="As `h
 def held(context: typer.Context, config: Config = None, json: Json = False) -> None:
     """List what is held; with a command, decide about it."""
     if context.invoked_subcommand is None:
-        list_held(context, config=config, json=json)
+        list_held(config=config, json=json)
 
 
 @application.command("list")
 def list_held(
-    context: typer.Context,
-    state: Annotated[str, typer.Option(help="held, released, rejected or filed.")] = "held",
+    state: Annotated[HeldState, typer.Option(help="Which instances to list.")] = HeldState.held,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """List held instances with the reason."""
-    with opened(configuration(context, config)) as appliance:
+    with opened(configuration(config)) as appliance:
         found = appliance.archive.held(state)
     if json:
         as_json([dataclasses.asdict(each) for each in found])
@@ -59,14 +69,13 @@ def list_held(
 
 
 @application.command()
-def release(context: typer.Context, arrivals: Arrivals, config: Config = None, json: Json = False) -> None:
+def release(arrivals: Arrivals, config: Config = None, json: Json = False) -> None:
     """Let instances go: they are filed and routed by the rules as they are now."""
-    _release(context, arrivals, {}, config=config, json=json)
+    _release(arrivals, {}, config=config, json=json)
 
 
 @application.command()
 def fix(
-    context: typer.Context,
     arrival: Annotated[str, typer.Argument(help="As `held list` shows it.")],
     values: Annotated[
         list[str], typer.Argument(metavar="KEYWORD=VALUE…", help="What to set first, e.g. PatientID=01234567.")
@@ -85,19 +94,18 @@ def fix(
         except AttributeNameError as error:
             fail(str(error), Exit.WRONG, hint=f"did you mean {error.suggestion}?" if error.suggestion else None)
         fixes[keyword] = text
-    _release(context, [arrival], fixes, config=config, json=json)
+    _release([arrival], fixes, config=config, json=json)
 
 
 @application.command()
 def reject(
-    context: typer.Context,
     arrivals: Arrivals,
     why: Annotated[str, typer.Option(help="The reason, kept with the instance.")],
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
-    with opened(configuration(context, config)) as appliance:
+    with opened(configuration(config)) as appliance:
         for arrival in _chosen(arrivals, [each.arrival for each in appliance.archive.held()]):
             try:
                 appliance.archive.reject(arrival, getpass.getuser(), why)
@@ -106,8 +114,8 @@ def reject(
     _told(len(arrivals), "rejected", json=json)
 
 
-def _release(context: typer.Context, arrivals: list[str], fixes: dict[str, str], *, config: Config, json: bool) -> None:
-    with opened(configuration(context, config)) as appliance:
+def _release(arrivals: list[str], fixes: dict[str, str], *, config: Config, json: bool) -> None:
+    with opened(configuration(config)) as appliance:
         chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
         for arrival in chosen:
             try:

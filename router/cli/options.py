@@ -4,16 +4,31 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy.exc
 import typer
 
 from router.appliance import Appliance
-from router.cli.output import Exit, as_json, errors, fail
+from router.cli.output import Exit, errors, fail, refuse, speak_json
 from router.config import Configuration, ConfigurationError, load
 
 DEFAULT_FILE = "micropacs.yaml"
+
+
+def or_before(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:  # noqa: ANN401 - of any type
+    """The option as given after the command, else as given before it."""
+    if value or context.parent is None:
+        return value
+    return context.parent.params.get(option.name or "") or value
+
+
+def _json(context: typer.Context, option: typer.CallbackParam, value: bool) -> bool:
+    """Whether to print JSON; from here on refusals are told so too."""
+    told = bool(or_before(context, option, value))
+    speak_json(told)
+    return told
+
 
 Config = Annotated[
     Path | None,
@@ -23,37 +38,27 @@ Config = Annotated[
         metavar="FILE",
         help="The configuration [default: $MICROPACS_CONFIG, else micropacs.yaml].",
         show_default=False,
+        callback=or_before,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.", callback=_json)]
 
 
-def configuration_path(context: typer.Context, given: Path | None) -> Path:
-    """The configuration file: the option after the command or before it, the environment, the default."""
-    outer = context.parent
-    while given is None and outer is not None:
-        given = outer.params.get("config")
-        outer = outer.parent
+def configuration_path(given: Path | None) -> Path:
+    """The configuration file: the option, the environment, the default."""
     return Path(given or os.environ.get("MICROPACS_CONFIG") or DEFAULT_FILE)
 
 
-def configuration(context: typer.Context, given: Path | None, *, json: bool = False) -> Configuration:
-    """Load the configuration; its problems are told and end the command."""
-    path = configuration_path(context, given)
+def configuration(given: Path | None) -> Configuration:
+    """Load the configuration; its problems are told in the order of the file, and end the command."""
+    path = configuration_path(given)
     try:
         return load(path)
     except ConfigurationError as error:
-        tell_problems(error, json=json)
+        refuse([problem.as_dict() for problem in error.problems], str(error))
+        if not path.exists():
+            errors.print("  name the file with -c FILE, or in $MICROPACS_CONFIG", markup=False)
         raise typer.Exit(Exit.WRONG) from None
-
-
-def tell_problems(error: ConfigurationError, *, json: bool) -> None:
-    """Print every problem of a configuration, in the order of the file."""
-    if json:
-        as_json({"ok": False, "problems": [problem.as_dict() for problem in error.problems]})
-        return
-    for problem in error.problems:
-        errors.print(str(problem), markup=False)
 
 
 @contextmanager

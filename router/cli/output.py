@@ -26,12 +26,31 @@ console = Console(soft_wrap=False, highlight=False, width=None if os.isatty(1) e
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_speaks_json = False
+
+
+def speak_json(wanted: bool) -> None:
+    """Whether what is refused is also told as JSON, on standard output."""
+    global _speaks_json
+    _speaks_json = wanted
+
+
 def fail(message: str, code: Exit, *, hint: str | None = None) -> NoReturn:
     """Say what is wrong, and what to do next, on standard error, and leave with `code`."""
+    if _speaks_json:
+        as_json({"ok": False, "reason": message, "hint": hint})
     errors.print(f"[bold red]micropacs:[/] {escape(message)}")
     if hint:
         errors.print(f"  {escape(hint)}")
     raise typer.Exit(code)
+
+
+def refuse(problems: list[dict[str, str | int | None]], text: str) -> None:
+    """Tell the problems of a configuration; `text` has one on every line."""
+    if _speaks_json:
+        as_json({"ok": False, "problems": problems})
+    else:
+        errors.print(text, markup=False)
 
 
 def as_json(value: object) -> None:

@@ -9,14 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from router.appliance import Appliance
-from router.cli.options import Config, Json, configuration, opened
+from router.cli.options import Config, Json, configuration, opened, or_before
 from router.cli.output import Exit, ago, as_json, console, fail, table
 from router.delivery import LineState, Listed, State
 
 application = typer.Typer(help="Deliveries and destinations, with the reason why each waits.", no_args_is_help=False)
 
-Destination = Annotated[str | None, typer.Option(help="Only this destination.", show_default=False)]
-Study = Annotated[str | None, typer.Option(metavar="UID", help="Only this study.", show_default=False)]
+Destination = Annotated[str | None, typer.Option(help="Only this destination.", show_default=False, callback=or_before)]
+Study = Annotated[
+    str | None, typer.Option(metavar="UID", help="Only this study.", show_default=False, callback=or_before)
+]
+OneDestination = Annotated[str | None, typer.Option(help="Which destination.", show_default=False, callback=or_before)]
 UNDELIVERED = tuple(state for state in State if state not in {State.DELIVERED, State.CANCELLED, State.IGNORED})
 
 
@@ -30,12 +33,11 @@ def queue(
 ) -> None:
     """List what is under way; with a command, give an order about it."""
     if context.invoked_subcommand is None:
-        list_deliveries(context, destination, study, config=config, json=json)
+        list_deliveries(destination, study, config=config, json=json)
 
 
 @application.command("list")
 def list_deliveries(
-    context: typer.Context,
     destination: Destination = None,
     study: Study = None,
     every: Annotated[bool, typer.Option("--all", help="Also what is delivered, cancelled or ignored.")] = False,
@@ -44,8 +46,9 @@ def list_deliveries(
     json: Json = False,
 ) -> None:
     """List deliveries that are not delivered yet, and every destination."""
-    with opened(configuration(context, config)) as appliance:
+    with opened(configuration(config)) as appliance:
         study_id = _study_id(appliance, study)
+        _check_known(appliance, destination)
         states = tuple(State) if every else UNDELIVERED
         deliveries = appliance.queue.listing(destination=destination, study_id=study_id, states=states, limit=limit)
         lines = [line for line in appliance.queue.overview() if destination in (None, line.destination)]
@@ -102,21 +105,20 @@ def tell_deliveries(deliveries: list[Listed], studies: Mapping[int, str]) -> Non
 
 @application.command()
 def retry(
-    context: typer.Context,
     destination: Destination = None,
     study: Study = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Try again now what is parked, held, or waits for its next attempt."""
-    with opened(configuration(context, config)) as appliance:
+    with opened(configuration(config)) as appliance:
+        _check_known(appliance, destination)
         count = appliance.queue.retry(destination, _study_id(appliance, study))
     _done(count, "due again", json=json)
 
 
 @application.command()
 def cancel(
-    context: typer.Context,
     destination: Destination = None,
     study: Study = None,
     config: Config = None,
@@ -125,36 +127,37 @@ def cancel(
     """Send no more what is not delivered yet. The archive keeps everything."""
     if destination is None and study is None:
         fail("say what to cancel", Exit.WRONG, hint="with --destination NAME, --study UID, or both")
-    with opened(configuration(context, config)) as appliance:
+    with opened(configuration(config)) as appliance:
+        _check_known(appliance, destination)
         count = appliance.queue.cancel(getpass.getuser(), destination, _study_id(appliance, study))
     _done(count, "cancelled", json=json)
 
 
 @application.command()
 def pause(
-    context: typer.Context,
-    destination: Annotated[str, typer.Option(help="Which destination.")],
+    destination: OneDestination = None,
     reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = "",
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Send nothing to a destination until `resume`; what is for it waits."""
-    with opened(configuration(context, config)) as appliance:
-        known = appliance.queue.pause(destination, reason or f"by {getpass.getuser()}")
-    _ordered(destination, "paused", known=known, json=json)
+    with opened(configuration(config)) as appliance:
+        name = _one(appliance, destination)
+        appliance.queue.pause(name, reason or f"by {getpass.getuser()}")
+    _ordered(name, "paused", json=json)
 
 
 @application.command()
 def resume(
-    context: typer.Context,
-    destination: Annotated[str, typer.Option(help="Which destination.")],
+    destination: OneDestination = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Send to a destination again, at once."""
-    with opened(configuration(context, config)) as appliance:
-        known = appliance.queue.resume(destination)
-    _ordered(destination, "resumed", known=known, json=json)
+    with opened(configuration(config)) as appliance:
+        name = _one(appliance, destination)
+        appliance.queue.resume(name)
+    _ordered(name, "resumed", json=json)
 
 
 def _study_id(appliance: Appliance, uid: str | None) -> int | None:
@@ -164,6 +167,19 @@ def _study_id(appliance: Appliance, uid: str | None) -> int | None:
     if study_id is None:
         fail(f"the archive holds no study {uid}", Exit.NOT_SO, hint="look with: micropacs find")
     return study_id
+
+
+def _one(appliance: Appliance, destination: str | None) -> str:
+    if destination is None:
+        fail("say which destination", Exit.WRONG, hint="with --destination NAME")
+    _check_known(appliance, destination)
+    return destination
+
+
+def _check_known(appliance: Appliance, destination: str | None) -> None:
+    known = [line.destination for line in appliance.queue.overview()]
+    if destination is not None and destination not in known:
+        fail(f"there is no destination {destination!r}", Exit.WRONG, hint=f"destinations: {', '.join(known) or 'none'}")
 
 
 def _condition(line: LineState) -> str:
@@ -186,9 +202,7 @@ def _done(count: int, what: str, *, json: bool) -> None:
     raise typer.Exit(Exit.DONE if count else Exit.NOT_SO)
 
 
-def _ordered(destination: str, what: str, *, known: bool, json: bool) -> None:
-    if not known:
-        fail(f"there is no destination {destination!r}", Exit.WRONG, hint="look with: micropacs queue")
+def _ordered(destination: str, what: str, *, json: bool) -> None:
     if json:
         as_json({"destination": destination, "done": what})
     else:

@@ -20,17 +20,17 @@ BATCH = 64
 
 
 def send(
-    context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="DICOM files and folders.")],
     to: Annotated[str, typer.Option(metavar="NAME|AET@HOST:PORT", help="A destination, or any peer.")],
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Send files as they are: no rule edits them. Every instance's own status counts."""
-    peer, calling = named_peer(context, config, to)
+    peer, calling = named_peer(config, to)
     files, unreadable = _readable(paths)
     if not files:
-        fail("there is no DICOM file to send", Exit.WRONG)
+        told = next((f"{path}: {reason}" for path, reason in unreadable.items()), None)
+        fail("there is no DICOM file to send", Exit.WRONG, hint=told)
     outcomes: dict[Path, Outcome] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, disable=json) as progress:
@@ -64,8 +64,10 @@ def _readable(paths: list[Path]) -> tuple[list[PartTen], dict[str, str]]:
     for path in find_files(paths):
         try:
             files.append(part_ten(path))
-        except (RouterError, OSError) as error:
+        except RouterError as error:
             unreadable[str(path)] = str(error)
+        except OSError as error:
+            unreadable[str(path)] = error.strerror or "it cannot be read"
     return files, unreadable
 
 

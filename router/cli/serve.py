@@ -1,7 +1,5 @@
 """`micropacs serve`."""
 
-import typer
-
 from router.cli.options import Config, configuration
 from router.cli.output import Exit, errors, fail
 from router.locking import LockedError
@@ -10,9 +8,9 @@ from router.roles.listening import ListenError
 from router.telemetry import start_logging
 
 
-def serve(context: typer.Context, config: Config = None) -> None:
+def serve(config: Config = None) -> None:
     """Run the appliance in the foreground. SIGTERM drains and stops; SIGHUP or a changed file reloads."""
-    loaded = configuration(context, config)
+    loaded = configuration(config)
     for warning in loaded.warnings:
         errors.print(f"{warning}", markup=False)
     failed = [result for result in loaded.ruleset.run_tests() if not result.passed]

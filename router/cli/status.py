@@ -15,13 +15,12 @@ from router.locking import is_held
 
 
 def status(
-    context: typer.Context,
     config: Config = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing; the exit code tells whether it runs.")] = False,
 ) -> None:
     """Show whether the appliance runs, its sources, spool, archive and destinations, and the oldest undelivered."""
-    loaded = configuration(context, config)
+    loaded = configuration(config)
     runs = is_held(loaded.data / "locks" / "serve.lock")
     if quiet:
         raise typer.Exit(Exit.DONE if runs else Exit.UNREACHABLE)

@@ -9,9 +9,9 @@ from router.cli.output import Exit, as_json, console
 from rules import TestResult
 
 
-def test(context: typer.Context, config: Config = None, json: Json = False) -> None:
+def test(config: Config = None, json: Json = False) -> None:
     """Run the tests of the configuration file: given this header, what is decided."""
-    results = configuration(context, config, json=json).ruleset.run_tests()
+    results = configuration(config).ruleset.run_tests()
     passed = all(result.passed for result in results)
     if json:
         as_json({"ok": passed, "tests": as_plain(results)})
