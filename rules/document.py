@@ -145,6 +145,10 @@ class Document:
         suggestion = self._conceal(problem.suggestion, is_referring) if problem.suggestion else None
         return replace(problem, message=message, suggestion=suggestion)
 
+    def concealed_text(self, text: str) -> str:
+        """A text that tells of values, without those that must not be shown."""
+        return self._conceal(text, is_referring=False)
+
     def _conceal(self, text: str, is_referring: bool) -> str:
         """Replace each value; a short one, which ordinary words hold too, only where it can have come from a secret."""
         for secret in sorted(self.concealed, key=len, reverse=True):

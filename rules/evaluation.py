@@ -3,7 +3,8 @@
 What goes wrong here holds the instance: nothing is ever sent with an edit left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rules.analysis import analyse, not_available
 from rules.clause import Loc
@@ -30,16 +31,18 @@ class Ruleset:
         *,
         system: str,
         original_attributes: bool = True,
+        conceal: Callable[[str], str] = str,
     ) -> None:
         """`system` is the name in Original Attributes (0400,0561), written unless `original_attributes` is off.
 
-        RulesError where two rules have one name.
+        `conceal` takes secrets out of what the tests tell. RulesError where two rules have one name.
         """
         for finding in analyse(settings):
             if finding.is_error:
                 raise RulesError(finding.message)
         self.settings = settings
         self._tables = dict(tables)
+        self._conceal = conceal
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
 
@@ -87,7 +90,8 @@ class Ruleset:
 
     def run_tests(self) -> list[TestResult]:
         """The tests of the configuration, run for real."""
-        return [run(case, self) for case in self.settings.tests]
+        results = (run(case, self) for case in self.settings.tests)
+        return [replace(result, failures=[self._conceal(each) for each in result.failures]) for result in results]
 
     @property
     def destinations(self) -> frozenset[str]:

@@ -100,6 +100,7 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration
         tables,
         system=settings.appliance.ae_title,
         original_attributes=settings.archive.original_attributes,
+        conceal=document.concealed_text,
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)

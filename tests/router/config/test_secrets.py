@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.config import Secret
+from router.config import Secret, load
 from router.config.secrets import resolve
 from rules import Problem, compose
 
@@ -99,3 +99,15 @@ def test_a_short_secret_does_not_garble_messages() -> None:
     """A secret of a few characters is replaced where its reference stands and where it is quoted, not inside words."""
     assert concealed("a", "a port, not 'a' or 'bab'", 1) == "a port, not '${X}' or 'bab'"
     assert concealed("4a2", "'port/4a2' is no port", 4) == "'port/${X}' is no port"
+
+
+def test_a_failing_test_shows_no_secret(tmp_path: Path) -> None:
+    """What a test of the file tells of a value that came from a secret names the reference, not the value."""
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        'normalise: [{name: n, edit: [{set: {StudyID: "${NAME}"}}]}]\n'
+        "tests: [{name: t, given: {Modality: PT}, expect: {StudyID: other}}]",
+        encoding="utf-8",
+    )
+    (result,) = load(file, ENVIRONMENT).ruleset.run_tests()
+    assert result.failures == ["StudyID: expected 'other', but it is '${NAME}'"]
