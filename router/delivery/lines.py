@@ -50,6 +50,7 @@ class Lines:
         self._numbers = count(1)
         self._lines: dict[str, list[Line]] = {}
         self._leaving: list[Line] = []
+        self._crews: dict[str, set[Line]] = {}  # by destination, the lines at work just now
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="lines", daemon=True)
@@ -100,7 +101,7 @@ class Lines:
 
     def _started(self, settings: LineSettings) -> Line:
         path = ledger_path(self._outbox_folder, self._queue.holder, next(self._numbers))
-        line = Line(settings, self._queue, Outbox(path, self._queue))
+        line = Line(settings, self._queue, Outbox(path, self._queue), self._crews.setdefault(settings.name, set()))
         line.start()
         return line
 
@@ -140,3 +141,5 @@ class Lines:
                         line.renew()
                 except SQLAlchemyError as error:
                     log.warning("database cannot be reached", error=type(error).__name__)
+                except Exception:  # the border of a work loop: without it leases would end while they are at work
+                    log.exception("lines not kept, trying again")

@@ -91,7 +91,12 @@ def recover(folder: Path, queue: Queue) -> int:
     """Enter what the last life of this holder was answered and had not entered; how many deliveries that settled."""
     settled = 0
     for path in sorted(folder.glob(f"{queue.holder}-*.log")):
-        settlements = [settlement for line in path.read_bytes().splitlines() if (settlement := _decode(line))]
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:  # rather send something twice than nothing ever again
+            log.error("sent ledger cannot be read", ledger=path.name, reason=error.strerror)  # noqa: TRY400
+            continue
+        settlements = [settlement for line in lines if (settlement := _decode(line))]
         for start in range(0, len(settlements), GROUP):
             settled += queue.settle(settlements[start : start + GROUP])
         path.unlink()

@@ -30,13 +30,15 @@ class Outcome:
     """What became of one instance, or of one association.
 
     `status` is the DIMSE status answered (0 to 0xFFFF), None if none was. `is_unknown` marks a status nobody has told
-    us the meaning of: it is tried again a few times and then parked.
+    us the meaning of: it is tried again a few times and then parked. `is_ours` marks a fault of this side, which says
+    nothing of the destination.
     """
 
     kind: Kind
     status: int | None
     reason: str
     is_unknown: bool = False
+    is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ STATUSES: Sequence[StatusRow] = (
     StatusRow(0xC000, 0xCFFF, Kind.PARKED, "cannot understand"),
 )
 
+UNREADABLE = Outcome(Kind.LATER, None, "the archive's file cannot be read", is_ours=True)
 NO_ACCEPTED_CONTEXT = Outcome(Kind.PARKED, None, "no accepted presentation context")
 
 

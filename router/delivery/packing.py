@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import tzinfo
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from archive import Archive, Stored
 from router.delivery.contents import header_of
 from router.delivery.delivery import Leased
-from router.delivery.outcomes import Kind, Outcome
+from router.delivery.outcomes import UNREADABLE, Kind, Outcome
 from router.delivery.sender import Shipment
 from router.errors import RouterError
 from router.reading import read_header
@@ -49,9 +50,11 @@ class Packer:
         try:
             return self._edited(leased, stored)
         except OSError as error:
-            return Outcome(Kind.LATER, None, f"the archive's file cannot be read: {error.strerror}")
+            return replace(UNREADABLE, reason=f"{UNREADABLE.reason}: {error.strerror}")
         except (RulesError, RouterError) as error:
             return Outcome(Kind.HELD, None, str(error))
+        except SQLAlchemyError:  # says nothing of this instance
+            raise
         except Exception:  # the border of a work loop: one instance that breaks the rules engine must not stop its line
             log.exception("edits failed", delivery=leased.delivery_id, route=leased.route)
             return Outcome(Kind.HELD, None, "the edits of the route failed unexpectedly; see the log")

@@ -64,6 +64,8 @@ def _is_ours(settlement: Settlement, row: _row | None) -> bool:
     if row is None or row.token != settlement.token:
         return False
     before, after = State(row.state), STATE_AFTER[settlement.outcome.kind]
+    if before is State.DUE:  # nobody has leased it since, or the token would be another
+        return after is State.DELIVERED
     return (before is State.LEASED or before in SETTLED) and after in TRANSITIONS[before]
 
 

@@ -22,7 +22,8 @@ SETTLED = frozenset({State.DELIVERED, State.CANCELLED, State.IGNORED})
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.WAITING: frozenset({State.DUE, State.CANCELLED}),
-    State.DUE: frozenset({State.LEASED, State.PARKED, State.CANCELLED}),
+    # Its lease ended before the answer to it was entered: what the destination has is the truth.
+    State.DUE: frozenset({State.LEASED, State.DELIVERED, State.PARKED, State.CANCELLED}),
     State.LEASED: frozenset({State.DUE, State.DELIVERED, State.PARKED, State.HELD, State.CANCELLED}),
     State.PARKED: frozenset({State.DUE, State.CANCELLED}),
     State.HELD: frozenset({State.DUE, State.CANCELLED}),

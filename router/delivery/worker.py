@@ -50,8 +50,10 @@ class LineSettings:
 class Line:
     """A thread that sends to one destination; its settings are replaced as a whole by `settings`."""
 
-    def __init__(self, settings: LineSettings, queue: Queue, outbox: Outbox) -> None:
+    def __init__(self, settings: LineSettings, queue: Queue, outbox: Outbox, crew: "set[Line] | None" = None) -> None:
+        """`crew` are the connections to this destination that are at work just now."""
         self.settings = settings
+        self._crew = crew if crew is not None else set()
         self.outbox = outbox
         self._queue = queue
         self._sender: Sender | None = None
@@ -59,6 +61,8 @@ class Line:
         self._used_at = 0.0
         self._in_hand: Mapping[int, Leased] = {}
         self._later_in_a_row = 0
+        self._rests = 0  # of this connection in a row, while another one was at work
+        self._rests_until = 0.0
         self._stopping = threading.Event()
         self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"line {settings.name}", daemon=True)
@@ -95,8 +99,7 @@ class Line:
             except Exception:  # the border of a work loop
                 log.exception("delivery interrupted, trying again", destination=self.settings.name)
                 rest = TROUBLE_SECONDS
-                self._hang_up()
-                self._blame_first()
+                self._clear_up()
             if rest:
                 self._awake.wait(rest)
                 self._stopping.wait(GATHER_SECONDS)
@@ -112,7 +115,7 @@ class Line:
         """Send one lease; how many seconds to rest before the next."""
         self._settle_up()
         settings = self.settings
-        if not settings.is_open(self._queue.now()):
+        if not settings.is_open(self._queue.now()) or time.monotonic() < self._rests_until:
             self._hang_up()
             return WINDOW_SECONDS
         leased = self._queue.lease(settings.name, BATCH, settings.retry.longest)
@@ -121,42 +124,47 @@ class Line:
                 self._hang_up()
             return IDLE_SECONDS
         self._in_hand = {each.delivery_id: each for each in leased}
+        self._crew.add(self)
         shipments, refused = settings.packer.pack(leased)
         for each, outcome in refused:
             self._note(each, outcome, 0.0, None)
-        failure = self._send(shipments, leased[0].is_probe) if shipments else None
+        failure, is_answered = self._send(shipments, leased[0].is_probe) if shipments else (None, False)
         self._settle_up()
         if failure is not None:
-            self._line_failed(failure, leased[0])
-        elif leased[0].is_probe and shipments:
+            self._failed(failure, leased[0])
+        elif leased[0].is_probe and is_answered:
             self._queue.destination_ok(settings.name)
-        elif leased[0].is_probe:  # its edits could not be made: nothing was found out
+        elif leased[0].is_probe:  # its edits could not be made, or its file not read: nothing was found out
             self._queue.probe_again(settings.name)
         return 0.0
 
-    def _send(self, shipments: Sequence[Shipment], is_probe: bool) -> Outcome | None:
-        """Send them; what is wrong with the destination as a whole, None if nothing is."""
+    def _send(self, shipments: Sequence[Shipment], is_probe: bool) -> tuple[Outcome | None, bool]:
+        """Send them; what is wrong with the destination as a whole, None if nothing is; whether it answered at all."""
         in_hand = self._in_hand
-        delivered = 0
+        delivered = answered = 0
         began = time.monotonic()
         try:
             with closing(self._open_sender().send(shipments)) as answers:
                 for shipment, outcome in answers:
                     self._note(in_hand[shipment.delivery_id], outcome, time.monotonic() - began, shipment)
                     began = self._used_at = time.monotonic()
-                    delivered += outcome.kind is Kind.DELIVERED
-                    self._later_in_a_row = self._later_in_a_row + 1 if outcome.kind is Kind.LATER else 0
-                    if self._later_in_a_row >= LATER_IN_A_ROW or (is_probe and self._later_in_a_row):
-                        return outcome
+                    if not outcome.is_ours:
+                        answered += 1
+                        delivered += outcome.kind is Kind.DELIVERED
+                        self._later_in_a_row = self._later_in_a_row + 1 if outcome.kind is Kind.LATER else 0
+                        if self._later_in_a_row >= LATER_IN_A_ROW or (is_probe and self._later_in_a_row):
+                            return outcome, True
                     if self._stopping.is_set() or not self.settings.is_open(self._queue.now()):
-                        return None
+                        break
         except DestinationError as error:
             self._hang_up()
             if error.outcome.kind is not Kind.LATER:
                 for each in list(self._in_hand.values()):
                     self._note(each, error.outcome, time.monotonic() - began, None)
-            return None if delivered else error.outcome
-        return None
+            return None if delivered else error.outcome, bool(answered)
+        finally:
+            self._rests = 0 if delivered else self._rests
+        return None, bool(answered)
 
     def _note(self, leased: Leased, outcome: Outcome, seconds: float, shipment: Shipment | None) -> None:
         """Put on file what became of a delivery; it is then no longer in hand."""
@@ -192,6 +200,7 @@ class Line:
 
     def _settle_up(self) -> None:
         """Enter the answers, give back what was not tried."""
+        self._crew.discard(self)
         self.outbox.flush()
         self._queue.give_back(list(self._in_hand.values()))
         self._in_hand = {}
@@ -203,6 +212,25 @@ class Line:
                 self._note(each, Outcome(Kind.LATER, None, "failed unexpectedly; see the log"), 0.0, None)
             except SQLAlchemyError:
                 log.exception("answer left in the ledger", destination=self.settings.name)
+
+    def _clear_up(self) -> None:
+        """After what nobody expected: begin again. Never raises, for the thread has to go on."""
+        try:
+            self._hang_up()
+            self._blame_first()
+        except Exception:  # the border of a work loop
+            log.exception("trouble goes on", destination=self.settings.name)
+
+    def _failed(self, failure: Outcome, first: Leased) -> None:
+        """The whole line waits; while another connection is at work only this one does: the peer may take no more."""
+        settings = self.settings
+        if not self._crew or first.is_probe or failure.kind is not Kind.LATER:
+            self._line_failed(failure, first)
+            return
+        self._rests += 1
+        rest = wait_seconds(settings.retry, self._rests)
+        self._rests_until = time.monotonic() + rest
+        log.info("connection rests, another is at work", destination=settings.name, seconds=rest, reason=failure.reason)
 
     def _line_failed(self, failure: Outcome, first: Leased) -> None:
         name, reason = self.settings.name, failure.reason

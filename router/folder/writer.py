@@ -12,11 +12,11 @@ from uuid import uuid4
 
 from archive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Identity, sync_file, sync_folder
 from router.delivery.contents import with_digest
-from router.delivery.outcomes import Kind, Outcome
+from router.delivery.outcomes import UNREADABLE, Kind, Outcome
 from router.delivery.sender import DestinationError, Shipment
+from router.errors import DataSetUnreadable
 
 DELIVERED = Outcome(Kind.DELIVERED, None, "")
-UNREADABLE = Outcome(Kind.LATER, None, "the archive's file cannot be read")
 OTHER_CONTENT = Outcome(Kind.PARKED, None, "the folder has a file of this instance with other content")
 
 _SAFE_UID = re.compile(r"[0-9]{1,64}(\.[0-9]{1,64}){0,63}")
@@ -38,8 +38,13 @@ class FolderSender:
                 whole = with_digest(shipment)
             except OSError:
                 yield shipment, UNREADABLE
-            else:
-                yield whole, self._deliver(whole)
+                continue
+            try:
+                outcome = self._deliver(whole)
+            except DestinationError as error:
+                yield whole, error.outcome
+                raise
+            yield whole, outcome
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -53,6 +58,8 @@ class FolderSender:
             source.seek(shipment.data_set_offset + (shipment.resume if shipment.prefix is not None else 0))
             try:
                 return self._write(shipment, source)
+            except DataSetUnreadable:
+                return UNREADABLE
             except OSError as error:
                 reason = f"the folder cannot be written: {error.strerror or type(error).__name__}"
                 raise DestinationError(Outcome(Kind.LATER, None, reason)) from error
@@ -72,7 +79,7 @@ class FolderSender:
                 part.unlink()
                 return UNREADABLE
             part.replace(target)
-        except OSError:
+        except (OSError, DataSetUnreadable):
             part.unlink(missing_ok=True)
             raise
         sync_folder(series)
@@ -127,9 +134,16 @@ def _copy(shipment: Shipment, source: BinaryIO, file: FileIO) -> int:
 
 
 def _data_set(shipment: Shipment, source: BinaryIO) -> Iterator[bytes]:
+    """The bytes to deliver; DataSetUnreadable where the archive's disk fails, which is no fault of the folder's."""
     if shipment.prefix:
         yield shipment.prefix
-    while chunk := source.read(_CHUNK_BYTES):
+    while True:
+        try:
+            chunk = source.read(_CHUNK_BYTES)
+        except OSError as error:
+            raise DataSetUnreadable from error
+        if not chunk:
+            return
         yield chunk
 
 

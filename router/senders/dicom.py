@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit, with_digest
-from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, Kind, Outcome, from_association_error, from_status
+from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, UNREADABLE, Kind, Outcome, from_association_error, from_status
 from router.delivery.sender import DestinationError, Shipment
 from router.dimse import DataSet, Limits, Peer, Requestor, StoreScu
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetUnreadable
@@ -64,7 +64,7 @@ class DicomSender:
         except ContextNotAccepted:
             return shipment, NO_ACCEPTED_CONTEXT
         except (DataSetUnreadable, OSError):
-            return shipment, Outcome(Kind.LATER, None, "the archive's file cannot be read")
+            return shipment, UNREADABLE
         except RulesError as error:
             return shipment, Outcome(Kind.PARKED, None, f"only implicit VR little endian is accepted: {error}")
         return sent, from_status(status)

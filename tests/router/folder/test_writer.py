@@ -1,5 +1,6 @@
 """Deliveries into a folder: complete files, whole or not at all, under safe names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -111,3 +112,24 @@ def test_every_transfer_syntax_goes_through_unchanged(path: Path, tmp_path: Path
     assert written
     assert written.data_set == original.data_set
     assert written.transfer_syntax_uid == original.transfer_syntax_uid
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose first bytes cannot be read")
+def test_an_error_of_the_archives_disk_is_no_fault_of_the_folder(kept: Path, tmp_path: Path) -> None:
+    """Between two good files one with an I/O error is tried later; the folder is not taken for failed."""
+    bad = replace(shipment(Path("/proc/self/mem")), digest="0" * 64)
+    good = [shipment(kept), shipment(kept, study_uid="1.3")]
+    outcomes = [outcome for _, outcome in FolderSender(tmp_path / "out").send([good[0], bad, good[1]])]
+    assert [outcome.kind for outcome in outcomes] == [Kind.DELIVERED, Kind.LATER, Kind.DELIVERED]
+    assert outcomes[1].is_ours
+    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 2
+
+
+def test_the_instance_a_folder_fails_on_is_counted(kept: Path, tmp_path: Path) -> None:
+    """Before the folder is taken for failed its instance gets an attempt, so that it is not the probe for ever."""
+    (tmp_path / "out").write_bytes(b"in the way")
+    answers = FolderSender(tmp_path / "out").send([shipment(kept)])
+    _, outcome = next(answers)
+    assert outcome.kind is Kind.LATER
+    with pytest.raises(DestinationError):
+        next(answers)
