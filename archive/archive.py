@@ -103,6 +103,13 @@ class Archive:
         with self.database.read() as connection:
             return holding.held(connection, self.folder, state)
 
+    def held_before(self, entries: Sequence[Entry]) -> set[str]:
+        """The arrivals of those entries whose very bytes an earlier arrival brought into hold."""
+        if not entries:
+            return set()
+        with self.database.read() as connection:
+            return holding.came_before(connection, entries)
+
     def release(self, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
         """A person lets a held instance go, with attributes set by hand; NotKeptError if it is not held."""
         holding.release(self.database, arrival, by, fixes)

@@ -97,6 +97,20 @@ def held(connection: Connection, folder: Path, state: str, limit: int | None = N
     ]
 
 
+def came_before(connection: Connection, entries: Sequence[Entry]) -> set[str]:
+    """The arrivals of those entries whose very bytes an earlier arrival brought into hold, whatever became of it."""
+    held_digests: dict[tuple[str, str], set[str]] = {}
+    for some in in_parts({entry.digest for entry in entries}):
+        query = select(table.c.sop_instance_uid, table.c.digest, table.c.arrival).where(table.c.digest.in_(some))
+        for row in connection.execute(query):
+            held_digests.setdefault((row.sop_instance_uid, row.digest), set()).add(row.arrival)
+    found = {
+        entry.arrival: held_digests.get((fitted_uid(entry.identity.sop_instance_uid), entry.digest), set())
+        for entry in entries
+    }
+    return {arrival for arrival, earlier in found.items() if earlier - {arrival}}
+
+
 def release(database: Database, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
     """Held or rejected becomes released, with what is to be set by hand."""
     _decide(database, arrival, ("held", "rejected"), state="released", decided_by=by, decision=None, fixes=dict(fixes))

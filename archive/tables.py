@@ -126,4 +126,5 @@ held = Table(
     Column("fixes", Json),
     UniqueConstraint("arrival"),
     Index(None, "state", "arrival"),
+    Index(None, "digest"),
 )

@@ -38,9 +38,14 @@ class _Batch:
     done: list[Entry] = field(default_factory=list)  # filed before, or a second copy of the same bytes
     duplicates: Counter[str] = field(default_factory=Counter)  # by source
 
+    def duplicate(self, entry: Entry) -> None:
+        """The bytes of `entry` are with us already."""
+        self.done.append(entry)
+        self.duplicates[entry.origin.source or ""] += 1
+
     @property
     def filed(self) -> list[str]:
-        """The arrivals that are in the archive when the batch is recorded."""
+        """The arrivals that need no more filing when the batch is recorded."""
         return [*(entry.arrival for entry in self.done), *(judgement.entry.arrival for judgement in self.new)]
 
 
@@ -108,7 +113,8 @@ class Filer:
             return _Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
         judged = [judge(entry, configuration.ruleset, configuration.zone, fixes) for entry, fixes in entries]
-        batch = self._sort(judged, configuration.revision)
+        is_fresh = [fixes is None for _, fixes in entries]
+        batch = self._sort(judged, is_fresh, configuration.revision)
         filings = [_filing(judgement) for judgement in batch.new]
         placed = self._archive.place(filings)
         self._archive.place_held([hold.entry for hold in batch.holds])
@@ -139,29 +145,39 @@ class Filer:
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )
 
-    def _sort(self, judged: Sequence[Judgement], revision: str) -> _Batch:
+    def _sort(self, judged: Sequence[Judgement], is_fresh: Sequence[bool], revision: str) -> _Batch:
         known = self._archive.known([judgement.key for judgement in judged if judgement.key])
         batch = _Batch()
-        seen: set[InstanceKey] = set()
-        for judgement in judged:
+        seen: set[InstanceKey | str] = set()
+        to_hold: list[tuple[Hold, bool]] = []
+        for judgement, fresh in zip(judged, is_fresh, strict=True):
             entry, key = judgement.entry, judgement.key
+            if (key or entry.digest) in seen:
+                continue  # twice in one batch: the second is compared with the first when that is filed
+            seen.add(key or entry.digest)
+            before = known.get(key) if key else None
             if key is None:
-                batch.holds.append(_hold(judgement, revision))
-                continue
-            if key in seen:
-                continue  # the same UID twice in one batch: the second is compared with the first when that is filed
-            seen.add(key)
-            before = known.get(key)
-            if before is None:
+                to_hold.append((_hold(judgement, revision), fresh))
+            elif before is None:
                 batch.new.append(judgement)
             elif before.arrival == entry.arrival:
                 batch.done.append(entry)
             elif before.received_digest == entry.digest:
-                batch.done.append(entry)
-                batch.duplicates[entry.origin.source or ""] += 1
+                batch.duplicate(entry)
             else:
-                batch.holds.append(Hold(entry, SAME_UID_DIFFERS.reason, None, revision, "held", judgement.attributes))
+                reason = SAME_UID_DIFFERS.reason
+                to_hold.append((Hold(entry, reason, None, revision, "held", judgement.attributes), fresh))
+        self._hold_once(batch, to_hold)
         return batch
+
+    def _hold_once(self, batch: _Batch, to_hold: Sequence[tuple[Hold, bool]]) -> None:
+        """A scanner that sends again what is in hold already does not fill the hold."""
+        held_before = self._archive.held_before([hold.entry for hold, fresh in to_hold if fresh])
+        for hold, _ in to_hold:
+            if hold.entry.arrival in held_before:
+                batch.duplicate(hold.entry)
+            else:
+                batch.holds.append(hold)
 
 
 def _hold(judgement: Judgement, revision: str) -> Hold:

@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_held")),
         sa.UniqueConstraint("arrival", name=op.f("uq_held_arrival")),
     )
+    op.create_index(op.f("ix_held_digest"), "held", ["digest"], unique=False)
     op.create_index(op.f("ix_held_state_arrival"), "held", ["state", "arrival"], unique=False)
     op.create_table(
         "journal",

@@ -176,6 +176,22 @@ def test_what_cannot_be_filed_is_held_with_the_reason(site: Site, attributes: di
     assert site.waiting() == 0
 
 
+def test_what_is_in_hold_already_is_not_held_twice(site: Site) -> None:
+    """The same bytes sent again, in one batch or later, and after a person decided, add nothing to the hold."""
+    first = site.arrive(PatientID="OLD9")
+    site.arrive(PatientID="OLD9")
+    while site.waiting():
+        site.filer.file_arrivals()
+    assert [held.arrival for held in site.appliance.archive.held()] == [first.arrival]
+    site.appliance.archive.release(first.arrival, "anna", {"PatientID": "OLD1"})
+    site.filer.file_released()
+    site.arrive(PatientID="OLD9")
+    site.filer.file_arrivals()
+    assert site.appliance.archive.held() == []
+    assert site.waiting() == 0
+    assert len(site.deliveries()) == 2
+
+
 def test_a_header_that_cannot_be_read_is_held(site: Site) -> None:
     """A data set cut in its header is not filed, and not lost."""
     with site.appliance.spool.open(Identity(CT, "1.2.3", EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
