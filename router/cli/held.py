@@ -106,12 +106,13 @@ def reject(
 ) -> None:
     """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
     with opened(configuration(config)) as appliance:
-        for arrival in _chosen(arrivals, [each.arrival for each in appliance.archive.held()]):
+        chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
+        for arrival in chosen:
             try:
                 appliance.archive.reject(arrival, getpass.getuser(), why)
             except NotKeptError:
                 fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
-    _told(len(arrivals), "rejected", json=json)
+    _told(len(chosen), "rejected", json=json)
 
 
 def _release(arrivals: list[str], fixes: dict[str, str], *, config: Config, json: bool) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import sqlalchemy.exc
 import typer
@@ -73,18 +73,17 @@ def opened(configuration: Configuration) -> Iterator[Appliance]:
     try:
         appliance = Appliance.open(configuration)
     except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        fail(
-            f"the database cannot be reached ({type(error).__name__})",
-            Exit.UNREACHABLE,
-            hint="is the database server running?",
-        )
+        _unreachable(configuration, error)
     try:
         yield appliance
-    except sqlalchemy.exc.OperationalError as error:
-        fail(
-            f"the database cannot be reached ({type(error).__name__})",
-            Exit.UNREACHABLE,
-            hint="is the database server running?",
-        )
+    except sqlalchemy.exc.DBAPIError as error:
+        _unreachable(configuration, error)
     finally:
         appliance.close()
+
+
+def _unreachable(configuration: Configuration, error: Exception) -> NoReturn:
+    hint = "is the database server running?"
+    if configuration.settings.appliance.database is None:
+        hint = f"is {configuration.data / 'micropacs.db'} whole, and may you read and write it?"
+    fail(f"the database cannot be reached ({type(error).__name__})", Exit.UNREACHABLE, hint=hint)

@@ -49,7 +49,7 @@ def send(
         as_json({"delivered": delivered, "files": rows, "unreadable": unreadable})
     else:
         reasons = Counter(
-            (str(outcome.kind), outcome.reason) for outcome in outcomes.values() if outcome.kind is not Kind.DELIVERED
+            ("not delivered", outcome.reason) for outcome in outcomes.values() if outcome.kind is not Kind.DELIVERED
         )
         reasons.update(("left out", reason) for reason in unreadable.values())
         if reasons:

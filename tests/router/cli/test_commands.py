@@ -117,3 +117,37 @@ def test_a_failing_test_is_not_so(file: Path) -> None:
         code, output, _ = run("-c", file, command, "--json")
         assert code == 1
         assert json.loads(output)["ok"] is False
+
+
+def test_all_that_is_held_is_counted(file: Path) -> None:
+    """`held reject all` and `held release all` tell how many they were, and end with 1 where it was none."""
+    Appliance.open(load(file)).close()
+    for arguments in (["reject", "all", "--why", "test"], ["release", "all"]):
+        code, output, _ = run("-c", file, "held", *arguments, "--json")
+        assert code == 1
+        assert json.loads(output) == {"instances": 0}
+
+
+def test_a_damaged_database_cannot_be_reached(file: Path) -> None:
+    """Exit code 3 and the file's name, not an inner error."""
+    file.with_name("data").mkdir()
+    (file.with_name("data") / "micropacs.db").write_bytes(b"no database" * 1000)
+    code, _, errors = run("-c", file, "status")
+    assert code == 3
+    assert "micropacs.db whole" in errors.replace("\n", " ")
+
+
+def test_a_search_for_an_unknown_key_is_wrong(file: Path) -> None:
+    """Exit code 2, with the key that was probably meant."""
+    Appliance.open(load(file)).close()
+    code, output, _ = run("-c", file, "find", "patientname=A*", "--json")
+    assert code == 2
+    assert json.loads(output)["hint"] == "did you mean PatientName?"
+
+
+def test_sending_tells_what_was_left_out(file: Path, tmp_path: Path) -> None:
+    """Where there is nothing to send, exit code 2 and why."""
+    (tmp_path / "junk.txt").write_text("junk", encoding="utf-8")
+    code, output, _ = run("-c", file, "send", tmp_path / "junk.txt", "--to", "pacs", "--json")
+    assert code == 2
+    assert "junk.txt: not a DICOM file" in json.loads(output)["hint"]
