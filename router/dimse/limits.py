@@ -11,12 +11,12 @@ class Limits:
     """Caps in counts and bytes, deadlines in seconds, for one side of an association."""
 
     associations: int = 100  # at once, in all
-    per_host: int = 24  # at once, from one address
-    first_pdu_seconds: float = 10.0  # from the connection to the end of the A-ASSOCIATE-RQ
+    per_host: int = 50  # at once, from one address
+    first_pdu_seconds: float = 30.0  # from the connection to the end of the A-ASSOCIATE-RQ
     pdu_seconds: float = 60.0  # from the first byte of a PDU to its last, and to hand one PDU to the peer
-    idle_seconds: float = 300.0  # between two messages
+    idle_seconds: float = 600.0  # between two messages
     message_seconds: float = 3600.0  # from the command of a message to the last byte of its data set
-    instance_bytes: int = 8 * 2**30  # the longest data set taken
+    instance_bytes: int = 20_000_000_000  # the longest data set taken
     pdu_bytes: int = 131072  # the maximum PDU length we announce (PS3.8 D.1)
     connect_seconds: float = 10.0  # as requestor: to connect, and to be answered
     response_seconds: float = 60.0  # as requestor: from the end of a request to its response
