@@ -50,7 +50,7 @@ class Lines:
         self._numbers = count(1)
         self._lines: dict[str, list[Line]] = {}
         self._leaving: list[Line] = []
-        self._crews: dict[str, set[Line]] = {}  # by destination, the lines at work just now
+        self._crews: dict[str, set[Line]] = {}  # by destination, the lines with a connection
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="lines", daemon=True)

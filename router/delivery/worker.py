@@ -51,7 +51,7 @@ class Line:
     """A thread that sends to one destination; its settings are replaced as a whole by `settings`."""
 
     def __init__(self, settings: LineSettings, queue: Queue, outbox: Outbox, crew: "set[Line] | None" = None) -> None:
-        """`crew` are the connections to this destination that are at work just now."""
+        """`crew` are the lines to this destination that have a connection just now, or try to."""
         self.settings = settings
         self._crew = crew if crew is not None else set()
         self.outbox = outbox
@@ -61,7 +61,7 @@ class Line:
         self._used_at = 0.0
         self._in_hand: Mapping[int, Leased] = {}
         self._later_in_a_row = 0
-        self._rests = 0  # of this connection in a row, while another one was at work
+        self._rests = 0  # of this connection in a row, while there was another one
         self._rests_until = 0.0
         self._stopping = threading.Event()
         self._awake = threading.Event()
@@ -200,7 +200,6 @@ class Line:
 
     def _settle_up(self) -> None:
         """Enter the answers, give back what was not tried."""
-        self._crew.discard(self)
         self.outbox.flush()
         self._queue.give_back(list(self._in_hand.values()))
         self._in_hand = {}
@@ -222,15 +221,15 @@ class Line:
             log.exception("trouble goes on", destination=self.settings.name)
 
     def _failed(self, failure: Outcome, first: Leased) -> None:
-        """The whole line waits; while another connection is at work only this one does: the peer may take no more."""
+        """The whole line waits; while there is another connection only this one does: the peer may take no more."""
         settings = self.settings
-        if not self._crew or first.is_probe or failure.kind is not Kind.LATER:
+        if self._crew <= {self} or first.is_probe or failure.kind is not Kind.LATER:
             self._line_failed(failure, first)
             return
         self._rests += 1
         rest = wait_seconds(settings.retry, self._rests)
         self._rests_until = time.monotonic() + rest
-        log.info("connection rests, another is at work", destination=settings.name, seconds=rest, reason=failure.reason)
+        log.info("connection rests, there is another", destination=settings.name, seconds=rest, reason=failure.reason)
 
     def _line_failed(self, failure: Outcome, first: Leased) -> None:
         name, reason = self.settings.name, failure.reason
@@ -250,5 +249,6 @@ class Line:
 
     def _hang_up(self) -> None:
         sender, self._sender = self._sender, None
+        self._crew.discard(self)
         if sender is not None:
             sender.close()

@@ -16,7 +16,7 @@ from router.delivery import Queue
 MANIFEST_SECONDS = 2
 MANIFEST_QUIET = timedelta(seconds=3)
 MANIFESTS_AT_ONCE = 20
-SPOILT_SECONDS = 600.0  # after which a manifest that could not be written is tried again
+SPOILT_SECONDS = 60.0  # after which a manifest that could not be written is tried again
 RESCUE_SECONDS = 15
 FOLD_SECONDS = 60
 FOLD_AFTER = timedelta(hours=1)
