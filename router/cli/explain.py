@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from router.cli.options import Config, Json, configuration, opened
+from router.cli.options import Config, Json, configuration, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
 from router.cli.queue import UNDELIVERED, tell_deliveries
 from router.config import Configuration
@@ -29,10 +29,10 @@ def explain(
     json: Json = False,
 ) -> None:
     """Show every rule and condition with its actual value, the header before and after, and where it goes."""
-    loaded = configuration(config)
     if study:
-        _explain_study(loaded, study, json=json)
+        _explain_study(in_force(config), study, json=json)
         return
+    loaded = configuration(config)
     if not files:
         fail("name a DICOM file, or a study with --study UID", Exit.WRONG)
     if source is not None and source not in loaded.settings.sources:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from archive import INDEXED, QueryError
-from router.cli.options import Config, Json, configuration, opened
+from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, table
 from rules import closest
 
@@ -57,7 +57,7 @@ def find(
         if not separator:
             fail(f"{key!r} is not KEY=VALUE", Exit.WRONG, hint="for example: micropacs find PatientID=01234567")
         wanted[keyword] = value
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         try:
             found = appliance.archive.find(level.value, wanted, limit=limit + 1)
         except QueryError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from archive import NotKeptError
-from router.cli.options import Config, Json, configuration, opened
+from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, table
 from rules import Attribute, AttributeNameError
 
@@ -41,7 +41,7 @@ def list_held(
     json: Json = False,
 ) -> None:
     """List held instances with the reason."""
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         found = appliance.archive.held(state)
     if json:
         as_json([dataclasses.asdict(each) for each in found])
@@ -105,7 +105,7 @@ def reject(
     json: Json = False,
 ) -> None:
     """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
         for arrival in chosen:
             try:
@@ -116,7 +116,7 @@ def reject(
 
 
 def _release(arrivals: list[str], fixes: dict[str, str], *, config: Config, json: bool) -> None:
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
         for arrival in chosen:
             try:

@@ -11,7 +11,7 @@ import typer
 
 from router.appliance import Appliance
 from router.cli.output import Exit, errors, fail, refuse, speak_json
-from router.config import Configuration, ConfigurationError, load
+from router.config import Configuration, ConfigurationError, configuration_in_force, load
 
 DEFAULT_FILE = "micropacs.yaml"
 
@@ -59,6 +59,20 @@ def configuration(given: Path | None) -> Configuration:
         if not path.exists():
             errors.print("  name the file with -c FILE, or in $MICROPACS_CONFIG", markup=False)
         raise typer.Exit(Exit.WRONG) from None
+
+
+def in_force(given: Path | None) -> Configuration:
+    """The configuration for looking at the appliance: the file's, or while that is broken the one that still runs."""
+    path = configuration_path(given)
+    try:
+        return load(path)
+    except ConfigurationError as error:
+        running = configuration_in_force(path)
+        if running is None:
+            return configuration(given)
+        mistakes = f"{len(error.problems)} mistake{'s' if len(error.problems) > 1 else ''}"
+        errors.print(f"{path} has {mistakes}; the last good one is in force. See: micropacs check", markup=False)
+        return running
 
 
 @contextmanager

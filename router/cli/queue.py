@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from router.appliance import Appliance
-from router.cli.options import Config, Json, configuration, opened, or_before
+from router.cli.options import Config, Json, in_force, opened, or_before
 from router.cli.output import Exit, ago, as_json, console, fail, table
 from router.delivery import LineState, Listed, State
 
@@ -46,7 +46,7 @@ def list_deliveries(
     json: Json = False,
 ) -> None:
     """List deliveries that are not delivered yet, and every destination."""
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         study_id = _study_id(appliance, study)
         _check_known(appliance, destination)
         states = tuple(State) if every else UNDELIVERED
@@ -111,7 +111,7 @@ def retry(
     json: Json = False,
 ) -> None:
     """Try again now what is parked, held, or waits for its next attempt."""
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         _check_known(appliance, destination)
         count = appliance.queue.retry(destination, _study_id(appliance, study))
     _done(count, "due again", json=json)
@@ -127,7 +127,7 @@ def cancel(
     """Send no more what is not delivered yet. The archive keeps everything."""
     if destination is None and study is None:
         fail("say what to cancel", Exit.WRONG, hint="with --destination NAME, --study UID, or both")
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         _check_known(appliance, destination)
         count = appliance.queue.cancel(getpass.getuser(), destination, _study_id(appliance, study))
     _done(count, "cancelled", json=json)
@@ -141,7 +141,7 @@ def pause(
     json: Json = False,
 ) -> None:
     """Send nothing to a destination until `resume`; what is for it waits."""
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         name = _one(appliance, destination)
         appliance.queue.pause(name, reason or f"by {getpass.getuser()}")
     _ordered(name, "paused", json=json)
@@ -154,7 +154,7 @@ def resume(
     json: Json = False,
 ) -> None:
     """Send to a destination again, at once."""
-    with opened(configuration(config)) as appliance:
+    with opened(in_force(config)) as appliance:
         name = _one(appliance, destination)
         appliance.queue.resume(name)
     _ordered(name, "resumed", json=json)

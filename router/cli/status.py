@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from router.appliance import Appliance
-from router.cli.options import Config, Json, configuration, opened
+from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, ago, as_json, console, size
 from router.cli.queue import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
@@ -20,7 +20,7 @@ def status(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing; the exit code tells whether it runs.")] = False,
 ) -> None:
     """Show whether the appliance runs, its sources, spool, archive and destinations, and the oldest undelivered."""
-    loaded = configuration(config)
+    loaded = in_force(config)
     runs = is_held(loaded.data / "locks" / "serve.lock")
     if quiet:
         raise typer.Exit(Exit.DONE if runs else Exit.UNREACHABLE)

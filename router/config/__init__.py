@@ -2,6 +2,7 @@
 
 from router.config.fields import Address
 from router.config.loading import Configuration, ConfigurationError, load, load_texts
+from router.config.looking import configuration_in_force
 from router.config.nodes import (
     Destination,
     DicomDestination,
@@ -36,6 +37,7 @@ __all__ = [
     "Snapshot",
     "SnapshotError",
     "Source",
+    "configuration_in_force",
     "json_schema",
     "load",
     "load_texts",

@@ -109,6 +109,20 @@ def test_a_restart_with_a_broken_role_configuration_uses_the_last_good_one(
     appliance.delivered("pacs", 6)
 
 
+def test_a_broken_file_does_not_blind_the_operator(appliance: RunningAppliance) -> None:
+    """While the file is broken, status, queue, held and find answer for the configuration in force and say so."""
+    appliance.file.write_text(appliance.file.read_text().replace("routes:", "rotes:"))
+    for command in ("status", "queue", "held"):
+        done = appliance.run(command)
+        assert done.returncode == 0, done.stderr
+        assert "the last good one is in force" in done.stderr
+    assert appliance.run("status", "--quiet").returncode == 0
+    assert appliance.run("find").returncode == 1
+    assert appliance.run("check").returncode == 2
+    appliance.file.write_text("appliance: {data: ./data")
+    assert appliance.run("queue").returncode == 0
+
+
 def test_stop_drains_and_the_next_start_continues(appliance: RunningAppliance, tmp_path: Path, pacs: int) -> None:
     """SIGTERM ends with 0 and leaves no role behind; what waits is delivered after the next start, once."""
     assert appliance.run("queue", "pause", "--destination", "pacs").returncode == 0
