@@ -13,7 +13,7 @@ appliance: {ae_title: MICROPACS, listen: "127.0.0.1:{port}", data: ./data, unkno
 
 
 def test_a_killed_supervisor_is_followed_at_once_though_a_scanner_stays(tmp_path: Path) -> None:
-    """With `serve` killed by kill -9 while an association is open, the next `serve` takes new calls within ten seconds."""
+    """With `serve` killed by kill -9 while an association is open, the next one takes new calls within ten seconds."""
     appliance = RunningAppliance(tmp_path, YAML)
     appliance.start()
     try:
