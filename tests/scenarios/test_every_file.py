@@ -15,6 +15,7 @@ from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
 from tests.support.data import data_files, needs_data
 from tests.support.dcmtk import dcmsend, needs_dcmtk, storescp
 from tests.support.part10 import read_part10
+from tests.support.scanning import Scanner
 
 pytestmark = [needs_data, pytest.mark.peer]
 
@@ -89,25 +90,8 @@ def test_every_file_arrives_as_it_was_sent(tmp_path: Path) -> None:
         _any_pacs(tmp_path / "pacs") as (pacs, said),
         RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs)) as appliance,
     ):
-        scanner = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "router.demo.scanner",
-                "--to",
-                f"127.0.0.1:{appliance.port}",
-                "--called",
-                "MICROPACS",
-                "--calling",
-                "SCANNER",
-                str(tmp_path / "scanner"),
-            ],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert scanner.returncode == 0, scanner.stdout[-2000:]
+        answers = Scanner(appliance.port, tmp_path / "scanner").finish()
+        assert [answer for answer in answers if answer["status"] != 0] == []
         appliance.filed(len(sent))
         wait_until(lambda: _open(appliance) == 0, 60, "every delivery to be settled")
         assert appliance.sql("select reason from deliveries where state <> 'delivered'") == []

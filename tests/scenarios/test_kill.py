@@ -2,15 +2,14 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
+from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.dcmtk import needs_dcmtk, storescp
+from tests.support.scanning import Scanner
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow]
 
@@ -38,13 +37,6 @@ def _phantom(folder: Path, seed: str) -> None:
     write_phantom(folder, slices=SLICES, seed=seed)
 
 
-def _acknowledged(output: str) -> set[str]:
-    import json
-
-    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    return {line["sop_instance_uid"] for line in lines if line.get("status") == 0}
-
-
 def test_twenty_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
     """In 20 rounds of kill -9, every acknowledged instance is archived and at both destinations."""
     seed = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))
@@ -59,29 +51,11 @@ def test_twenty_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
             for number in range(ROUNDS):
                 folder = tmp_path / "studies" / str(number)
                 _phantom(folder, f"{seed}-{number}")
-                scanner = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "router.demo.scanner",
-                        "--to",
-                        f"127.0.0.1:{appliance.port}",
-                        "--called",
-                        "MICROPACS",
-                        "--calling",
-                        "PETCT",
-                        str(folder),
-                    ],
-                    cwd=REPOSITORY,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                )
+                scanner = Scanner(appliance.port, folder, "PETCT")
                 time.sleep(chance.uniform(0.3, 1.6))
                 role = ("receive", "work", "serve")[number % 3]
                 appliance.kill(role)
-                output, _ = scanner.communicate(timeout=60)
-                acknowledged |= _acknowledged(output)
+                acknowledged |= {each["sop_instance_uid"] for each in scanner.finish() if each["status"] == 0}
                 if role == "serve":
                     appliance.start()
                 else:

@@ -1,16 +1,15 @@
 """Bad instances from a real sender: each is refused truthfully or held for a person; the appliance stays up."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
+from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.data import data_files, needs_data
 from tests.support.dcmtk import dcmsend, echoscu, needs_dcmtk, storescp
 from tests.support.part10 import read_part10
+from tests.support.scanning import Scanner
 
 pytestmark = [needs_data, needs_dcmtk, pytest.mark.peer]
 
@@ -39,26 +38,7 @@ def test_every_malformed_file_is_refused_or_held_or_kept(tmp_path: Path) -> None
         RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs)) as appliance,
     ):
         before = appliance.roles()
-        scanner = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "router.demo.scanner",
-                "--to",
-                f"127.0.0.1:{appliance.port}",
-                "--called",
-                "MICROPACS",
-                "--calling",
-                "SCANNER",
-                str(tmp_path / "scanner"),
-            ],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        lines = [json.loads(line) for line in scanner.stdout.splitlines()]
-        statuses = [line["status"] for line in lines if "status" in line]
+        statuses = [answer["status"] for answer in Scanner(appliance.port, tmp_path / "scanner").finish()]
         assert len(statuses) == len(files)
         assert set(statuses) <= REFUSALS | {0}
         accepted = statuses.count(0)
