@@ -1,6 +1,7 @@
 """The periodic jobs of the work role. The send queue is not here: its due times stand in the database.
 
-Jobs rest by the monotonic clock: one that is set back or forward neither stops nor hurries them.
+What must go on every few seconds rests by the monotonic clock, so that a clock set back or forward neither stops nor
+hurries it; what belongs to the hour or the day goes by the calendar.
 """
 
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from archive import Archive, ArchiveError
 from router.delivery import Queue
@@ -18,7 +20,7 @@ MANIFEST_QUIET = timedelta(seconds=3)
 MANIFESTS_AT_ONCE = 20
 SPOILT_SECONDS = 60.0  # after which a manifest that could not be written is tried again
 RESCUE_SECONDS = 15
-FOLD_SECONDS = 60
+FOLD_MINUTE = 20  # of every hour
 FOLD_AFTER = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
@@ -34,21 +36,23 @@ class Upkeep:
         self._spoilt: dict[int, float] = {}  # study id: until when (monotonic) its manifest is left alone
         self._threads = [
             threading.Thread(target=self._repeat, args=(job, seconds), name=job.__name__, daemon=True)
-            for job, seconds in (
-                (self.manifests, MANIFEST_SECONDS),
-                (self.rescue, RESCUE_SECONDS),
-                (self.fold, FOLD_SECONDS),
-            )
+            for job, seconds in ((self.manifests, MANIFEST_SECONDS), (self.rescue, RESCUE_SECONDS))
         ]
+        self._calendar = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._calendar.add_job(self._once, "cron", args=[self.fold], minute=FOLD_MINUTE)
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
+        self._calendar.start()
 
     def stop(self) -> None:
         """Let a running job end, start no other."""
         self._stop.set()
+        self._calendar.shutdown(wait=True)
         for thread in self._threads:
             thread.join()
 
@@ -83,7 +87,10 @@ class Upkeep:
 
     def _repeat(self, job: Callable[[], None], seconds: float) -> None:
         while not self._stop.wait(seconds):
-            try:
-                job()
-            except Exception:  # the border of a work loop
-                log.exception("upkeep interrupted, trying again", work=job.__name__)
+            self._once(job)
+
+    def _once(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception:  # the border of a work loop
+            log.exception("upkeep interrupted, trying again", work=job.__name__)
