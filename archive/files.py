@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from uuid import uuid4
@@ -132,3 +133,16 @@ class Folders:
             self._make(folder.parent)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         sync_folder(folder.parent)  # even if it was there: whoever made it may have died before this
+
+
+def drop_abandoned(folder: Path) -> int:
+    """Remove the unfinished files (`*.part`) whose process has died and so holds no lock on them; gives how many."""
+    dropped = 0
+    for path in folder.glob("*.part"):
+        with suppress(OSError):
+            with FileIO(path, "r+") as file:
+                is_abandoned = try_lock(file)
+            if is_abandoned:
+                path.unlink()  # closed before: Windows removes no open file
+                dropped += 1
+    return dropped

@@ -13,7 +13,7 @@ from uuid import uuid4
 from archive.arrivals import checked
 from archive.entry import Entry
 from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, EntryUnreadableError
-from archive.files import FULL, Folders, create, link, sync_file, sync_folder, try_lock, write
+from archive.files import FULL, Folders, create, drop_abandoned, link, sync_file, sync_folder, try_lock, write
 from archive.part10 import Head, Stamp, encode_head, read_head
 
 _CHUNK = 1 << 20  # bytes
@@ -127,13 +127,7 @@ class Shelves:
 
     def sweep(self) -> int:
         """Drop files that were being written when their process died; gives how many."""
-        dropped = 0
-        for path in self._incoming.glob("*.part"):
-            with suppress(OSError), FileIO(path, "r+") as file:
-                if try_lock(file):
-                    path.unlink()
-                    dropped += 1
-        return dropped
+        return drop_abandoned(self._incoming)
 
     def _link(self, entry: Entry, file: PurePosixPath, prefix: bytes | None) -> Placed | None:
         """The entry itself under a new name, if it is unchanged, links are possible and the name is free or its own."""

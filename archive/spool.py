@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +19,7 @@ from uuid import uuid4
 from archive.arrivals import ARRIVAL_LENGTH, ArrivalNames, checked
 from archive.entry import Entry, read_entry
 from archive.errors import EntryUnreadableError, SpoolFailedError, SpoolFullError
-from archive.files import FULL, Folders, create, sync_file, sync_folder, try_lock, write
+from archive.files import FULL, Folders, create, drop_abandoned, sync_file, sync_folder, try_lock, write
 from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
 
@@ -30,10 +29,14 @@ _NAME_LENGTH = ARRIVAL_LENGTH + len(".dcm")
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits to be filed; `oldest` is when the first of them was received (aware UTC), None if nothing waits."""
+    """What waits to be filed; `oldest` is when the first of them was received (aware UTC), None if nothing waits.
+
+    `unreadable` counts those set aside because the disk does not give them back.
+    """
 
     count: int
     oldest: datetime | None
+    unreadable: int = 0
 
 
 class Spool:
@@ -102,21 +105,16 @@ class Spool:
 
     def sweep(self) -> int:
         """Drop what was never sealed, because its process has died; gives how many. Live ones are left alone."""
-        dropped = 0
-        for path in self._incoming.glob("*.part"):
-            with suppress(OSError), FileIO(path, "r+") as file:
-                if try_lock(file):
-                    path.unlink()
-                    dropped += 1
-        return dropped
+        return drop_abandoned(self._incoming)
 
     def backlog(self) -> Backlog:
         """How much waits to be filed, and since when."""
         names = list(self._names())
+        unreadable = sum(1 for _ in self._unreadable.iterdir())
         for arrival in heapq.nsmallest(8, names):
             with suppress(EntryUnreadableError):
-                return Backlog(len(names), self.read(arrival).origin.received_at)
-        return Backlog(len(names), None)
+                return Backlog(len(names), self.read(arrival).origin.received_at, unreadable)
+        return Backlog(len(names), None, unreadable)
 
     def close(self) -> None:
         """Give the spool's own file back; instances on their way in are not touched."""

@@ -5,6 +5,7 @@ import shutil
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened
@@ -76,6 +77,11 @@ def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) ->
         f"spool      {spool['count']} instances wait to be filed"
         + (f", the oldest for {ago(spool['oldest'])}" if spool["oldest"] else "")
     )
+    if spool["unreadable"]:
+        console.print(
+            f"[red]{spool['unreadable']} acknowledged instances cannot be read back[/] from "
+            f"{escape(str(loaded.data / 'spool' / 'unreadable'))}: check the disk, then start again"
+        )
     console.print(
         f"archive    {kept['studies']} studies, {kept['instances']} instances, {size(kept['bytes'])}; "
         f"{kept['held']} held, {kept['rejected']} rejected; disk has {size(found['disk']['free'])} left"
