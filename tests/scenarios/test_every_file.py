@@ -14,6 +14,7 @@ import pytest
 from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
 from tests.support.data import data_files, needs_data
 from tests.support.dcmtk import dcmsend, needs_dcmtk, storescp
+from tests.support.orthanc import needs_orthanc, orthanc
 from tests.support.part10 import read_part10
 from tests.support.scanning import Scanner
 
@@ -153,6 +154,27 @@ def test_dcmtk_at_both_ends_gets_what_it_would_have_got_directly(tmp_path: Path)
     edited = {uid for uid, data_set in through.items() if UIDS_BY_RULE["StudyInstanceUID"].encode() in data_set}
     assert direct.keys() <= through.keys()
     assert {uid for uid in direct if direct[uid] != through[uid]} <= edited
+
+
+@needs_orthanc
+def test_orthanc_has_every_file_it_takes_and_the_rest_is_parked(tmp_path: Path) -> None:
+    """Two files in syntaxes it does not know, and one it cannot parse, are parked with the reason; all others arrive."""
+    (tmp_path / "scanner").mkdir()
+    sent = _distinct(tmp_path / "scanner")
+    (tmp_path / "site").mkdir()
+    with (
+        orthanc(tmp_path / "orthanc") as pacs,
+        RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs.port)) as appliance,
+    ):
+        Scanner(appliance.port, tmp_path / "scanner").finish()
+        appliance.filed(len(sent))
+        wait_until(lambda: _open(appliance) == 0, 60, "every delivery to be settled")
+        arrived = {pacs.tags(each)["SOPInstanceUID"] for each in pacs.instances()}
+        parked = "select sop_instance_uid, reason from deliveries join instances on instances.id = instance_id"
+        told = dict(appliance.sql(f"{parked} where deliveries.state = 'parked'"))
+    assert arrived | told.keys() == sent.keys()
+    assert not arrived & told.keys()
+    assert sorted(map(str, told.values())) == ["cannot understand", *["no accepted presentation context"] * 2]
 
 
 def _by_uid(folder: Path) -> dict[str, bytes]:
