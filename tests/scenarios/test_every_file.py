@@ -158,7 +158,7 @@ def test_dcmtk_at_both_ends_gets_what_it_would_have_got_directly(tmp_path: Path)
 
 @needs_orthanc
 def test_orthanc_has_every_file_it_takes_and_the_rest_is_parked(tmp_path: Path) -> None:
-    """Two files in syntaxes it does not know, and one it cannot parse, are parked with the reason; all others arrive."""
+    """Two files in syntaxes it does not know and one it cannot parse are parked with the reason; all others arrive."""
     (tmp_path / "scanner").mkdir()
     sent = _distinct(tmp_path / "scanner")
     (tmp_path / "site").mkdir()
