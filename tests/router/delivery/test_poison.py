@@ -1,5 +1,6 @@
 """What is wrong with one instance, or with one connection, holds up nothing else."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,22 @@ def _peer(port: int, more: str = "") -> str:
 def _one_at_a_time() -> Iterator[tuple[int, list[str]]]:
     """A peer that takes one association at a time and rejects others for now; its port, and what it got."""
     got: list[str] = []
+    served: list[object] = []
+    guard = threading.Lock()
+
+    def requested(event: evt.Event) -> None:
+        """Serve the first of two that come together; the server's own limit may reject both."""
+        with guard:
+            if not served:
+                served.append(event.assoc)
+                return
+        event.assoc.acse.send_reject(2, 3, 2)
+        event.assoc.kill()
+
+    def closed(event: evt.Event) -> None:
+        with guard:
+            if event.assoc in served:
+                served.remove(event.assoc)
 
     def store(event: evt.Event) -> int:
         time.sleep(0.005)
@@ -35,9 +52,10 @@ def _one_at_a_time() -> Iterator[tuple[int, list[str]]]:
         return 0x0000
 
     ae = AE("PACS")
-    ae.maximum_associations = 1
+    ae.maximum_associations = 50
     ae.supported_contexts = [build_context(CT, EXPLICIT)]
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    handlers = [(evt.EVT_REQUESTED, requested), (evt.EVT_CONN_CLOSE, closed), (evt.EVT_C_STORE, store)]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     assert server is not None
     try:
         yield server.server_address[1], got
