@@ -1,6 +1,7 @@
 """The composition root: the one place that introduces archive, rules, queue and journal to each other. Does no work."""
 
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ from router.delivery import Queue
 from router.journal import Journal
 from router.migrations import upgrade
 from router.revisions import Revisions
+
+MOST_FREE_BYTES = 1_000_000_000
+DISK_SHARE = 20
 
 
 def utc_now() -> datetime:
@@ -27,7 +31,15 @@ def database_url(configuration: Configuration) -> str:
 
 def open_spool(configuration: Configuration) -> Spool:
     """The spool of `configuration`."""
-    return Spool(configuration.data / "spool", free_space=configuration.settings.archive.free_space)
+    return Spool(configuration.data / "spool", free_space=free_space(configuration))
+
+
+def free_space(configuration: Configuration) -> int:
+    """The bytes that are left free on the disk of the data folder: as configured, else 1 GB or a twentieth of it."""
+    configured = configuration.settings.archive.free_space
+    if configured is not None:
+        return configured
+    return min(MOST_FREE_BYTES, shutil.disk_usage(configuration.data).total // DISK_SHARE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,8 @@ class ArchiveSettings(Part):
         str, _choice("keep-first", "keep-last", "hold"), WithJsonSchema({"type": "string", "enum": ["keep-first"]})
     ] = "keep-first"
     """What happens to an instance whose UID is known but whose content differs: keep-first."""
-    free_space: Size = 1_000_000_000
-    """C-STORE is refused (A700) when the disk has less than this left; default 1GB."""
+    free_space: Size | None = None
+    """C-STORE is refused (A700) when the disk has less than this left; default: 1GB, a twentieth of a small disk."""
     verify: Annotated[
         float | None,
         PlainValidator(_every),

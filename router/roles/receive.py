@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from archive import Spool
-from router.appliance import open_spool
+from router.appliance import free_space, open_spool
 from router.config import Configuration, DicomSource
 from router.dimse import EchoScp, Limits, Listener, Reception, Source, Sources, StoreScp
 from router.roles.listening import listen
@@ -46,7 +46,7 @@ def _receive(listening: socket.socket, spool: Spool, active: ActiveConfiguration
     log.info("receiving", revision=active().revision)
 
     def accept(configuration: Configuration) -> None:
-        spool.free_space = configuration.settings.archive.free_space
+        spool.free_space = free_space(configuration)
         listener.reconfigure(reception(configuration, spool))
 
     active.follow(stop, accept)

@@ -132,7 +132,7 @@ def test_an_empty_file_is_an_appliance_with_defaults(tmp_path: Path) -> None:
         "refuse",
     )
     assert configuration.data == tmp_path / "data"
-    assert configuration.settings.archive.free_space == 1_000_000_000
+    assert configuration.settings.archive.free_space is None
     assert configuration.settings.archive.original_attributes is True
     assert (appliance.limits.associations, appliance.limits.per_host, appliance.limits.instance) == (
         100,
