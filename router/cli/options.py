@@ -36,7 +36,7 @@ Config = Annotated[
         "-c",
         "--config",
         metavar="FILE",
-        help="The configuration [default: $MICROPACS_CONFIG, else micropacs.yaml].",
+        help="The configuration (if not named: $MICROPACS_CONFIG, else micropacs.yaml).",
         show_default=False,
         callback=or_before,
     ),

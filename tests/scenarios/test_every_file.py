@@ -15,7 +15,7 @@ from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
 from tests.support.data import data_files, needs_data
 from tests.support.dcmtk import dcmsend, needs_dcmtk, storescp
 from tests.support.orthanc import needs_orthanc, orthanc
-from tests.support.part10 import read_part10
+from tests.support.part10 import data_set_of, part10_head, read_part10
 from tests.support.scanning import Scanner
 
 pytestmark = [needs_data, pytest.mark.peer]
@@ -34,31 +34,34 @@ routes: [{{name: all, to: [pacs]}}]
 """
 
 
-def _distinct(folder: Path) -> dict[str, bytes]:
-    """Every file copied into `folder`, and its data set by SOP Instance UID.
+NAMELESS = {"chrSQEncoding.dcm", "chrSQEncoding1.dcm"}  # without SOP UIDs, so that no C-STORE can name them
 
-    Collections repeat one instance in many forms; a copy gets its last digits changed wherever it names itself.
+
+def _distinct(folder: Path) -> dict[str, bytes]:
+    """Every file as a Part 10 file in `folder`, and its data set by SOP Instance UID.
+
+    The head says what the data set says, which is not so in all of the collections. They repeat one instance in many
+    forms, too: a copy gets its last digits changed wherever it names itself.
     """
     data_sets: dict[str, bytes] = {}
     for number, path in enumerate(_deflated_first(data_files(*FOLDERS))):
-        part = read_part10(path)
-        if part is None or not _names_itself(part.data_set, part.sop_instance_uid, part.transfer_syntax_uid):
+        if path.name in NAMELESS:
             continue
-        content, uid = path.read_bytes(), part.sop_instance_uid
+        syntax, data_set = data_set_of(path)
+        header = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        uid = str(header.SOPInstanceUID)
         if uid in data_sets:
             new = f"{uid[:-4]}{number + 1000}"
-            content, uid = content.replace(uid.encode(), new.encode()), new
-        copy = folder / f"{number:04d}.dcm"
-        copy.write_bytes(content)
-        data_sets[uid] = content[part.offset :]
+            data_set, uid = data_set.replace(uid.encode(), new.encode()), new
+        (folder / f"{number:04d}.dcm").write_bytes(part10_head(header.SOPClassUID, uid, syntax) + data_set)
+        data_sets[uid] = data_set
+    assert len(data_sets) == len(data_files(*FOLDERS)) - len(NAMELESS)
     return data_sets
 
 
 def _deflated_first(files: list[Path]) -> list[Path]:
     """In a deflated data set no UID can be found by its letters, so these keep theirs."""
-    return sorted(
-        files, key=lambda path: (part := read_part10(path)) is None or not part.transfer_syntax_uid.endswith("1.99")
-    )
+    return sorted(files, key=lambda path: not data_set_of(path)[0].endswith("1.99"))
 
 
 def _names_itself(data_set: bytes, uid: str, syntax: str) -> bool:
@@ -85,7 +88,6 @@ def test_every_file_arrives_as_it_was_sent(tmp_path: Path) -> None:
     """All SOP classes, transfer syntaxes and character sets reach the PACS with the very bytes the scanner sent."""
     (tmp_path / "scanner").mkdir()
     sent = _distinct(tmp_path / "scanner")
-    assert len(sent) > 100
     (tmp_path / "site").mkdir()
     with (
         _any_pacs(tmp_path / "pacs") as (pacs, said),
