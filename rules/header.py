@@ -4,13 +4,14 @@ import zlib
 
 from rules.attribute import TRANSFER_SYNTAX_UID, Attribute
 from rules.errors import HeaderError, HeaderIncompleteError
-from rules.layout import DEFLATED, layout_of
+from rules.layout import DEFLATED, UNDEFINED, element_header, layout_of
 from rules.level import Level, read
 from rules.rereading import reread
 from rules.scanning import Scan
 
 INFLATED_LIMIT = 512 * 1024 * 1024  # bytes
 _IDENTITY_BYTES = 2048  # where the SOP UIDs are in all but very odd data sets
+_ELEMENT_HEADER_BYTES = 12  # at the most (PS3.5 7.1)
 _SOP_CLASS_UID = 0x00080016
 _SOP_INSTANCE_UID = 0x00080018
 
@@ -44,10 +45,23 @@ class Header:
         if header is not None:
             if not complete and header.pixel_tag is None:
                 raise HeaderIncompleteError(len(data) + 1)
+            if not complete and header.end + _ELEMENT_HEADER_BYTES > len(data):
+                raise HeaderIncompleteError(header.end + _ELEMENT_HEADER_BYTES)
             return header
         if not complete and isinstance(problem, HeaderIncompleteError):
             raise problem
         return _scan_reread(data, transfer_syntax_uid, problem)
+
+    def pixel_data(self) -> tuple[int, int | None] | None:
+        """Offset and length in bytes (None: undefined) of the pixel data's value in the data set, inflated if deflated.
+
+        None if there is none, or if the header was read by other means. HeaderIncompleteError if it is cut short here.
+        """
+        if self.pixel_tag is None or not self.editable:
+            return None
+        top = self.top
+        _, _, value, length = element_header(top.data, top.end, len(top.data), top.layout)
+        return value, None if length == UNDEFINED else length
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """The attribute's values as text, without padding; `()` if it is there but empty, None if it is absent."""

@@ -14,6 +14,7 @@ from router.dimse.status import (
     CANNOT_UNDERSTAND,
     DATA_SET_DOES_NOT_MATCH,
     INVALID_SOP_INSTANCE,
+    SOP_CLASS_NOT_SUPPORTED,
     SUCCESS,
     RefusedError,
     status_of,
@@ -68,6 +69,8 @@ class StoreScp:
         )
         if not _UID.fullmatch(identity.sop_class_uid) or not _UID.fullmatch(identity.sop_instance_uid):
             raise RefusedError(INVALID_SOP_INSTANCE, "a UID of the command is not valid")
+        if identity.sop_class_uid != context.abstract_syntax:
+            raise RefusedError(SOP_CLASS_NOT_SUPPORTED, "the SOP class is not the one of the presentation context")
         origin = Origin(
             acceptor.source.name if acceptor.source else None,
             acceptor.calling_ae,

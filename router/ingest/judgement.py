@@ -8,10 +8,12 @@ from datetime import tzinfo
 import structlog
 
 from archive import INDEXED, Entry, InstanceKey
+from router.ingest.wholeness import is_cut_short
 from router.reading import read_header
 from rules import Arrival, Attribute, Decision, Readable, RulesError, Ruleset, Verdict
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
+CUT_SHORT = Verdict(None, "the data set ends before its pixel data does")
 INDEXED_ATTRIBUTES = {keyword: Attribute.parse(keyword) for keyword in INDEXED}
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,8 @@ def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[st
     """
     try:
         header = read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
+        if fixes is None and is_cut_short(entry, header):
+            return Judgement(entry, _attributes(header), held=CUT_SHORT)
         decision = ruleset.decide(header, arrival_of(entry, zone), fixes)
         attributes = _attributes(decision.header)
     except RulesError as error:

@@ -23,7 +23,14 @@ KINDS = ("transfer-syntaxes", "charsets", "modalities", "pet-ct-templates", "mal
 PARTS = [part for path in data_files(*KINDS) if (part := read_part10(path)) is not None]
 WITHOUT_META = [path for path in data_files("malformed") if read_part10(path) is None]
 SERIES = data_files("series/ct-ge-discovery-st", "series/pet-ge-discovery-st")[:40]
-SUCCESS, INVALID_INSTANCE, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND = 0, 0x0117, 0xA700, 0xA900, 0xC000
+SUCCESS, INVALID_INSTANCE, CLASS_NOT_SUPPORTED, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND = (
+    0,
+    0x0117,
+    0x0122,
+    0xA700,
+    0xA900,
+    0xC000,
+)
 
 # A data set that says it is CT instance 1.2.3, implicit VR little endian.
 DATA_SET = (
@@ -195,7 +202,8 @@ def test_uids_after_a_long_element_are_found(tmp_path: Path, long: int) -> None:
     ("instance", "sop_class", "data_set", "status"),
     [
         ("1.2.4", CT, DATA_SET, DOES_NOT_MATCH),
-        ("1.2.3", "1.2.840.10008.5.1.4.1.1.4", DATA_SET, DOES_NOT_MATCH),
+        ("1.2.3", CT, DATA_SET.replace(b".1.1.2\0", b".1.1.4\0"), DOES_NOT_MATCH),
+        ("1.2.3", "1.2.840.10008.5.1.4.1.1.4", DATA_SET, CLASS_NOT_SUPPORTED),
         ("1.2.3", CT, DATA_SET[34:], DOES_NOT_MATCH),
         ("1.2.3", CT, b"", DOES_NOT_MATCH),
         ("../../x", CT, DATA_SET, INVALID_INSTANCE),
@@ -207,7 +215,7 @@ def test_uids_after_a_long_element_are_found(tmp_path: Path, long: int) -> None:
 def test_what_is_not_what_it_says_is_refused(
     tmp_path: Path, instance: str, sop_class: str, data_set: bytes, status: int
 ) -> None:
-    """Command and data set have to agree, and UIDs have to be UIDs; nothing of a refused instance stays."""
+    """Context, command and data set have to agree, and UIDs have to be UIDs; nothing of a refused instance stays."""
     with receiving(tmp_path / "spool") as receiver:
         assert store(receiver.port, data_set, instance=instance, sop_class=sop_class)[0] == status
         assert store(receiver.port, DATA_SET) == (SUCCESS, "")
