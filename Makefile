@@ -21,6 +21,7 @@ $(VENV)/.product: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "micropacs needs Python 3.11 or newer (PYTHON=python3.12 make ...)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/micropacs schema > examples/micropacs.schema.json
 	@touch $@
 
 $(VENV)/.development: pyproject.toml $(VENV)/.product

@@ -71,6 +71,11 @@ class Archive:
         with self.database.read() as connection:
             return records.summary(connection)
 
+    def received_since(self, moment: datetime) -> tuple[int, datetime | None]:
+        """The bytes of the studies that came (or grew) since `moment`, and when the first of them began to come."""
+        with self.database.read() as connection:
+            return records.received_since(connection, moment)
+
     # -- history
 
     def study_id(self, study_uid: str) -> int | None:

@@ -166,6 +166,14 @@ def summary(connection: Connection) -> Summary:
     )
 
 
+def received_since(connection: Connection, moment: datetime) -> tuple[int, datetime | None]:
+    """The bytes of the studies that came (or grew) since `moment`, and when the first of them began to come."""
+    columns = studies.c
+    query = select(func.coalesce(func.sum(columns.bytes), 0), func.min(columns.first_received_at))
+    row = connection.execute(query.where(columns.last_received_at >= moment)).one()
+    return int(row[0]), row[1]
+
+
 def in_parts(values: Iterable[T], size: int = _TOGETHER) -> Iterable[list[T]]:
     """The values in lists of at most `size`."""
     every = list(values)

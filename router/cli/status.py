@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,9 @@ from router.cli.output import Exit, ago, as_json, console, size
 from router.cli.queue import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
 from router.locking import is_held
+
+PACE = timedelta(days=7)
+SHORTEST_PACE_SECONDS = 3600.0
 
 
 def status(
@@ -52,10 +56,22 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
         "sources": {name: getattr(source, "ae_title", "folder") for name, source in loaded.settings.sources.items()},
         "spool": dataclasses.asdict(backlog),
         "archive": dataclasses.asdict(kept),
-        "disk": {"free": disk.free, "total": disk.total},
+        "disk": {
+            "free": disk.free,
+            "total": disk.total,
+            "lasts_days": _disk_lasts_days(appliance, disk.free),
+        },
         "destinations": [dataclasses.asdict(line) for line in lines],
         "oldest_undelivered": min((line.oldest_at for line in lines if line.oldest_at), default=None),
     }
+
+
+def _disk_lasts_days(appliance: Appliance, free: int) -> float | None:
+    """For how many days the disk lasts at the pace of the last week; None while there is no pace to speak of."""
+    now = datetime.now(UTC)
+    received, first = appliance.archive.received_since(now - PACE)
+    seconds = (now - max(first, now - PACE)).total_seconds() if first else 0.0
+    return free / (received / seconds) / 86400 if received and seconds > SHORTEST_PACE_SECONDS else None
 
 
 def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) -> None:
@@ -84,8 +100,11 @@ def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) ->
         )
     console.print(
         f"archive    {kept['studies']} studies, {kept['instances']} instances, {size(kept['bytes'])}; "
-        f"{kept['held']} held, {kept['rejected']} rejected; disk has {size(found['disk']['free'])} left"
+        f"{kept['held']} held, {kept['rejected']} rejected"
     )
+    days = found["disk"]["lasts_days"]
+    pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
+    console.print(f"disk       {size(found['disk']['free'])} left{pace}")
     console.print(
         f"undelivered since {ago(found['oldest_undelivered'])}"
         if found["oldest_undelivered"]

@@ -47,6 +47,8 @@ def test_same_uid_in_two_series_is_two(archive: Archive, spool: Spool) -> None:
     assert [found[each.instance_id].digest for each in recorded] == [entry.digest for entry in entries]
     assert len({each.series_id for each in recorded}) == 3
     assert archive.summary().studies == 2
+    assert archive.received_since(RECEIVED_AT) == (archive.summary().bytes, RECEIVED_AT)
+    assert archive.received_since(RECEIVED_AT + timedelta(days=1)) == (0, None)
 
 
 def test_first_of_one_key_is_kept(archive: Archive, spool: Spool) -> None:
