@@ -74,7 +74,7 @@ def tell_lines(lines: list[LineState]) -> None:
                 for state in (State.WAITING, State.DUE, State.LEASED, State.PARKED, State.HELD, State.DELIVERED)
             ),
             ago(line.oldest_at),
-            line.last_error or "",
+            (line.failures and line.last_error) or "",
         )
         for line in lines
     ]
