@@ -1,14 +1,19 @@
 """Where the real DICOM files for tests lie, and how to read them. They are no part of the repository."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydicom.filereader import _read_file_meta_info, read_preamble
 
-_PLACE = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+_VARIABLE = "MICROPACS_TEST_DATA"
+_BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+_PLACE = Path(os.environ.get(_VARIABLE) or _BESIDE).resolve()
 DATA = _PLACE if _PLACE.is_dir() else None
-needs_data = pytest.mark.skipif(DATA is None, reason="the DICOM test data is not there (../shared/data)")
+needs_data = pytest.mark.skipif(
+    DATA is None, reason=f"the DICOM test data is not there ({_VARIABLE} names its folder; default ../shared/data)"
+)
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 
 
