@@ -81,10 +81,10 @@ def unlock(file: FileIO) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
-def link(source: Path, target: Path) -> bool:
+def link(existing: Path, name: Path) -> bool:
     """A second name for the same file, not synchronised; False where the file system has no links between the two."""
     try:
-        os.link(source, target)
+        os.link(existing, name)
     except OSError as error:
         if error.errno in _NO_LINK:
             return False

@@ -111,16 +111,16 @@ class Shelves:
 
     def keep(self, entries: Sequence[Entry], folder: str) -> list[str]:
         """The entries as they are in one folder below the archive's, durably; gives their files."""
-        target = self.folder / folder
+        place = self.folder / folder
         files = []
         try:
-            self._folders.ensure(target)
+            self._folders.ensure(place)
             for entry in entries:
                 name = f"{checked(entry.arrival)}.dcm"
                 files.append(f"{folder}/{name}")
-                if not (target / name).exists() and not link(entry.path, target / name):
-                    self._copy(entry, target / name)
-            sync_folder(target)
+                if not (place / name).exists() and not link(entry.path, place / name):
+                    self._copy(entry, place / name)
+            sync_folder(place)
         except OSError as error:
             raise _translated(error) from error
         return files
@@ -171,24 +171,24 @@ class Shelves:
         """
         stamp = draft.head.stamp
         for name in (f"{stamp.arrival}.dcm", f"{stamp.arrival}-{stamp.digest[:16]}.dcm"):
-            target = self.folder / draft.folder / name
+            path = self.folder / draft.folder / name
             placed = Placed(str(draft.folder / name), stamp.digest, stamp.size, draft.head.data_set_offset)
-            if target.exists():
-                if _is(target, stamp.digest):
+            if path.exists():
+                if _is(path, stamp.digest):
                     return placed
                 continue
-            draft.part.rename(target)
+            draft.part.rename(path)
             return placed
         raise ArchiveFailedError("a file of the archive is not what its name says")
 
-    def _copy(self, entry: Entry, target: Path) -> None:
+    def _copy(self, entry: Entry, path: Path) -> None:
         part = self._incoming / f"{uuid4().hex}.part"
         try:
             with create(part) as file:
                 for chunk in _chunks(entry, 0):
                     write(file, chunk)
                 sync_file(file)
-            part.rename(target)
+            part.rename(path)
         finally:
             part.unlink(missing_ok=True)
 

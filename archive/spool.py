@@ -170,7 +170,7 @@ class Incoming:
 
     def seal(self) -> str:
         """The arrival's name. File and name are synchronised when this returns; else it raises and keeps nothing."""
-        target: Path | None = None
+        sealed: Path | None = None
         try:
             arrival = self._names.next()
             digest = self._hash.hexdigest()
@@ -179,14 +179,14 @@ class Incoming:
             write(self._file, encode_head(self._identity, stamp, self._head_length))
             sync_file(self._file)
             self._file.close()
-            target = self._sealed / f"{arrival}.dcm"
-            self._path.rename(target)
+            sealed = self._sealed / f"{arrival}.dcm"
+            self._path.rename(sealed)
             sync_folder(self._sealed)
         except OSError as error:
             self.discard()
-            if target is not None:
+            if sealed is not None:
                 with suppress(OSError):
-                    target.unlink(missing_ok=True)
+                    sealed.unlink(missing_ok=True)
             raise translated(error) from error
         return arrival
 

@@ -20,7 +20,7 @@ def weekday_is(text: str) -> Callable[[Reading], bool]:
 
 
 def host_within(text: str) -> Callable[[Reading], bool]:
-    """The sender's address lies in the network, such as `10.1.0.0/16`."""
+    """The source's address lies in the network, such as `10.1.0.0/16`."""
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

@@ -169,8 +169,8 @@ def _correctable(name: str, text: str) -> Attribute:
 
 def apply(rule: str, edits: Sequence[Edit], draft: Draft, context: EditContext) -> list[Change]:
     """Make the edits in order; what they changed in the end, one line an attribute. EditError."""
-    targets = {attribute.steps: attribute for edit in edits for attribute in edit.writes()}
-    before = [(attribute, values_text(draft.values(attribute))) for attribute in targets.values()]
+    written = {attribute.steps: attribute for edit in edits for attribute in edit.writes()}
+    before = [(attribute, values_text(draft.values(attribute))) for attribute in written.values()]
     for edit in edits:
         edit.apply(draft, context)
     changes = [Change(rule, each.name, old, values_text(draft.values(each))) for each, old in before]

@@ -67,7 +67,7 @@ Name = Annotated[str, AfterValidator(_name)]
 
 
 class Limits(Part):
-    """What one sender may take, so that no other is locked out."""
+    """What peers may take, one and all together, so that none locks out the others."""
 
     associations: Count = 100
     """Associations at a time, in all."""
@@ -116,13 +116,13 @@ class ApplianceSettings(Part):
     unknown_sources: Annotated[
         str, _choice("refuse", "accept"), WithJsonSchema({"type": "string", "enum": ["refuse", "accept"]})
     ] = "refuse"
-    """Whether a sender that is not among the sources may send: refuse or accept."""
+    """Whether a source that is not among `sources` may send: refuse or accept."""
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     """The site's time zone, such as Asia/Seoul; default: the machine's."""
     tls: Tls | None = None
     """Encrypted DICOM on a second port."""
     limits: Limits = Limits()
-    """What one sender may take, so that no other is locked out."""
+    """What peers may take, one and all together, so that none locks out the others."""
 
 
 class ArchiveSettings(Part):

@@ -40,11 +40,11 @@ def write_phantom(
     for plan in SERIES:
         shared = series_header(plan, identifiers, slices)
         encoded = _encoded(shared)
-        target = folder / plan.name
-        target.mkdir(parents=True, exist_ok=True)
+        place = folder / plan.name
+        place.mkdir(parents=True, exist_ok=True)
         for index, z in enumerate(covered(slices)):
             own = instance_header(plan, identifiers, index, z)
-            path = target / f"{index + 1:04d}.dcm"
+            path = place / f"{index + 1:04d}.dcm"
             path.write_bytes(
                 _file_meta(shared.SOPClassUID, own.SOPInstanceUID)
                 + _merged(encoded, _encoded(own))

@@ -11,7 +11,7 @@ _Address = IPv4Address | IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One configured sender; `host` is an address, a network (10.1.0.0/16), a name, or None for any."""
+    """One configured source; `host` is an address, a network (10.1.0.0/16), a name, or None for any."""
 
     name: str
     ae_title: str
@@ -20,7 +20,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """All configured senders, and whether others may send too."""
+    """All configured sources, and whether others may send too."""
 
     sources: tuple[Source, ...] = ()
     accept_unknown: bool = False

@@ -67,10 +67,10 @@ class FolderSender:
     def _write(self, shipment: Shipment, source: BinaryIO) -> Outcome:
         series = self._folder / safe_name(shipment.study_uid) / safe_name(shipment.series_uid)
         _make(series)
-        target = series / f"{safe_name(shipment.identity.sop_instance_uid)}.dcm"
-        if target.exists():
-            return DELIVERED if _is_same(target, shipment, source) else OTHER_CONTENT
-        part = target.with_name(f"{uuid4().hex}.part")
+        path = series / f"{safe_name(shipment.identity.sop_instance_uid)}.dcm"
+        if path.exists():
+            return DELIVERED if _is_same(path, shipment, source) else OTHER_CONTENT
+        part = path.with_name(f"{uuid4().hex}.part")
         try:
             with FileIO(part, "x", opener=lambda name, flags: os.open(name, flags, 0o640)) as file:
                 size = _copy(shipment, source, file)
@@ -78,7 +78,7 @@ class FolderSender:
             if size != shipment.size:
                 part.unlink()
                 return UNREADABLE
-            part.replace(target)
+            part.replace(path)
         except (OSError, DataSetUnreadable):
             part.unlink(missing_ok=True)
             raise
@@ -153,12 +153,12 @@ def _write_all(file: FileIO, content: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def _is_same(target: Path, shipment: Shipment, source: BinaryIO) -> bool:
+def _is_same(path: Path, shipment: Shipment, source: BinaryIO) -> bool:
     """Whether the file that is there ends with this data set, byte for byte."""
-    head = target.stat().st_size - shipment.size
+    head = path.stat().st_size - shipment.size
     if head < len(_MAGIC):
         return False
-    with target.open("rb") as there:
+    with path.open("rb") as there:
         if there.read(len(_MAGIC))[128:] != b"DICM":
             return False
         there.seek(head)

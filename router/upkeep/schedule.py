@@ -1,4 +1,4 @@
-"""The periodic jobs of the work role. The send queue is not here: its due times stand in the database.
+"""What the work role does at intervals. The queue is not here: its due times stand in the database.
 
 What must go on every few seconds rests by the monotonic clock, so that a clock set back or forward neither stops nor
 hurries it; what belongs to the hour or the day goes by the calendar.
@@ -35,8 +35,8 @@ class Upkeep:
         self._stop = threading.Event()
         self._spoilt: dict[int, float] = {}  # study id: until when (monotonic) its manifest is left alone
         self._threads = [
-            threading.Thread(target=self._repeat, args=(job, seconds), name=job.__name__, daemon=True)
-            for job, seconds in ((self.manifests, MANIFEST_SECONDS), (self.rescue, RESCUE_SECONDS))
+            threading.Thread(target=self._repeat, args=(work, seconds), name=work.__name__, daemon=True)
+            for work, seconds in ((self.manifests, MANIFEST_SECONDS), (self.rescue, RESCUE_SECONDS))
         ]
         self._calendar = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -50,7 +50,7 @@ class Upkeep:
         self._calendar.start()
 
     def stop(self) -> None:
-        """Let a running job end, start no other."""
+        """Let running work end, start no more."""
         self._stop.set()
         self._calendar.shutdown(wait=True)
         for thread in self._threads:
@@ -85,12 +85,12 @@ class Upkeep:
             log.warning("manifest cannot be written", study=study_id, reason=str(error))
             self._spoilt[study_id] = time.monotonic() + SPOILT_SECONDS
 
-    def _repeat(self, job: Callable[[], None], seconds: float) -> None:
+    def _repeat(self, work: Callable[[], None], seconds: float) -> None:
         while not self._stop.wait(seconds):
-            self._once(job)
+            self._once(work)
 
-    def _once(self, job: Callable[[], None]) -> None:
+    def _once(self, work: Callable[[], None]) -> None:
         try:
-            job()
+            work()
         except Exception:  # the border of a work loop
-            log.exception("upkeep interrupted, trying again", work=job.__name__)
+            log.exception("upkeep interrupted, trying again", work=work.__name__)
