@@ -15,7 +15,7 @@ from archive.errors import (
     SpoolFailedError,
     SpoolFullError,
 )
-from archive.files import replace_durably, sync_file, sync_folder
+from archive.files import sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
 from archive.history import ChangeMade
 from archive.holding import Held, Hold
@@ -66,7 +66,6 @@ __all__ = [
     "Summary",
     "UtcDateTime",
     "metadata",
-    "replace_durably",
     "sync_file",
     "sync_folder",
     "text",

@@ -3,7 +3,6 @@
 from rules.analysis import Finding, analyse
 from rules.attribute import Attribute
 from rules.cases import TestCase
-from rules.conditions import compile_condition
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
@@ -83,7 +82,6 @@ __all__ = [
     "Window",
     "analyse",
     "closest",
-    "compile_condition",
     "compose",
     "identify",
     "implicit_prefix",

@@ -199,5 +199,4 @@ def charset(raw: bytes) -> Charset:
     return Charset(tuple(term.strip("\0 ") for term in text.split("\\")) if text else ())
 
 
-DEFAULT = charset(b"")
 UTF_8 = charset(b"ISO_IR 192")

@@ -1,6 +1,5 @@
 """A header re-encoded as implicit VR little endian, for a peer that takes nothing else. Values stay as they are."""
 
-from rules.attribute import Attribute
 from rules.errors import EditError
 from rules.header import Header
 from rules.layout import EXPLICIT_LITTLE, EXPLICIT_LITTLE_UID, IMPLICIT_LITTLE, UNDEFINED, Element, element_header
@@ -9,7 +8,6 @@ from rules.splicing import Splice
 
 _ITEM_END = IMPLICIT_LITTLE.implicit_header.pack(0xFFFE, 0xE00D, 0)
 _SEQUENCE_END = IMPLICIT_LITTLE.implicit_header.pack(0xFFFE, 0xE0DD, 0)
-_PIXEL_DATA = Attribute.parse("PixelData")
 
 
 def implicit_prefix(header: Header, data_set_length: int | None = None) -> Splice:

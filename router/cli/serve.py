@@ -3,8 +3,7 @@
 from router.cli.options import Config, configuration
 from router.cli.output import Exit, errors, fail
 from router.locking import LockedError
-from router.roles import Supervisor
-from router.roles.listening import ListenError
+from router.roles import ListenError, Supervisor
 from router.telemetry import start_logging
 
 

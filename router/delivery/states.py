@@ -17,7 +17,6 @@ class State(StrEnum):
     IGNORED = "ignored"  # it came late, and its route says that late ones are not sent
 
 
-OPEN = frozenset({State.WAITING, State.DUE, State.LEASED, State.PARKED, State.HELD})
 SETTLED = frozenset({State.DELIVERED, State.CANCELLED, State.IGNORED})
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {

@@ -6,13 +6,12 @@ from router.dimse.limits import Limits
 from router.dimse.listener import Listener
 from router.dimse.outgoing import DataSet
 from router.dimse.reception import Reception
-from router.dimse.requestor import MOST_CONTEXTS, Peer, Requestor
+from router.dimse.requestor import Peer, Requestor
 from router.dimse.sources import Source, Sources
 from router.dimse.store_scp import StoreScp
 from router.dimse.store_scu import StoreScu
 
 __all__ = [
-    "MOST_CONTEXTS",
     "DataSet",
     "EchoScp",
     "Limits",

@@ -1,5 +1,6 @@
 """The processes of the appliance: a supervisor that keeps one of each role running."""
 
+from router.roles.listening import ListenError
 from router.roles.supervisor import Supervisor
 
-__all__ = ["Supervisor"]
+__all__ = ["ListenError", "Supervisor"]

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from rules import Arrival, Attribute, Facts, Header, compile_condition
+from rules import Arrival, Attribute, Facts, Header
+from rules.conditions import compile_condition
 from rules.facts import Readable
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, encoded
 

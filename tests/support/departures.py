@@ -23,6 +23,13 @@ PET = "1.2.840.10008.5.1.4.1.1.128"
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 PIXELS = bytes(range(256)) * 16
+ROUTES = "routes: [{name: all, to: [pacs]}]"
+QUICK = "retry: {first: 0.1s, longest: 0.4s}"
+
+
+def one_peer(port: int, more: str = "") -> str:
+    """A configuration with one destination."""
+    return f"destinations: {{pacs: {{ae_title: PACS, host: 127.0.0.1, port: {port}, {more or QUICK}}}}}\n{ROUTES}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The queue's tests run on every database."""
+"""The queue's tests run on every database; the lines' tests have an appliance in a folder."""
+
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +15,10 @@ __all__ = ["database", "database_server"]
 def bench(database: Database) -> Bench:
     """An empty queue."""
     return Bench(database)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the appliance of the test lives."""
+    (tmp_path / "appliance").mkdir()
+    return tmp_path / "appliance"
