@@ -56,6 +56,16 @@ def send_folder(host: str, port: int, called: str, calling: str, folder: Path) -
     return 1 if failed else 0
 
 
+def _let_reactor_wake(association: Association) -> None:
+    """Wait until pynetdicom's reactor runs again after a request, and so can be put to sleep for the next one.
+
+    Where the next request is faster than the reactor wakes, the reactor takes its response for itself, and the request
+    waits in vain. The library has no public way to ask.
+    """
+    while association.is_established and association._is_paused:  # noqa: SLF001
+        time.sleep(0.0005)
+
+
 def _send(association: Association, sendable: _Sendable, number: int) -> bool:
     """Send one instance and print its status; a status of 0000 or B0xx is accepted (PS3.4 B.2.3)."""
     line: dict[str, Any] = {"sop_instance_uid": sendable.sop_instance_uid, "status": None}
@@ -66,6 +76,7 @@ def _send(association: Association, sendable: _Sendable, number: int) -> bool:
         # No accepted context for it, the association is gone, or the file cannot be read.
         line["error"] = type(error).__name__
     _say(line)
+    _let_reactor_wake(association)
     status = line["status"]
     return status is not None and (status == 0 or status & 0xF000 == 0xB000)
 
