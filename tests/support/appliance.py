@@ -68,7 +68,8 @@ class RunningAppliance:
     def _up(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
-        return len(self.roles()) == 2 and (self.data / "micropacs.db").exists() and self._answers()
+        has_database = "database:" in self.file.read_text(encoding="utf-8") or (self.data / "micropacs.db").exists()
+        return len(self.roles()) == 2 and has_database and self._answers()
 
     def _answers(self) -> bool:
         try:
