@@ -2,12 +2,13 @@
 
 import dataclasses
 import getpass
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from archive import NotKeptError
+from archive import Archive, NotKeptError
 from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, table
 from rules import Attribute, AttributeNameError
@@ -105,29 +106,26 @@ def reject(
     json: Json = False,
 ) -> None:
     """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
-    with opened(in_force(config)) as appliance:
-        chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
-        for arrival in chosen:
-            try:
-                appliance.archive.reject(arrival, getpass.getuser(), why)
-            except NotKeptError:
-                fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
-    _told(len(chosen), "rejected", json=json)
+    count = _decide(arrivals, lambda archive, arrival: archive.reject(arrival, getpass.getuser(), why), config)
+    _told(count, "rejected", json=json)
 
 
 def _release(arrivals: list[str], fixes: dict[str, str], *, config: Config, json: bool) -> None:
+    count = _decide(arrivals, lambda archive, arrival: archive.release(arrival, getpass.getuser(), fixes), config)
+    _told(count, "released; what the rules still hold comes back with its reason", json=json)
+
+
+def _decide(arrivals: list[str], decide: Callable[[Archive, str], None], config: Config) -> int:
+    """Decide about each of them, or about all that is held; how many that were."""
     with opened(in_force(config)) as appliance:
-        chosen = _chosen(arrivals, [each.arrival for each in appliance.archive.held()])
+        archive = appliance.archive
+        chosen = [each.arrival for each in archive.held()] if arrivals == ["all"] else arrivals
         for arrival in chosen:
             try:
-                appliance.archive.release(arrival, getpass.getuser(), fixes)
+                decide(archive, arrival)
             except NotKeptError:
                 fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
-    _told(len(chosen), "released; what the rules still hold comes back with its reason", json=json)
-
-
-def _chosen(arrivals: list[str], held_now: list[str]) -> list[str]:
-    return held_now if arrivals == ["all"] else arrivals
+    return len(chosen)
 
 
 def _told(count: int, what: str, *, json: bool) -> None:

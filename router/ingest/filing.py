@@ -113,8 +113,8 @@ class Filer:
             return _Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
         judged = [judge(entry, configuration.ruleset, configuration.zone, fixes) for entry, fixes in entries]
-        is_fresh = [fixes is None for _, fixes in entries]
-        batch = self._sort(judged, is_fresh, configuration.revision)
+        fresh = frozenset(entry.arrival for entry, fixes in entries if fixes is None)
+        batch = self._sort(judged, fresh, configuration.revision)
         filings = [_filing(judgement) for judgement in batch.new]
         placed = self._archive.place(filings)
         self._archive.place_held([hold.entry for hold in batch.holds])
@@ -145,19 +145,19 @@ class Filer:
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )
 
-    def _sort(self, judged: Sequence[Judgement], is_fresh: Sequence[bool], revision: str) -> _Batch:
+    def _sort(self, judged: Sequence[Judgement], fresh: frozenset[str], revision: str) -> _Batch:
         known = self._archive.known([judgement.key for judgement in judged if judgement.key])
         batch = _Batch()
         seen: set[InstanceKey | str] = set()
-        to_hold: list[tuple[Hold, bool]] = []
-        for judgement, fresh in zip(judged, is_fresh, strict=True):
+        to_hold: list[Hold] = []
+        for judgement in judged:
             entry, key = judgement.entry, judgement.key
             if (key or entry.digest) in seen:
                 continue  # twice in one batch: the second is compared with the first when that is filed
             seen.add(key or entry.digest)
             before = known.get(key) if key else None
             if key is None:
-                to_hold.append((_hold(judgement, revision), fresh))
+                to_hold.append(_hold(judgement, revision))
             elif before is None:
                 batch.new.append(judgement)
             elif before.arrival == entry.arrival:
@@ -166,14 +166,14 @@ class Filer:
                 batch.duplicate(entry)
             else:
                 reason = SAME_UID_DIFFERS.reason
-                to_hold.append((Hold(entry, reason, None, revision, "held", judgement.attributes), fresh))
-        self._hold_once(batch, to_hold)
+                to_hold.append(Hold(entry, reason, None, revision, "held", judgement.attributes))
+        self._hold_once(batch, to_hold, fresh)
         return batch
 
-    def _hold_once(self, batch: _Batch, to_hold: Sequence[tuple[Hold, bool]]) -> None:
+    def _hold_once(self, batch: _Batch, to_hold: Sequence[Hold], fresh: frozenset[str]) -> None:
         """A scanner that sends again what is in hold already does not fill the hold."""
-        held_before = self._archive.held_before([hold.entry for hold, fresh in to_hold if fresh])
-        for hold, _ in to_hold:
+        held_before = self._archive.held_before([hold.entry for hold in to_hold if hold.entry.arrival in fresh])
+        for hold in to_hold:
             if hold.entry.arrival in held_before:
                 batch.duplicate(hold.entry)
             else:
