@@ -38,6 +38,11 @@ class Stream:
         self._acknowledge_at_once()
 
     @property
+    def security(self) -> dict[str, str]:
+        """What protects this stream, for the log: the TLS version and who the peer proved to be; nothing here."""
+        return {}
+
+    @property
     def is_stopped(self) -> bool:
         """True after `stop`."""
         return self._stopped.is_set()
@@ -48,7 +53,7 @@ class Stream:
             if self._stopped.is_set():
                 raise AssociationAborted("the association was ended by this side")
             try:
-                count = self._socket.recv_into(view)
+                count = self._receive_some(view)
             except (BlockingIOError, InterruptedError):
                 self._wait(deadline, for_reading=True)
                 continue
@@ -96,7 +101,7 @@ class Stream:
         sink = memoryview(bytearray(65536))
         with suppress(AssociationAborted, PeerSilent, OSError):
             self.send([data], deadline)
-            self._socket.shutdown(socket.SHUT_WR)
+            self._end_sending()
             while True:
                 self.receive_into(sink, deadline)
         self.close()
@@ -111,6 +116,12 @@ class Stream:
         """Close the socket."""
         with suppress(OSError):
             self._socket.close()
+
+    def _receive_some(self, view: memoryview) -> int:
+        return self._socket.recv_into(view)
+
+    def _end_sending(self) -> None:
+        self._socket.shutdown(socket.SHUT_WR)
 
     def _send_some(self, pending: Sequence[memoryview]) -> int:
         if _HAS_SENDMSG:
