@@ -1,1 +1,1 @@
-"""Measures the appliance beside its peers in one run; `python -m benchmarks`. Part of the repository, not the product."""
+"""Measures the appliance beside its peers in one run: `python -m benchmarks`. No part of the product."""

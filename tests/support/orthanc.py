@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.dcmtk import free_port
+from tests.support.dcmtk import NO_NAGLE, free_port
 
 PROGRAM = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin")
 needs_orthanc = pytest.mark.skipif(PROGRAM is None, reason="Orthanc is not installed")
@@ -33,6 +33,12 @@ class Orthanc:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=30) as answer:
             return bytes(answer.read())
 
+    def post(self, path: str, content: bytes) -> bytes:
+        """What the REST API answers to content it is given; HTTPError where it fails."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", content)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return bytes(answer.read())
+
     def instances(self) -> list[str]:
         """Orthanc's own identifiers of all instances."""
         return list(json.loads(self.get("/instances")))
@@ -47,7 +53,9 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[Orthanc]:
+def orthanc(
+    folder: Path, settings: Mapping[str, object] | None = None, environment: Mapping[str, str] = NO_NAGLE
+) -> Iterator[Orthanc]:
     """An Orthanc that takes everything from everybody on the loopback."""
     folder.mkdir(parents=True, exist_ok=True)
     running = Orthanc(free_port(), free_port())
@@ -72,7 +80,7 @@ def orthanc(folder: Path, settings: Mapping[str, object] | None = None) -> Itera
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={"TCP_NODELAY": "1", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment},
         )
     try:
         _wait(process, running)
