@@ -11,6 +11,7 @@ from router.errors import ProtocolError
 _ELEMENT = struct.Struct("<HHI")
 _NO_DATA_SET = 0x0101
 _LONGEST_COMMENT = 64  # Error Comment is LO (PS3.7 annex C)
+_LONGEST_UID = 64  # PS3.5 6.2
 
 
 class Field(IntEnum):
@@ -140,7 +141,10 @@ def echo_request(message_id: int, sop_class_uid: str) -> bytes:
 
 
 def response(request: Command, status: int, comment: str = "") -> bytes:
-    """The response without a data set to any request (PS3.7 9.3, 10.3); the comment is cut to what LO can hold."""
+    """The response without a data set to any request (PS3.7 9.3, 10.3); one of at most 400 bytes, whatever it answers.
+
+    The comment is cut to what LO can hold, and so are UIDs: what a peer sent as one may be longer than its PDUs.
+    """
     values: dict[int, int | str] = {
         Element.COMMAND_FIELD: request.field | 0x8000,
         Element.MESSAGE_ID_RESPONDED_TO: request.number(Element.MESSAGE_ID),
@@ -149,7 +153,7 @@ def response(request: Command, status: int, comment: str = "") -> bytes:
     }
     for element in (Element.AFFECTED_SOP_CLASS_UID, Element.AFFECTED_SOP_INSTANCE_UID):
         if element in request.values:
-            values[element] = request.text(element)
+            values[element] = request.text(element)[:_LONGEST_UID]
     if comment:
         values[Element.ERROR_COMMENT] = comment[:_LONGEST_COMMENT]
     return encode(values)

@@ -17,11 +17,14 @@ _IMAGE_AND_OBJECT_STORAGE = "1.2.840.10008.5.1.4.1.1."
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
 
-@lru_cache(maxsize=2048)
 def is_storage(sop_class_uid: str) -> bool:
     """True for every storage SOP class, retired ones too, and for every UID that no dictionary knows."""
-    if not _UID.fullmatch(sop_class_uid):
-        return False
+    # what is no UID may be as long as an A-ASSOCIATE, and is not to be remembered
+    return bool(_UID.fullmatch(sop_class_uid)) and _is_storage(sop_class_uid)
+
+
+@lru_cache(maxsize=2048)
+def _is_storage(sop_class_uid: str) -> bool:
     uid = UID(sop_class_uid, validation_mode=IGNORE)
     if uid.name == sop_class_uid and not uid.type:  # not in the dictionary
         return True
