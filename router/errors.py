@@ -57,6 +57,10 @@ class AssociationAborted(AssociationError):  # noqa: N818
         self.reason = reason
 
 
+class TlsFailed(AssociationAborted):
+    """No TLS connection could be agreed on with the peer, or it broke."""
+
+
 class ProtocolError(AssociationAborted):
     """The peer broke the rules of the wire (PS3.8), so the association was aborted."""
 

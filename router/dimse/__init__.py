@@ -10,8 +10,10 @@ from router.dimse.requestor import Peer, Requestor
 from router.dimse.sources import Source, Sources
 from router.dimse.store_scp import StoreScp
 from router.dimse.store_scu import StoreScu
+from router.dimse.tls import ClientTls, ServerTls
 
 __all__ = [
+    "ClientTls",
     "DataSet",
     "EchoScp",
     "Limits",
@@ -19,6 +21,7 @@ __all__ = [
     "Peer",
     "Reception",
     "Requestor",
+    "ServerTls",
     "Source",
     "Sources",
     "StoreScp",

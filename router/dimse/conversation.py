@@ -45,6 +45,7 @@ def converse(stream: Stream, host: str, reception: Reception) -> None:
         ended=ended,
         seconds=round(time.monotonic() - started, 3),
         answers={f"{status:04X}": count for status, count in sorted(acceptor.statuses.items())},
+        **stream.security,
     )
 
 

@@ -26,8 +26,12 @@ log = structlog.get_logger(__name__)
 class Listener:
     """Serves associations from `start` to `stop`; `reconfigure` holds for associations that begin after it."""
 
-    def __init__(self, sockets: Sequence[socket.socket], reception: Reception) -> None:
-        self._sockets = tuple(sockets)
+    def __init__(
+        self, sockets: Sequence[socket.socket], reception: Reception, secured: Sequence[socket.socket] = ()
+    ) -> None:
+        """Connections on the sockets `secured` begin with a TLS handshake, in the association's own thread."""
+        self._sockets = (*sockets, *secured)
+        self._secured = frozenset(secured)
         self._reception = reception
         self._guard = threading.Lock()
         self._running: dict[threading.Thread, Stream] = {}
@@ -104,10 +108,14 @@ class Listener:
             return
         host = plain_address(str(address[0]))
         reception = self._reception
+        is_secured = listening in self._secured
         if self._has_room(host, reception):
-            self._begin(sock, host, reception)
+            self._begin(sock, host, reception, is_secured=is_secured)
+            return
+        log.warning("connection turned away, too many are open", host=host)
+        if is_secured:  # whoever waits for a TLS handshake understands no rejection
+            sock.close()
         else:
-            log.warning("connection turned away, too many are open", host=host)
             turned_away.add(sock)
 
     def _has_room(self, host: str, reception: Reception) -> bool:
@@ -115,8 +123,11 @@ class Listener:
         with self._guard:
             return len(self._running) < limits.associations and self._hosts[host] < limits.per_host
 
-    def _begin(self, sock: socket.socket, host: str, reception: Reception) -> None:
-        stream = Stream(sock)
+    def _begin(self, sock: socket.socket, host: str, reception: Reception, *, is_secured: bool) -> None:
+        if is_secured and reception.tls is None:  # taken out of the configuration since the socket was opened
+            sock.close()
+            return
+        stream = reception.tls.stream(sock) if is_secured and reception.tls else Stream(sock)
         thread = threading.Thread(target=self._serve, args=(stream, host, reception), name=f"dicom {host}", daemon=True)
         with self._guard:
             self._running[thread] = stream

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from router.dimse.command import Command
 from router.dimse.limits import Limits
 from router.dimse.sources import Sources
+from router.dimse.tls import ServerTls
 
 if TYPE_CHECKING:
     from router.dimse.acceptor import Acceptor
@@ -34,6 +35,7 @@ class Reception:
     services: Sequence[Service]
     sources: Sources = field(default_factory=Sources)
     limits: Limits = field(default_factory=Limits)
+    tls: ServerTls | None = None
 
     def service(self, command_field: int) -> Service | None:
         """The service for requests of this command field."""

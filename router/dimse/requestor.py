@@ -12,6 +12,7 @@ from router.dimse.command import Command, Element
 from router.dimse.limits import ASSOCIATE_BYTES, Limits
 from router.dimse.pdu import RELEASE_RP, RELEASE_RQ, AbortReason, PduType, abort_of, data_pdu
 from router.dimse.stream import Stream
+from router.dimse.tls import ClientTls
 from router.errors import (
     AssociationError,
     AssociationRejected,
@@ -26,11 +27,12 @@ MOST_CONTEXTS = 128
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Whom to call."""
+    """Whom to call, and with `tls` only over TLS."""
 
     ae_title: str
     host: str
     port: int
+    tls: ClientTls | None = None
 
 
 class Requestor(Association):
@@ -51,8 +53,8 @@ class Requestor(Association):
     ) -> "Requestor":
         """Connect and associate; `contexts` are up to 128 pairs of an abstract syntax and its transfer syntaxes.
 
-        Raises PeerUnreachable, AssociationRejected, AssociationAborted, PeerSilent. Contexts the peer did not accept
-        are no error here.
+        Raises PeerUnreachable, TlsFailed, AssociationRejected, AssociationAborted, PeerSilent. Contexts the peer did not
+        accept are no error here.
         """
         if not 1 <= len(contexts) <= MOST_CONTEXTS:
             raise ValueError(f"{len(contexts)} presentation contexts; from 1 to {MOST_CONTEXTS} can be proposed")
@@ -62,7 +64,7 @@ class Requestor(Association):
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "no answer in time"
             raise PeerUnreachable(f"{peer.host}:{peer.port} cannot be reached: {reason}") from error
-        association = cls(Stream(sock), limits)
+        association = cls(peer.tls.stream(sock, peer.host) if peer.tls else Stream(sock), limits)
         proposed = tuple(
             associate.ProposedContext(2 * index + 1, abstract_syntax, tuple(transfer_syntaxes))
             for index, (abstract_syntax, transfer_syntaxes) in enumerate(contexts)
