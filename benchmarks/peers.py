@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.support import dcmtk, orthanc
 from tests.support.appliance import REPOSITORY
-from tests.support.dcmtk import NO_NAGLE
 
+NO_NAGLE: Mapping[str, str] = dcmtk.NO_NAGLE
 AS_IT_COMES: Mapping[str, str] = {}
 LARGEST_PDU = "131072"
 ORTHANC_BEST: Mapping[str, object] = {"MaximumPduLength": int(LARGEST_PDU), "SaveJobs": False}

@@ -1,0 +1,27 @@
+"""Forwarding with five header edits in the route against forwarding without: the same studies, the same receivers."""
+
+from benchmarks import peers
+from benchmarks.figure import Figure, at_most, ours_to_peer
+from benchmarks.forward import Sent, forward, pair
+from benchmarks.settings import Settings
+from benchmarks.site import FIVE_EDITS
+from benchmarks.study import CT_INSTANCES, PET_INSTANCES, scanner
+
+
+def measure(settings: Settings) -> list[Figure]:
+    """Two appliances that differ in the edits of their route; from the first to the last arrival."""
+    folder, make = settings.folder, scanner()
+    edited, plain = Sent(), Sent()
+    with (
+        pair(folder / "edited", peers.NO_NAGLE, FIVE_EDITS) as with_edits,
+        pair(folder / "plain", peers.NO_NAGLE) as without,
+    ):
+        for number in range(settings.rounds):
+            settings.say(f"edits: round {number + 1} of {settings.rounds}")
+            counts = settings.scaled(PET_INSTANCES), settings.scaled(CT_INSTANCES)
+            study = make.study(folder / f"study-{number}", *counts)
+            forward(with_edits, study, edited)
+            forward(without, study, plain)
+    bounds = at_most(1.15), at_most(1.05)
+    what = "forward with five header edits"
+    return [ours_to_peer(what, "s", edited.from_first, plain.from_first, "without edits", *bounds)]

@@ -1,0 +1,60 @@
+"""One study over one association from `dcmsend` without Nagle: until the last Success, and until it is filed."""
+
+import time
+from collections import defaultdict
+
+from benchmarks import peers
+from benchmarks.figure import Figure, at_least, at_most, ours_to_peer, peer_to_ours
+from benchmarks.settings import Settings
+from benchmarks.site import Site, settle_disk, site
+from benchmarks.study import CT_INSTANCES, PET_INSTANCES, Study, scanner
+
+
+def measure(settings: Settings) -> list[Figure]:
+    """Ours, `storescp +B` and Orthanc with its best settings; each round has a study of its own, new to everybody."""
+    folder, make = settings.folder, scanner()
+    studies = [
+        make.study(folder / f"study-{number}", settings.scaled(PET_INSTANCES), settings.scaled(CT_INSTANCES))
+        for number in range(settings.rounds)
+    ]
+    taken: dict[str, list[float]] = defaultdict(list)
+    with (
+        site(folder / "site") as ours,
+        peers.storescp(folder / "storescp") as plain,
+        peers.orthanc_at_best(folder / "orthanc") as orthanc,
+    ):
+        for number, study in enumerate(studies):
+            settings.say(f"receive: round {number + 1} of {settings.rounds}")
+            settle_disk()
+            taken["plain"].append(peers.dcmsend(plain.port, study.folder))
+            plain.clear()
+            settle_disk()
+            success, filed = receive(ours, study)
+            taken["success"].append(success)
+            taken["filed"].append(filed)
+            settle_disk()
+            taken["orthanc"].append(peers.dcmsend(orthanc.port, study.folder))
+    size = f"{len(studies[0].files)} instances, {studies[0].bytes / 1e6:.0f} MB; the headers are {make.headers}"
+    what = "receive a study, until the last Success"
+    return [
+        ours_to_peer(what, "s", taken["success"], taken["plain"], "storescp +B", at_most(1.4), at_most(1.1), size),
+        ours_to_peer(
+            "receive a study, until it is filed",
+            "s",
+            taken["filed"],
+            taken["plain"],
+            "storescp +B",
+            at_most(2),
+            at_most(1.3),
+        ),
+        peer_to_ours(what, "s", taken["success"], taken["orthanc"], "Orthanc, best", at_least(3), at_least(4.5)),
+    ]
+
+
+def receive(ours: Site, study: Study) -> tuple[float, float]:
+    """Send a study to the appliance; seconds until the sender has ended, and until all is indexed and queued."""
+    before = ours.marks()
+    started = time.monotonic()
+    success = peers.dcmsend(ours.port, study.folder)
+    ours.wait_filed(before, len(study.files))
+    return success, time.monotonic() - started
