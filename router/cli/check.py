@@ -7,6 +7,7 @@ import typer
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console, errors, fail
 from router.cli.test import as_plain, tell
+from router.config import Configuration, tls_destinations
 
 
 def check(
@@ -39,5 +40,22 @@ def check(
             f"{len(settings.routes)} routes",
             markup=False,
         )
+        for line in _tls(loaded):
+            console.print(line, markup=False)
         console.print("[green]good[/]" if passed else "[red]a test fails, so serve would refuse it[/]")
     raise typer.Exit(Exit.DONE if passed else Exit.NOT_SO)
+
+
+def _tls(loaded: Configuration) -> list[str]:
+    """What `appliance.tls` will do, in words."""
+    tls = loaded.settings.appliance.tls
+    if tls is None:
+        return []
+    lines = []
+    if tls.listen is not None:
+        shows = {"required": "must", "optional": "may", "none": "need not"}[tls.clients]
+        lines.append(f"TLS 1.2 and 1.3 at {tls.listen}; those who call {shows} show a certificate of the authorities")
+    destinations = tls_destinations(loaded.settings)
+    if destinations:
+        lines.append(f"TLS only, and only if they prove to be their host: {', '.join(destinations)}")
+    return lines

@@ -7,6 +7,7 @@ from router.cli.options import configuration, configuration_path
 from router.cli.output import Exit, fail
 from router.config import DicomDestination
 from router.dimse import Peer
+from router.senders import peer_of
 
 ADDRESS = re.compile(r"(?P<title>[^@]{1,16})@(?P<host>[^@]+):(?P<port>\d{1,5})")
 DEFAULT_TITLE = "MICROPACS"
@@ -31,4 +32,4 @@ def named_peer(config: Path | None, name: str) -> tuple[Peer, str]:
         fail(f"there is no destination {name!r}", Exit.WRONG, hint=f"destinations: {known}; or write AET@HOST:PORT")
     if not isinstance(destination, DicomDestination):
         fail(f"{name} is not a DICOM destination", Exit.WRONG)
-    return Peer(destination.ae_title, destination.host, destination.port), loaded.settings.appliance.ae_title
+    return peer_of(destination, loaded), loaded.settings.appliance.ae_title

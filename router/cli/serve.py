@@ -23,4 +23,4 @@ def serve(config: Config = None) -> None:
     except LockedError:
         fail(f"another micropacs already serves {loaded.data}", Exit.WRONG)
     except ListenError as error:
-        fail(str(error), Exit.WRONG, hint="is another program using this port? See appliance.listen")
+        fail(str(error), Exit.WRONG, hint="is another program using this port? See appliance.listen and tls.listen")

@@ -1,5 +1,6 @@
 """The configuration: what a site wrote in its file, checked and in force."""
 
+from router.config.certificates import tls_destinations
 from router.config.fields import Address
 from router.config.loading import Configuration, ConfigurationError, load, load_texts
 from router.config.looking import configuration_in_force
@@ -41,4 +42,5 @@ __all__ = [
     "json_schema",
     "load",
     "load_texts",
+    "tls_destinations",
 ]

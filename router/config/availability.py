@@ -31,7 +31,7 @@ def without_effect(document: Document) -> list[Problem]:
 def _in_appliance(root: Node) -> Iterator[tuple[Position, str]]:
     appliance = root.get("appliance")
     for key, entry in appliance.entries().items() if appliance is not None else ():
-        if key in ("tls", "storage") and entry.node.value is not None:
+        if key == "storage" and entry.node.value is not None:
             yield entry.key_position, f"appliance.{key}"
 
 

@@ -114,11 +114,13 @@ class Crosscheck:
 
     def _sends_to_itself(self) -> None:
         appliance = self._root.get("appliance") or self._root
-        listen_host, _, listen_port = (_text(appliance, "listen") or "0.0.0.0:11112").rpartition(":")
-        own_hosts = {*_HERE, listen_host.strip("[]")} - set(_EVERYWHERE)
+        tls = appliance.get("tls") or self._root
+        addresses = [_text(appliance, "listen") or "0.0.0.0:11112", _text(tls, "listen")]
+        listen_hosts, _, listen_ports = zip(*(address.rpartition(":") for address in addresses), strict=True)
+        own_hosts = {*_HERE, *(host.strip("[]") for host in listen_hosts)} - {*_EVERYWHERE, ""}
         own_title = _text(appliance, "ae_title") or "MICROPACS"
         for name, entry in self._section("destinations").items():
-            is_here = _text(entry.node, "host") in own_hosts and (_text(entry.node, "port") or "104") == listen_port
+            is_here = _text(entry.node, "host") in own_hosts and (_text(entry.node, "port") or "104") in listen_ports
             if is_here and _text(entry.node, "ae_title") == own_title:
                 self._warn(entry, f"destination {name!r} is this appliance itself")
 

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from router.certificates import TlsFiles
 from router.config.availability import unavailable, without_effect
+from router.config.certificates import certificate_findings, tls_files, tls_findings
 from router.config.crosschecks import Crosscheck
 from router.config.files import StoredTexts, Texts, TextsOnDisk, absolute
 from router.config.including import Reading, read_all
@@ -62,6 +64,11 @@ class Configuration:
         return tuple(absolute(self.folder, name) for name in self.texts)
 
     @property
+    def tls_files(self) -> TlsFiles | None:
+        """Where the appliance's certificate, its key and its peers' authorities lie; None without `appliance.tls`."""
+        return tls_files(self.settings, self.folder)
+
+    @property
     def zone(self) -> tzinfo:
         """The site's time zone."""
         named = self.settings.appliance.timezone
@@ -70,18 +77,21 @@ class Configuration:
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
     """Read a configuration from the disk. Raises ConfigurationError with every problem, in the order of the files."""
-    return _load(path, TextsOnDisk(), environ)
+    return _load(path, TextsOnDisk(), environ, are_certificates_looked_at=True)
 
 
 def load_texts(texts: Mapping[str, str], path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
     """A configuration from the texts it was read from before; only `${file:…}` is read from the disk.
 
-    `path` is where its main file stood. Raises ConfigurationError as `load` does.
+    `path` is where its main file stood. Raises ConfigurationError as `load` does, but not for certificates: a
+    process that takes up what was accepted before must not fail because one of them has gone meanwhile.
     """
     return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ)
 
 
-def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration:
+def _load(
+    path: Path, texts: Texts, environ: Mapping[str, str], *, are_certificates_looked_at: bool = False
+) -> Configuration:
     place = absolute(Path.cwd(), path)
     reading = Reading(texts, place.parent)
     document = read_all(reading, place, str(path))
@@ -93,6 +103,9 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str]) -> Configuration
     problems = [*reading.problems, *unresolved, *unavailable(document), *crosscheck.problems]
     settings = _validated(document, problems, unresolved)
     wrong, odd = _findings(settings, document)
+    if settings is not None and are_certificates_looked_at:
+        unfit, ageing = certificate_findings(settings, document, place.parent)
+        wrong, odd = [*wrong, *unfit], [*odd, *ageing]
     if settings is None or problems or wrong:
         raise ConfigurationError(_told([*problems, *wrong], reading, document))
     ruleset = Ruleset(
@@ -143,13 +156,16 @@ def _table(name: str, entry: Entry, reading: Reading) -> Table | None:
 
 
 def _findings(settings: Settings | None, document: Document) -> tuple[list[Problem], list[Problem]]:
-    """What the rules themselves show to be wrong, and to be odd."""
+    """What the settings themselves show to be wrong, and to be odd."""
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    for finding in analyse(settings) if settings is not None else ():
+    if settings is None:
+        return problems, warnings
+    for finding in analyse(settings):
         found = Problem.at(document.position(finding.loc), finding.message)
         (problems if finding.is_error else warnings).append(found)
-    return problems, warnings
+    wrong, odd = tls_findings(settings, document)
+    return [*problems, *wrong], [*warnings, *odd]
 
 
 def _revision(texts: Mapping[str, str]) -> str:

@@ -54,6 +54,8 @@ class DicomDestination(_Destination):
     """Its address or name."""
     port: Port = 104
     """Its port."""
+    tls: Flag = False
+    """Send encrypted only, with the certificate of appliance.tls, to a peer that proves to be this host."""
     commitment: Flag = False
     """Ask for storage commitment; delivered only when committed."""
 

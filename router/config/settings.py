@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -84,18 +84,29 @@ class Limits(Part):
 
 
 class Tls(Part):
-    """Encrypted DICOM on a second port (PS3.15 B.9)."""
+    """Encrypted DICOM (TLS 1.2 and 1.3, PS3.15 B.12): on a second port, and towards destinations that say `tls`."""
 
     certificate: FilePath
-    """The appliance's certificate, PEM."""
+    """The appliance's certificate, and those between it and its authority, PEM; relative to this file."""
     key: FilePath
-    """Its private key, PEM."""
+    """The private key of the certificate, PEM, without a passphrase."""
     authorities: FilePath | None = None
-    """The certificate authorities of the peers, PEM."""
-    listen: ListenAddress | None = None
-    """Where to listen, such as 0.0.0.0:2762."""
-    clients: Annotated[str, _choice("required", "optional", "none"), WithJsonSchema({"type": "string"})] = "required"
-    """Whether peers must show a certificate."""
+    """The certificates of the authorities that peers' certificates must come from, PEM."""
+    listen: Annotated[ListenAddress, WithJsonSchema({"type": "string", "examples": ["0.0.0.0:2762"]})] | None = None
+    """Where to listen, such as 0.0.0.0:2762; without it there is no second port."""
+    clients: Annotated[
+        str,
+        _choice("required", "optional", "none"),
+        WithJsonSchema({"type": "string", "enum": ["required", "optional", "none"]}),
+    ] = "required"
+    """Whether those who call must show a certificate: required (default), optional or none."""
+
+    @model_validator(mode="after")
+    def _clients_can_be_checked(self) -> Self:
+        if self.listen is not None and self.clients != "none" and self.authorities is None:
+            message = "'authorities' is missing: without it no client can be checked; or write clients: none"
+            raise refusal(message)
+        return self
 
 
 class ApplianceSettings(Part):
@@ -120,7 +131,7 @@ class ApplianceSettings(Part):
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     """The site's time zone, such as Asia/Seoul; default: the machine's."""
     tls: Tls | None = None
-    """Encrypted DICOM on a second port."""
+    """Encrypted DICOM: the appliance's certificate, whom it trusts, and a second port."""
     limits: Limits = Limits()
     """What peers may take, one and all together, so that none locks out the others."""
 

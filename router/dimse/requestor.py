@@ -53,8 +53,8 @@ class Requestor(Association):
     ) -> "Requestor":
         """Connect and associate; `contexts` are up to 128 pairs of an abstract syntax and its transfer syntaxes.
 
-        Raises PeerUnreachable, TlsFailed, AssociationRejected, AssociationAborted, PeerSilent. Contexts the peer did not
-        accept are no error here.
+        Raises PeerUnreachable, AssociationRejected, AssociationAborted (TlsFailed among them), PeerSilent. Contexts the
+        peer did not accept are no error here.
         """
         if not 1 <= len(contexts) <= MOST_CONTEXTS:
             raise ValueError(f"{len(contexts)} presentation contexts; from 1 to {MOST_CONTEXTS} can be proposed")

@@ -3,6 +3,7 @@
 import argparse
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from archive import Spool
 from router.appliance import free_space, open_spool
 from router.config import Configuration, DicomSource
-from router.dimse import EchoScp, Limits, Listener, Reception, Source, Sources, StoreScp
+from router.dimse import EchoScp, Limits, Listener, Reception, ServerTls, Source, Sources, StoreScp
 from router.roles.listening import listen
 from router.roles.process import ActiveConfiguration, stop_when_told
 from router.telemetry import start_logging
@@ -25,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="receive")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--socket", type=int, help="the listening socket, handed over by the supervisor")
+    parser.add_argument("--tls-socket", type=int, help="the same for TLS")
     arguments = parser.parse_args()
     start_logging("receive")
     stop = stop_when_told()
@@ -34,14 +36,25 @@ def main() -> None:
     swept = spool.sweep()
     if swept:
         log.info("unfinished instances of an earlier run removed, none was acknowledged", instances=swept)
-    address = configuration.settings.appliance.listen
-    listening = socket.socket(fileno=arguments.socket) if arguments.socket is not None else listen(address)
-    _receive(listening, spool, active, stop)
+    appliance = configuration.settings.appliance
+    if arguments.socket is not None:
+        plain = [socket.socket(fileno=arguments.socket)]
+        secured = [socket.socket(fileno=arguments.tls_socket)] if arguments.tls_socket is not None else []
+    else:
+        plain = [listen(appliance.listen)]
+        secured = [listen(appliance.tls.listen)] if appliance.tls and appliance.tls.listen else []
+    _receive(plain, secured, spool, active, stop)
     spool.close()
 
 
-def _receive(listening: socket.socket, spool: Spool, active: ActiveConfiguration, stop: threading.Event) -> None:
-    listener = Listener([listening], reception(active(), spool))
+def _receive(
+    plain: Sequence[socket.socket],
+    secured: Sequence[socket.socket],
+    spool: Spool,
+    active: ActiveConfiguration,
+    stop: threading.Event,
+) -> None:
+    listener = Listener(plain, reception(active(), spool), secured)
     listener.start()
     log.info("receiving", revision=active().revision)
 
@@ -51,7 +64,8 @@ def _receive(listening: socket.socket, spool: Spool, active: ActiveConfiguration
 
     active.follow(stop, accept)
     listener.accept_no_more()
-    listening.close()  # before the drain: whoever takes our place, after a killed supervisor too, can have the port
+    for listening in (*plain, *secured):
+        listening.close()  # before the drain: whoever takes our place, after a killed supervisor too, can have the port
     listener.stop(DRAIN_SECONDS)
 
 
@@ -64,6 +78,7 @@ def reception(configuration: Configuration, spool: Spool) -> Reception:
         for name, source in configuration.settings.sources.items()
         if isinstance(source, DicomSource)
     )
+    files = configuration.tls_files
     return Reception(
         ae_title=appliance.ae_title,
         services=(StoreScp(spool), EchoScp()),
@@ -76,6 +91,7 @@ def reception(configuration: Configuration, spool: Spool) -> Reception:
             idle_seconds=limits.idle,
             instance_bytes=limits.instance,
         ),
+        tls=ServerTls(files, appliance.tls.clients) if files is not None and appliance.tls is not None else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""`micropacs serve`: owns the listening socket, keeps one process of each role running, and accepts new configurations.
+"""`micropacs serve`: owns the listening sockets, keeps one process of each role running, and accepts configurations.
 
 It moves no instance itself and holds no database connection while it runs.
 """
@@ -9,14 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from router.config import Configuration, ConfigurationError, Snapshot, load
+from router.config import Address, Configuration, ConfigurationError, Snapshot, load
 from router.locking import FileLock
-from router.roles.listening import listen
+from router.roles.listening import ListenError, listen
 from router.roles.watching import Watcher, watch_files
 
 ROLES = ("receive", "work")
@@ -50,17 +49,18 @@ class Supervisor:
         self._stop = threading.Event()
         self._reload = threading.Event()
         self._children: dict[str, _Child] = {}
+        self._sockets: dict[str, socket.socket] = {}  # by the argument with which the receive role is handed them
         self._watcher: Watcher | None = None
 
     def run(self) -> None:
         """Start the roles, restart those that die, reload on change; returns after a drained stop.
 
-        Raises `LockedError` when the data folder is in use, `ListenError` when the port is.
+        Raises `LockedError` when the data folder is in use, `ListenError` when a port is.
         """
         lock = FileLock(self._data / "locks" / "serve.lock")
         lock.acquire()
-        # Windows hands sockets to no child: there the receive role binds the address itself
-        listening = listen(self._configuration.settings.appliance.listen) if sys.platform != "win32" else None
+        if sys.platform != "win32":  # there sockets are handed to no child: the receive role binds its addresses itself
+            self._listen()
         self._begin_with(self._configuration)
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         signal.signal(signal.SIGINT, lambda *_: self._stop.set())
@@ -69,26 +69,26 @@ class Supervisor:
         try:
             self._follow_files()
             for role in ROLES:
-                self._children[role] = self._start(role, listening)
-            listens = self._configuration.settings.appliance.listen
-            log.info("serving", listen=str(listens), revision=self._configuration.revision, data=str(self._data))
-            self._watch(listening)
+                self._children[role] = self._start(role)
+            listens = [str(address) for address in _addresses(self._configuration).values()]
+            log.info("serving", listen=listens, revision=self._configuration.revision, data=str(self._data))
+            self._watch()
         finally:
             if self._watcher is not None:
                 self._watcher.stop()
-            if listening is not None:
+            for listening in self._sockets.values():
                 listening.close()
             self._drain()
             lock.release()
 
-    def _watch(self, listening: socket.socket | None) -> None:
+    def _watch(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
             if self._reload.is_set():
                 self._reload.clear()
                 self.reload()
             for child in list(self._children.values()):
                 if child.process.poll() is not None:
-                    self._look_after(child, listening)
+                    self._look_after(child)
 
     def reload(self) -> bool:
         """Load the configuration file again and hand it to the roles; a bad one changes nothing. True if accepted."""
@@ -106,11 +106,8 @@ class Supervisor:
             log.error("configuration refused, its test fails", test=result.name, failures=result.failures)
         if failed:
             return False
-        for name in ("listen", "data", "database"):
-            if getattr(configuration.settings.appliance, name) != getattr(before.settings.appliance, name):
-                log.warning(
-                    "this setting takes effect only when the appliance is started again", setting=f"appliance.{name}"
-                )
+        for name in _needing_a_start(before, configuration):
+            log.warning("this setting takes effect only when the appliance is started again", setting=name)
         try:
             self._snapshot.write(configuration)
         except OSError as error:
@@ -136,16 +133,24 @@ class Supervisor:
             self._watcher.stop()
         self._watcher = watch_files(self._configuration.files, self._reload.set)
 
-    def _start(self, role: str, listening: socket.socket | None) -> _Child:
+    def _listen(self) -> None:
+        try:
+            for argument, address in _addresses(self._configuration).items():
+                self._sockets[argument] = listen(address)
+        except ListenError:
+            for listening in self._sockets.values():
+                listening.close()
+            raise
+
+    def _start(self, role: str) -> _Child:
         command = [sys.executable, "-m", f"router.roles.{role}", "--data", str(self._data)]
-        descriptors: Sequence[int] = ()
-        if role == "receive" and listening is not None:
-            command += ["--socket", str(listening.fileno())]
-            descriptors = (listening.fileno(),)
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=descriptors)
+        descriptors = {argument: sock.fileno() for argument, sock in self._sockets.items() if role == "receive"}
+        for argument, descriptor in descriptors.items():
+            command += [argument, str(descriptor)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=list(descriptors.values()))
         return _Child(role, process, time.monotonic())
 
-    def _look_after(self, child: _Child, listening: socket.socket | None) -> None:
+    def _look_after(self, child: _Child) -> None:
         """Start a role that has ended again, when its time has come; the other roles do not wait for that."""
         now = time.monotonic()
         if child.due is None:
@@ -158,7 +163,7 @@ class Supervisor:
         if now < child.due:
             return
         try:
-            again = self._start(child.role, listening)
+            again = self._start(child.role)
         except OSError as error:  # no process or memory left just now
             child.failures += 1
             child.due = now + _wait_seconds(child.failures)
@@ -181,6 +186,24 @@ class Supervisor:
                 child.process.kill()
                 child.process.wait()
         log.info("stopped")
+
+
+def _addresses(configuration: Configuration) -> dict[str, Address]:
+    """Where to listen, by the argument with which the receive role is handed the socket."""
+    appliance = configuration.settings.appliance
+    addresses = {"--socket": appliance.listen}
+    if appliance.tls is not None and appliance.tls.listen is not None:
+        addresses["--tls-socket"] = appliance.tls.listen
+    return addresses
+
+
+def _needing_a_start(before: Configuration, after: Configuration) -> list[str]:
+    """The settings that differ, and that are looked at only when the appliance starts."""
+    old, new = before.settings.appliance, after.settings.appliance
+    names = [f"appliance.{name}" for name in ("listen", "data", "database") if getattr(old, name) != getattr(new, name)]
+    if _addresses(before).get("--tls-socket") != _addresses(after).get("--tls-socket"):
+        names.append("appliance.tls.listen")
+    return names
 
 
 def _wait_seconds(failures: int) -> float:
