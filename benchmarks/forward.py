@@ -99,14 +99,15 @@ def _against_dcmsend(
     folder, make = settings.folder / name.replace(" ", "-"), scanner()
     counts = settings.scaled(PET_INSTANCES // share), settings.scaled(CT_INSTANCES // share)
     ours, peer = Sent(), Sent()
-    with pair(folder, environment) as way:
+    # a receiver of its own for dcmsend: storescp takes one association at a time, and ours stays open for a while
+    with pair(folder, environment) as way, peers.storescp(folder / "beside", environment=environment) as beside:
         for number in range(rounds):
             settings.say(f"{name}: round {number + 1} of {rounds}")
             study = make.study(folder / f"study-{number}", *counts)
             forward(way, study, ours)
             settle_disk()
             ordered = time()
-            peers.dcmsend(way.receiver.port, study.folder, environment)
-            peer.add(ordered, way.receiver.arrivals())
-            way.receiver.clear()
+            peers.dcmsend(beside.port, study.folder, environment)
+            peer.add(ordered, beside.arrivals())
+            beside.clear()
     return ours, peer
