@@ -32,6 +32,14 @@ class PeerSilent(AssociationError):  # noqa: N818
     """The peer did not answer, or did not go on, in time."""
 
 
+class PeerIdle(PeerSilent):
+    """The peer asked for nothing for too long."""
+
+
+class PeerOverdue(PeerSilent):
+    """The association lasted longer than one may."""
+
+
 class AssociationRejected(AssociationError):  # noqa: N818
     """The association was rejected (A-ASSOCIATE-RJ, PS3.8 9.3.4)."""
 
@@ -66,6 +74,10 @@ class ProtocolError(AssociationAborted):
 
     def __init__(self, text: str = "", *, reason: int = 0) -> None:
         super().__init__(text, source=2, reason=reason)
+
+
+class TooLong(ProtocolError):  # noqa: N818
+    """A PDU or a data set is longer than it may be."""
 
 
 class ContextNotAccepted(AssociationError):  # noqa: N818

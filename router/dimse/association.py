@@ -9,7 +9,7 @@ from router.dimse.command import Command
 from router.dimse.limits import COMMAND_BYTES, Limits
 from router.dimse.pdu import AbortReason, Fragment, PduReader, PduType, abort_of, abort_pdu, data_pdu, fragments
 from router.dimse.stream import Stream
-from router.errors import ProtocolError
+from router.errors import ProtocolError, TooLong
 
 _SMALLEST_PDU_BYTES = 512  # a peer that takes less could not be sent a response
 
@@ -49,8 +49,14 @@ class Association:
             raise ProtocolError(f"the peer takes only {value} bytes a PDU", reason=AbortReason.INVALID_PARAMETER)
         self._peer_pdu_bytes = value
 
+    @property
+    def is_idle(self) -> bool:
+        """True while nothing has come of a message or PDU that was not read."""
+        return not self._message_deadline and self._reader.is_empty
+
     def next_command(self, seconds: float) -> tuple[AcceptedContext, Command] | None:
         """The command set of the next message, waited for so long; None when the peer asks for release."""
+        self._message_deadline = 0.0
         fragment = self._next_fragment(time.monotonic() + seconds)
         if fragment is None:
             return None
@@ -72,7 +78,7 @@ class Association:
             fragment = self._same_message(context, is_command=False)
             size += len(fragment.data)
             if size > self.limits.instance_bytes:
-                raise ProtocolError(f"a data set is longer than {self.limits.instance_bytes} bytes")
+                raise TooLong(f"a data set is longer than {self.limits.instance_bytes} bytes")
             is_last = fragment.is_last
             yield fragment.data
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from router.dimse.limits import ASSOCIATE_BYTES
 from router.dimse.stream import Stream
-from router.errors import AssociationAborted, ProtocolError
+from router.errors import AssociationAborted, ProtocolError, TooLong
 
 HEADER = Struct(">BxI")  # PDU type, length of what follows
 DATA_HEADER = Struct(">BxIIBB")  # the same, then the only PDV's length, context ID and message control header
@@ -96,6 +96,11 @@ class PduReader:
         self._is_small = True
         self._start = self._end = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """True while no byte has come of a PDU that was not read."""
+        return self._start == self._end
+
     def read(self, deadline: float, pdu_seconds: float, associate_bytes: int = 0) -> tuple[PduType, memoryview]:
         """The next PDU's type and body; the body is good until the next call.
 
@@ -135,11 +140,12 @@ class PduReader:
             fits = length <= associate_bytes
         else:
             fits = length == 4
-        if not fits:
-            reason = AbortReason.INVALID_PARAMETER
-            if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) and not associate_bytes:
-                reason = AbortReason.UNEXPECTED_PDU
-            raise ProtocolError(f"a PDU of type {pdu_type:d} claims {length} bytes", reason=reason)
+        if fits:
+            return
+        text = f"a PDU of type {pdu_type:d} claims {length} bytes"
+        if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) and not associate_bytes:
+            raise ProtocolError(text, reason=AbortReason.UNEXPECTED_PDU)
+        raise TooLong(text, reason=AbortReason.INVALID_PARAMETER)
 
     def _need(self, count: int, deadline: float) -> None:
         """Have `count` bytes in the buffer from `_start` on."""

@@ -26,6 +26,7 @@ class Stream:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._stopped = Event()
+        self._is_dropped = False
         self._readable = self._writable = None
         if _HAS_POLL:
             self._readable, self._writable = select.poll(), select.poll()
@@ -46,6 +47,11 @@ class Stream:
     def is_stopped(self) -> bool:
         """True after `stop`."""
         return self._stopped.is_set()
+
+    @property
+    def is_dropped(self) -> bool:
+        """True after `drop`."""
+        return self._is_dropped
 
     def receive_into(self, view: memoryview, deadline: float) -> int:
         """Wait for bytes and put them into `view`; how many came, at least one."""
@@ -110,7 +116,14 @@ class Stream:
         """From another thread: end whatever wait this stream is in."""
         self._stopped.set()
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)
+            self._shut(socket.SHUT_RD)
+
+    def drop(self) -> None:
+        """From another thread: end the connection at once, without a last word."""
+        self._is_dropped = True
+        self._stopped.set()
+        with suppress(OSError):
+            self._shut(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket."""
@@ -121,7 +134,10 @@ class Stream:
         return self._socket.recv_into(view)
 
     def _end_sending(self) -> None:
-        self._socket.shutdown(socket.SHUT_WR)
+        self._shut(socket.SHUT_WR)
+
+    def _shut(self, how: int) -> None:
+        self._socket.shutdown(how)
 
     def _send_some(self, pending: Sequence[memoryview]) -> int:
         if _HAS_SENDMSG:

@@ -70,12 +70,6 @@ class TlsStream(Stream):
             return True
         return True
 
-    def stop(self) -> None:
-        """See `Stream`."""
-        self._stopped.set()
-        with suppress(OSError):
-            self._shut(socket.SHUT_RD)
-
     def _secure(self, deadline: float) -> None:
         """Shake hands, once; where that fails nothing is ever sent or read on this stream."""
         if self._secured is not None:
@@ -87,7 +81,7 @@ class TlsStream(Stream):
             secured = self._wrap()
             self._shake_hands(secured, deadline)
         except CertificateError as error:
-            raise TlsFailed(f"TLS is out of service: {error}") from error
+            raise AssociationAborted(f"TLS is out of service: {error}") from error  # no fault of the peer
         except ssl.SSLError as error:
             self._let_alert_through()
             raise TlsFailed(_reason(error)) from error
