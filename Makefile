@@ -6,13 +6,18 @@ BIN := $(VENV)/bin
 CONFIG ?= examples/hospital.yaml
 STUDY ?=
 WORKERS ?= auto
+ONLY ?=
+ROUNDS ?= 5
+JSON ?=
+WRITE ?=
 
-.PHONY: help setup setup-dev peers demo serve test check format clean
+.PHONY: help setup setup-dev peers demo serve test bench check format clean
 
 help:
 	@echo "make demo    set up, then do the main job once, with real DICOM over TCP   (STUDY=/path/to/dicom: with your files)"
 	@echo "make test    set up, then run the whole test suite"
 	@echo "make serve   run the appliance in the foreground                            (CONFIG=file.yaml)"
+	@echo "make bench   measure it beside DCMTK and Orthanc, a quarter of an hour      (ONLY=receive,forward ROUNDS=5; docs/benchmarks.md)"
 	@echo "make check   lint, types, import law"
 	@echo "make format  let ruff format and fix"
 	@echo "make setup   create .venv; afterwards .venv/bin/micropacs exists"
@@ -44,6 +49,9 @@ serve: setup
 
 test: setup-dev peers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+bench: setup-dev peers
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write $(WRITE))
 
 check: setup-dev
 	$(BIN)/ruff check .

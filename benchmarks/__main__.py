@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     warnings.filterwarnings("ignore", module="pydicom")  # real headers have odd values
-    folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=chosen.folder))
+    folder = Path(tempfile.mkdtemp(prefix=".benchmarks-", dir=chosen.folder))
     settings = Settings(folder, chosen.rounds, chosen.scale, say)
     try:
         figures, failed = run(chosen.only or MEASUREMENTS, settings)
