@@ -2,10 +2,12 @@
 
 import time
 import traceback
+from collections.abc import Callable
 
 import structlog
 
 from router.dimse.acceptor import Acceptor
+from router.dimse.breach import Breach, breach_of
 from router.dimse.pdu import AbortReason
 from router.dimse.reception import Reception
 from router.dimse.stream import Stream
@@ -16,16 +18,29 @@ _BY_PROVIDER = 2
 log = structlog.get_logger(__name__)
 
 
-def converse(stream: Stream, host: str, reception: Reception) -> None:
-    """Serve one connection to its end; never raises, tells the peer when it is this side that ends it, and logs."""
-    started = time.monotonic()
-    acceptor = Acceptor(stream, host, reception)
+def converse(
+    stream: Stream,
+    host: str,
+    reception: Reception,
+    *,
+    since: float | None = None,
+    admit: Callable[[], bool] = lambda: True,
+) -> None:
+    """Serve one connection to its end; never raises, tells the peer when it is this side that ends it, and logs.
+
+    It was opened at `since` (monotonic, default now); `admit` is asked once whether there is room for an association.
+    """
+    started = time.monotonic() if since is None else since
+    acceptor = Acceptor(stream, host, reception, started, admit)
     ended = "released"
     try:
         acceptor.accept()
         acceptor.serve()
     except AssociationError as error:
         ended = str(error)
+        breach = Breach.NO_REQUEST if _is_pushed_out(acceptor) else breach_of(error, is_accepted=acceptor.is_accepted)
+        if breach is not None:
+            acceptor.alarm(breach)
         abort_reason = _abort_reason(error, stream)
         if abort_reason is not None:
             acceptor.abort(_BY_PROVIDER, abort_reason)
@@ -47,6 +62,11 @@ def converse(stream: Stream, host: str, reception: Reception) -> None:
         answers={f"{status:04X}": count for status, count in sorted(acceptor.statuses.items())},
         **stream.security,
     )
+
+
+def _is_pushed_out(acceptor: Acceptor) -> bool:
+    """True for one that was dropped to make room, before it had brought an association about."""
+    return acceptor.stream.is_dropped and not acceptor.is_accepted
 
 
 def _abort_reason(error: AssociationError, stream: Stream) -> int | None:

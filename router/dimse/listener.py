@@ -1,20 +1,21 @@
-"""Accepts connections on given sockets, one thread an association, within caps; the sockets stay their owner's."""
+"""Accepts connections on given sockets; each that speaks gets a thread. The sockets stay their owner's."""
 
 import selectors
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
+from router.dimse.breach import Breach
 from router.dimse.conversation import converse
+from router.dimse.doorstep import Doorstep
 from router.dimse.reception import Reception
+from router.dimse.seats import Seats
 from router.dimse.sources import plain_address
 from router.dimse.stream import Stream
-from router.dimse.turning_away import TurnedAway
 
 _TICK_SECONDS = 1.0
 _LAST_SECONDS = 10.0
@@ -35,14 +36,14 @@ class Listener:
         self._reception = reception
         self._guard = threading.Lock()
         self._running: dict[threading.Thread, Stream] = {}
-        self._hosts: Counter[str] = Counter()
+        self._seats = Seats()
         self._stopping = threading.Event()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._thread = threading.Thread(target=self._loop, name="listener", daemon=True)
 
     @property
     def running(self) -> int:
-        """How many associations run now."""
+        """How many connections have a thread now."""
         with self._guard:
             return len(self._running)
 
@@ -83,21 +84,24 @@ class Listener:
 
     def _loop(self) -> None:
         with selectors.DefaultSelector() as selector:
-            turned_away = TurnedAway(selector)
+            doorstep = Doorstep(selector)
             selector.register(self._wake_reader, selectors.EVENT_READ, lambda: None)
             for sock in self._sockets:
                 sock.setblocking(False)
-                selector.register(sock, selectors.EVENT_READ, partial(self._accept, sock, turned_away))
+                selector.register(sock, selectors.EVENT_READ, partial(self._accept, sock, doorstep))
             while not self._stopping.is_set():
-                for key, _ in selector.select(_TICK_SECONDS):
+                ready = [key for key, _ in selector.select(_TICK_SECONDS)]
+                # whoever has spoken is heard before somebody new, for whom it might have to make room
+                for key in sorted(ready, key=lambda each: each.fileobj in self._sockets):
                     try:
                         key.data()
                     except Exception:  # the border of a work loop: one connection must not end all those to come
                         log.exception("connection lost while it was taken")
-                turned_away.expire(time.monotonic())
-            turned_away.close()
+                for host in doorstep.expire(time.monotonic() - self._reception.limits.first_pdu_seconds):
+                    self._unheard(host)
+            doorstep.close()
 
-    def _accept(self, listening: socket.socket, turned_away: TurnedAway) -> None:
+    def _accept(self, listening: socket.socket, doorstep: Doorstep) -> None:
         try:
             sock, address = listening.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -107,49 +111,44 @@ class Listener:
             self._stopping.wait(_PAUSE_SECONDS)
             return
         host = plain_address(str(address[0]))
+        begin = partial(self._begin, host, is_secured=listening in self._secured)
+        pushed_out = doorstep.add(host, sock, self._reception.limits.unassociated, begin)
+        if pushed_out is not None:
+            self._unheard(pushed_out)
+
+    def _unheard(self, host: str) -> None:
+        """A connection from `host` was closed that had said nothing."""
+        self._reception.alarm(Breach.NO_REQUEST, host, "")
+
+    def _begin(self, host: str, sock: socket.socket, since: float, *, is_secured: bool) -> None:
         reception = self._reception
-        is_secured = listening in self._secured
-        if self._has_room(host, reception):
-            self._begin(sock, host, reception, is_secured=is_secured)
-            return
-        log.warning("connection turned away, too many are open", host=host)
-        if is_secured:  # whoever waits for a TLS handshake understands no rejection
-            sock.close()
-        else:
-            turned_away.add(sock)
-
-    def _has_room(self, host: str, reception: Reception) -> bool:
-        limits = reception.limits
-        with self._guard:
-            return len(self._running) < limits.associations and self._hosts[host] < limits.per_host
-
-    def _begin(self, sock: socket.socket, host: str, reception: Reception, *, is_secured: bool) -> None:
         if is_secured and reception.tls is None:  # taken out of the configuration since the socket was opened
             sock.close()
             return
         stream = reception.tls.stream(sock) if is_secured and reception.tls else Stream(sock)
-        thread = threading.Thread(target=self._serve, args=(stream, host, reception), name=f"dicom {host}", daemon=True)
+        thread = threading.Thread(
+            target=self._serve, args=(stream, host, reception, since), name=f"dicom {host}", daemon=True
+        )
         with self._guard:
             self._running[thread] = stream
-            self._hosts[host] += 1
+        self._seats.come(host, stream, reception.limits)
         try:
             thread.start()
         except RuntimeError:
             log.error("cannot start a thread for a connection", host=host)  # noqa: TRY400 - the trace says no more
-            self._forget(thread, host)
-            stream.close()
+            self._forget(thread, host, stream)
             self._stopping.wait(_PAUSE_SECONDS)
 
-    def _serve(self, stream: Stream, host: str, reception: Reception) -> None:
+    def _serve(self, stream: Stream, host: str, reception: Reception, since: float) -> None:
         try:
-            converse(stream, host, reception)
+            converse(
+                stream, host, reception, since=since, admit=partial(self._seats.take, host, stream, reception.limits)
+            )
         finally:
-            stream.close()
-            self._forget(threading.current_thread(), host)
+            self._forget(threading.current_thread(), host, stream)
 
-    def _forget(self, thread: threading.Thread, host: str) -> None:
+    def _forget(self, thread: threading.Thread, host: str, stream: Stream) -> None:
+        stream.close()
+        self._seats.leave(host, stream)
         with self._guard:
             del self._running[thread]
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]

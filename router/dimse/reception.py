@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from router.dimse.breach import Alarm, unheard
 from router.dimse.command import Command
 from router.dimse.limits import Limits
 from router.dimse.sources import Sources
@@ -36,6 +37,7 @@ class Reception:
     sources: Sources = field(default_factory=Sources)
     limits: Limits = field(default_factory=Limits)
     tls: ServerTls | None = None
+    alarm: Alarm = unheard  # told of every breach; must neither block nor raise
 
     def service(self, command_field: int) -> Service | None:
         """The service for requests of this command field."""

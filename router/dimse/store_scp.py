@@ -9,6 +9,7 @@ import structlog
 from archive import ArchiveError, Identity, Origin, Spool
 from router.dimse.acceptor import Acceptor
 from router.dimse.association import AcceptedContext
+from router.dimse.breach import Breach
 from router.dimse.command import Command, Element, Field
 from router.dimse.status import (
     CANNOT_UNDERSTAND,
@@ -22,6 +23,7 @@ from router.dimse.status import (
 from rules import HeaderError, HeaderIncompleteError, identify
 
 _UID = re.compile(r"[0-9.]{1,64}")
+_MISMATCHES = frozenset((DATA_SET_DOES_NOT_MATCH, INVALID_SOP_INSTANCE, SOP_CLASS_NOT_SUPPORTED))
 _HEADS_BYTES = (512, 4096, 2**20)  # the two UIDs mostly stand in the first of these; so long they are looked for
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,8 @@ class StoreScp:
             self._take(acceptor, context, request, data_set)
         except (ArchiveError, HeaderError, RefusedError) as error:
             status, comment = status_of(error)
+            if status in _MISMATCHES:
+                acceptor.alarm(Breach.MISMATCH)
             log.warning(
                 "instance refused",
                 source=acceptor.source.name if acceptor.source else None,

@@ -12,7 +12,7 @@ from pydicom.uid import UID
 import archive
 from router.config import ApplianceSettings
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, STATUSES, from_association_error, from_status
-from router.dimse import acceptor, limits, status, turning_away
+from router.dimse import acceptor, limits, status
 from router.dimse.contexts import VERIFICATION, is_storage
 from router.errors import AssociationAborted, AssociationRejected, PeerSilent, PeerUnreachable
 from rules import charset
@@ -84,7 +84,7 @@ def test_the_rejections_that_are_given() -> None:
         (permanent, acceptor._BY_USER, acceptor._CALLING_AE_NOT_RECOGNISED),
         (permanent, acceptor._BY_USER, acceptor._CALLED_AE_NOT_RECOGNISED),
         (permanent, acceptor._BY_ACSE, acceptor._VERSION_NOT_SUPPORTED),
-        (turning_away._TRANSIENT, turning_away._BY_PRESENTATION_PROVIDER, turning_away._LOCAL_LIMIT_EXCEEDED),
+        (acceptor._TRANSIENT, acceptor._BY_PRESENTATION, acceptor._LOCAL_LIMIT_EXCEEDED),
     }
     assert {tuple(int(number) for number in row[:3]) for row in rows("rejections")} == ours
 

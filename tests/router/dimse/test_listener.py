@@ -13,6 +13,7 @@ from router.dimse.command import decode, echo_request
 from router.dimse.pdu import RELEASE_RQ, data_pdu
 from tests.support.dcmtk import echoscu, needs_dcmtk
 from tests.support.receiving import (
+    CT,
     IMPLICIT,
     VERIFICATION,
     associate_request,
@@ -77,21 +78,33 @@ def test_echoscu_is_answered(tmp_path: Path) -> None:
         assert not echoscu(receiver.port, called="OTHER")
 
 
-def test_connections_beyond_the_caps_are_told_to_come_later(tmp_path: Path) -> None:
+def test_associations_beyond_the_caps_are_told_to_come_later(tmp_path: Path) -> None:
     """Over the cap of one host the answer is a transient rejection 2/3/2, at once, while the others go on."""
     with receiving(tmp_path / "spool", limits=Limits(per_host=2)) as receiver:
-        first = associated(receiver.port, (1, VERIFICATION, IMPLICIT))
-        silent = connect(receiver.port)
-        assert eventually(lambda: receiver.listener.running == 2)
+        first = associated(receiver.port, (1, VERIFICATION, IMPLICIT), (3, CT, IMPLICIT))
+        second = associated(receiver.port, (1, CT, IMPLICIT))
         started = time.monotonic()
         assert answer(receiver.port, associate_request()) == (3, bytes((0, 2, 3, 2)))
         assert time.monotonic() - started < 1
         first.sendall(ECHO)
         assert read_pdu(first)[0] == 4
         first.close()
-        silent.close()
+        second.close()
         assert eventually(lambda: receiver.listener.running == 0)
         assert answer(receiver.port, associate_request())[0] == 2
+
+
+def test_an_echo_needs_no_room(tmp_path: Path) -> None:
+    """Who only verifies is answered while senders have taken all associations, and takes no room from them."""
+    with receiving(tmp_path / "spool", limits=Limits(associations=1)) as receiver:
+        echoes = [associated(receiver.port, (1, VERIFICATION, IMPLICIT)) for _ in range(5)]
+        sender = associated(receiver.port, (1, CT, IMPLICIT))
+        echoes.append(associated(receiver.port, (1, VERIFICATION, IMPLICIT)))
+        for sock in echoes:
+            sock.sendall(ECHO)
+            assert read_pdu(sock)[0] == 4
+            sock.close()
+        sender.close()
 
 
 def test_the_cap_in_all_holds_for_every_host(tmp_path: Path) -> None:
@@ -111,27 +124,56 @@ def test_the_cap_in_all_holds_for_every_host(tmp_path: Path) -> None:
 
 @needs_dcmtk
 def test_a_crowd_of_silent_connections_does_not_lock_scanners_out(tmp_path: Path) -> None:
-    """300 silent connections stay within the cap while they stay, and a C-ECHO is answered soon."""
-    limits = Limits(per_host=20, first_pdu_seconds=0.5, linger_seconds=0.2)
+    """300 silent connections get no thread, only so many stay as may, and a C-ECHO is answered at once."""
+    limits = Limits(per_host=2, unassociated=20, first_pdu_seconds=30)
     with receiving(tmp_path / "spool", limits=limits) as receiver:
         crowd = [connect(receiver.port) for _ in range(300)]
-        assert receiver.listener.running <= 20
-        assert threading.active_count() < 40
-        assert eventually(lambda: echoscu(receiver.port), 20)
+        assert echoscu(receiver.port)
+        assert eventually(lambda: receiver.listener.running == 0)
+        assert sum(is_open(sock) for sock in crowd) <= 20
         for sock in crowd:
             sock.close()
-        assert eventually(lambda: receiver.listener.running == 0)
-        assert echoscu(receiver.port)
+
+
+def is_open(sock: socket.socket) -> bool:
+    """True while the other side has not closed."""
+    sock.setblocking(False)
+    try:
+        return bool(sock.recv(1))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def test_who_begins_and_never_ends_a_request_makes_room(tmp_path: Path) -> None:
+    """Of connections that said one byte only so many stay; the oldest of the busiest address go, others are heard."""
+    with receiving(tmp_path / "spool", limits=Limits(unassociated=10, first_pdu_seconds=30)) as receiver:
+        sending = associated(receiver.port, (1, VERIFICATION, IMPLICIT), (3, CT, IMPLICIT))
+        other = socket.create_connection(("127.0.0.1", receiver.port), 5, source_address=("127.0.0.2", 0))
+        other.sendall(associate_request()[:1])
+        crowd = [connect(receiver.port) for _ in range(60)]
+        for sock in crowd:
+            sock.sendall(b"\1")
+        assert eventually(lambda: sum(is_open(sock) for sock in crowd) <= 10)
+        assert eventually(lambda: receiver.listener.running <= 11)
+        other.sendall(associate_request()[1:])
+        assert read_pdu(other)[0] == 2
+        sending.sendall(ECHO)
+        assert read_pdu(sending)[0] == 4
+        for sock in [*crowd, other, sending]:
+            sock.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
-def test_silent_connections_cost_little_memory(tmp_path: Path) -> None:
+def test_unassociated_connections_cost_little_memory(tmp_path: Path) -> None:
     """A hundred connections that say nothing, or claim 4 GB and send some of it, take less than 32 MB."""
-    with receiving(tmp_path / "spool", limits=Limits(per_host=100, first_pdu_seconds=1.0)) as receiver:
+    with receiving(tmp_path / "spool", limits=Limits(first_pdu_seconds=1.0)) as receiver:
         before = resident_bytes()
         crowd = [connect(receiver.port) for _ in range(100)]
         for sock in crowd[::2]:
             sock.sendall(b"\1\0\xff\xff\xff\xff" + bytes(60_000))
+        assert eventually(lambda: receiver.listener.running > 0)
         assert eventually(lambda: receiver.listener.running == 0)
         assert resident_bytes() - before < 32e6
         for sock in crowd:

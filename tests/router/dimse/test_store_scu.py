@@ -23,11 +23,12 @@ from router.errors import (
     PeerSilent,
     PeerUnreachable,
     ProtocolError,
+    TooLong,
 )
 from tests.support.data import data_files, needs_data
 from tests.support.dcmtk import dcmqrscp, free_port, needs_dcmtk, storescp
 from tests.support.part10 import Part10, read_part10
-from tests.support.receiving import CT, IMPLICIT, QUICK, connect, eventually, read_pdu, receiving
+from tests.support.receiving import CT, IMPLICIT, QUICK, associated, eventually, read_pdu, receiving
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 QUICK_ANSWER = Limits(connect_seconds=1.0, response_seconds=0.5, pdu_seconds=0.5, linger_seconds=0.2)
@@ -255,7 +256,7 @@ RESPONSE = (
         ([abort_pdu(0, 0)], AssociationAborted),
         ([reject_pdu(1, 1, 1)], ProtocolError),
         ([b"HTTP/1.1 400"], ProtocolError),
-        ([b"\4\0\xff\xff\xff\xff"], ProtocolError),
+        ([b"\4\0\xff\xff\xff\xff"], TooLong),
         ([data_pdu(1, b"", is_command=False)], ProtocolError),
         ([data_pdu(3, RESPONSE, is_command=True)], ProtocolError),
         ([data_pdu(1, RESPONSE.replace(b"\x20\1\2\0\0\0\1\0", b"\x20\1\2\0\0\0\2\0"), is_command=True)], ProtocolError),
@@ -346,10 +347,9 @@ def test_a_peer_that_accepts_but_says_nothing() -> None:
 
 def test_too_many_associations_elsewhere_are_transient(tmp_path: Path) -> None:
     """A rejection for congestion says that it is worth trying later."""
-    with receiving(tmp_path / "spool", limits=Limits(per_host=1)) as receiver, connect(receiver.port):
-        time.sleep(0.1)
+    with receiving(tmp_path / "spool", limits=Limits(per_host=1)) as receiver, associated(receiver.port):
         with pytest.raises(AssociationRejected, match="local limit exceeded") as raised:
-            echo(Peer("MICROPACS", "127.0.0.1", receiver.port), "ME")
+            Requestor.connect(Peer("MICROPACS", "127.0.0.1", receiver.port), "ME", [(CT, (IMPLICIT,))])
         assert raised.value.is_transient
 
 
