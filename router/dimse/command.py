@@ -84,7 +84,7 @@ class Command:
 
 
 def decode(data: bytes) -> Command:
-    """The command set in `data`; ProtocolError when it is none."""
+    """The command set in `data`; ProtocolError when it is none, or a request that could not be answered."""
     values: dict[int, bytes] = {}
     offset, end = 0, len(data)
     while offset < end:
@@ -96,7 +96,10 @@ def decode(data: bytes) -> Command:
         if group or offset > end:
             raise ProtocolError("a command set is cut or holds another group", reason=AbortReason.INVALID_PARAMETER)
         values[element] = data[start:offset]
-    return Command(values)
+    command = Command(values)
+    if not command.is_response and not command.is_cancel:
+        command.number(Element.MESSAGE_ID)  # or an instance would be kept, and its sender never told
+    return command
 
 
 def encode(values: Mapping[int, int | str]) -> bytes:

@@ -35,11 +35,17 @@ def _is_storage(sop_class_uid: str) -> bool:
 
 
 def answer(request: AssociateRequest, pdu_bytes: int) -> tuple[tuple[AnsweredContext, ...], UserInformation]:
-    """The answer to each context in order, and our side of the user information; `pdu_bytes` is our maximum."""
+    """The answer to each context in order, and our side of the user information; `pdu_bytes` is our maximum.
+
+    Roles of SOP classes that are not proposed are not answered, so that no request makes a longer answer than fits.
+    """
     roles = {role.sop_class_uid: role for role in request.user.roles}
     contexts = tuple(_answer_one(context, roles.get(context.abstract_syntax)) for context in request.contexts)
+    proposed = {context.abstract_syntax for context in request.contexts}
     answered_roles = tuple(
-        Role(role.sop_class_uid, role.scu, scp=False) for role in roles.values() if _UID.fullmatch(role.sop_class_uid)
+        Role(role.sop_class_uid, role.scu, scp=False)
+        for role in roles.values()
+        if role.sop_class_uid in proposed and _UID.fullmatch(role.sop_class_uid)
     )
     return contexts, UserInformation(pdu_bytes, request.user.asynchronous, answered_roles)
 

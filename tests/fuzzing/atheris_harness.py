@@ -15,7 +15,7 @@ import atheris
 
 with atheris.instrument_imports(include=["router.dimse", "rules"]):
     from tests.fuzzing.corpus import seeds_of
-    from tests.fuzzing.mutation import spoilt_body, spoilt_conversation
+    from tests.fuzzing.mutation import spoilt
     from tests.fuzzing.targets import TARGETS
 
 WORK = Path(".hypothesis") / "atheris"
@@ -35,17 +35,22 @@ def mutator(name: str) -> Callable[[bytes, int, int], bytes]:
 
         if chance.random() < 0.5:
             return atheris.Mutate(data, longest)
-        match name:
-            case "conversation" | "stream_of_pdus":
-                return spoilt_conversation(data, chance, spoil)[:longest]
-            case "associate_request" | "associate_accept":
-                return spoilt_body(1, data, chance, spoil)[:longest]
-            case "fragments_of_a_pdu":
-                return spoilt_body(4, data, chance, spoil)[:longest]
-            case _:
-                return atheris.Mutate(data, longest)
+        return spoilt(name, data, chance, spoil)[:longest]
 
     return mutate
+
+
+def kept_when_it_fails(name: str) -> Callable[[bytes], None]:
+    """The target; what it fails with is written down before libFuzzer, which has its own troubles, ends the process."""
+
+    def target(data: bytes) -> None:
+        try:
+            TARGETS[name](data)
+        except Exception:
+            (WORK / f"{name}-{sha256(data).hexdigest()[:16]}.finding").write_bytes(data)
+            raise
+
+    return target
 
 
 def fuzz(name: str, seconds: int) -> None:
@@ -63,7 +68,7 @@ def fuzz(name: str, seconds: int) -> None:
         "-print_final_stats=1",
         "-verbosity=0",
     ]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], TARGETS[name], custom_mutator=mutator(name))
+    atheris.Setup([sys.argv[0], *options, str(corpus)], kept_when_it_fails(name), custom_mutator=mutator(name))
     atheris.Fuzz()
 
 

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -35,7 +36,8 @@ def command_sets() -> list[bytes]:
     return [body[_PDV_HEADER:] for body in bodies(4) if body[5] & 1]
 
 
-def seeds_of(target: str) -> list[bytes]:
+@cache
+def seeds_of(target: str) -> tuple[bytes, ...]:
     """The inputs a parser begins with: cut from the recordings, and what once was a finding."""
     recorded = {
         "associate_request": lambda: bodies(1),
@@ -45,4 +47,4 @@ def seeds_of(target: str) -> list[bytes]:
         "command_set": command_sets,
         "conversation": conversations,
     }[target]()
-    return recorded + [path.read_bytes() for path in sorted((SEEDS / "regressions" / target).glob("*"))]
+    return (*recorded, *(path.read_bytes() for path in sorted((SEEDS / "regressions" / target).glob("*"))))

@@ -7,13 +7,53 @@ import random
 import struct
 from collections.abc import Callable
 
-from tests.fuzzing.corpus import pdus
+from tests.fuzzing.corpus import pdus, seeds_of
 
 Spoil = Callable[[bytes], bytes]
 _PDV = struct.Struct(">IBB")
 _ITEM = struct.Struct(">BxH")
 _FIXED_BYTES = 68  # of an A-ASSOCIATE before its items
 _NESTED = {0x20: 4, 0x21: 4, 0x50: 0}  # where the sub-items of an item begin
+
+
+def spoilt(name: str, data: bytes, chance: random.Random, spoil: Spoil) -> bytes:
+    """The input of a target changed in one place, within the structure that the target reads."""
+    match name:
+        case "conversation" | "stream_of_pdus":
+            return spoilt_conversation(data, chance, spoil)
+        case "associate_request" | "associate_accept":
+            return spoilt_body(1, data, chance, spoil)
+        case "fragments_of_a_pdu":
+            return spoilt_body(4, data, chance, spoil)
+        case _:
+            return spoil(data)
+
+
+def spoilt_seed(name: str, chance: random.Random) -> bytes:
+    """A seed of a target with one to three changes, half of them such that the lengths stay true."""
+    data = chance.choice(seeds_of(name))
+
+    def spoil(part: bytes) -> bytes:
+        return noisy(part, chance)
+
+    for _ in range(chance.randrange(1, 4)):
+        data = spoilt(name, data, chance, spoil) if chance.random() < 0.5 else spoil(data)
+    return data
+
+
+def noisy(data: bytes, chance: random.Random) -> bytes:
+    """Some bytes changed, or the whole made longer or shorter."""
+    changed = bytearray(data)
+    match chance.randrange(4):
+        case 0:
+            del changed[chance.randrange(len(data) + 1) :]
+        case 1:
+            at = chance.randrange(len(data) + 1)
+            changed[at:at] = chance.randbytes(chance.choice((1, 2, 64, 3000)))
+        case _:
+            for _ in range(chance.randrange(1, 4) if data else 0):
+                changed[chance.randrange(len(data))] = chance.choice((0, 1, 0x7F, 0xFF, chance.randrange(256)))
+    return bytes(changed)
 
 
 def spoilt_conversation(said: bytes, chance: random.Random, spoil: Spoil) -> bytes:

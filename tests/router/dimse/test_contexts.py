@@ -94,3 +94,10 @@ def test_roles_are_answered() -> None:
     assert contexts[0].result == 0
     assert user == UserInformation(131072, asynchronous=True, roles=(Role(CT, scu=True, scp=False),))
     assert result(CT, IMPLICIT, roles=(Role(CT, scu=False, scp=True),))[0] == 1
+
+
+def test_roles_of_classes_that_are_not_proposed_are_not_answered() -> None:
+    """Thousands of roles in a request make no answer that is longer than its length fields can say."""
+    roles = tuple(Role(f"2.25.{number}", scu=True, scp=False) for number in range(5000))
+    proposed = (ProposedContext(1, CT, (IMPLICIT,)),)
+    assert answer(AssociateRequest("A", "B", proposed, UserInformation(0, roles=roles)), 131072)[1].roles == ()

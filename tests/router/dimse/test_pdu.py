@@ -4,11 +4,8 @@ import socket
 import struct
 import threading
 import time
-from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from router.dimse.pdu import PduReader, PduType, data_pdu, fragments
 from router.dimse.stream import Stream
@@ -130,19 +127,3 @@ def test_untrue_value_lengths_are_refused(body: bytes) -> None:
     """A value that is longer than its PDU, too short for its own header, or missing is a protocol error."""
     with pytest.raises(ProtocolError):
         list(fragments(memoryview(body)))
-
-
-@given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None)
-def test_any_bytes_are_pdus_or_a_protocol_error(sent: bytes) -> None:
-    """Random bytes give PDUs, the end of the connection or a ProtocolError, and nothing else."""
-    with suppress(ProtocolError):
-        read(sent, associate_bytes=65536)
-
-
-@given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
-def test_any_bytes_are_fragments_or_a_protocol_error(body: bytes) -> None:
-    """Random bytes as a P-DATA body give fragments within it or a ProtocolError, and nothing else."""
-    with suppress(ProtocolError):
-        assert sum(len(each.data) + 6 for each in fragments(memoryview(body))) == len(body)
