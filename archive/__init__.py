@@ -19,11 +19,12 @@ from archive.files import sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
 from archive.history import ChangeMade
 from archive.holding import Held, Hold
+from archive.incoming import Incoming
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
-from archive.spool import Backlog, Incoming, Spool
+from archive.spool import Backlog, Spool
 from archive.tables import metadata
 
 __all__ = [

@@ -55,6 +55,11 @@ class ArrivalNames:
                 unlock(self._file)
         return f"{number:016x}{secrets.token_hex(4)}"
 
+    def go_on_after(self, arrival: str) -> None:
+        """Give out only names above this one, if it is one."""
+        with self._guard:
+            self._floor = max(self._floor, int(arrival[:16] or "0", 16))
+
     def close(self) -> None:
         """Give the file back."""
         self._file.close()

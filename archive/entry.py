@@ -1,6 +1,6 @@
 """One received instance in its file, before or after filing, read from the file alone. Moves and decides nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive.errors import EntryUnreadableError
@@ -11,9 +11,10 @@ from archive.part10 import read_head
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sealed file. `digest` (SHA-256, hex) and `size` (bytes) are of the data set, which starts at `data_set_offset`.
+    """A sealed instance. `digest` (SHA-256, hex) and `size` (bytes) are of the data set.
 
-    The file is `data_set_offset + size` bytes long.
+    It starts at byte `data_set_offset` of the file. An entry in a segment of the spool shares the file with others,
+    and has its data set with it as `content`; for all others the file is a Part 10 file and ends with the data set.
     """
 
     arrival: str
@@ -23,12 +24,15 @@ class Entry:
     digest: str
     data_set_offset: int
     size: int
+    content: bytes | None = field(default=None, repr=False, compare=False)
 
-    def head(self, limit: int) -> bytes:
-        """The first bytes of the data set, at most `limit`."""
+    def data_set(self, start: int, size: int) -> bytes:
+        """At most `size` bytes of the data set from its byte `start` on. Raises OSError."""
+        if self.content is not None:
+            return self.content[start : start + size]
         with self.path.open("rb", buffering=0) as file:
-            file.seek(self.data_set_offset)
-            return file.read(min(limit, self.size))
+            file.seek(self.data_set_offset + start)
+            return file.read(min(size, max(0, self.size - start)))
 
     def unreadable(self, error: OSError) -> EntryUnreadableError | OSError:
         """What an error in reading this file is to be raised as: itself where it says nothing of the file."""

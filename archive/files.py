@@ -17,6 +17,7 @@ FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHORT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # says nothing of the file that was to be read
+_HAS_POSITIONS = hasattr(os, "pwrite")
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
@@ -30,6 +31,40 @@ def write(file: FileIO, content: bytes | bytearray | memoryview) -> None:
     view = memoryview(content)
     while view:
         view = view[file.write(view) :]
+
+
+def write_at(file: FileIO, content: bytes | bytearray | memoryview, offset: int) -> None:
+    """All of the content at `offset`; one file is written by one thread at a time."""
+    view = memoryview(content)
+    while view:
+        if _HAS_POSITIONS:
+            written = os.pwrite(file.fileno(), view, offset)
+        else:
+            file.seek(offset)
+            written = file.write(view)
+        view = view[written:]
+        offset += written
+
+
+def read_at(file: FileIO, size: int, offset: int) -> bytes:
+    """The `size` bytes at `offset`, fewer at the end of the file."""
+    data = b""
+    while len(data) < size:
+        if _HAS_POSITIONS:
+            more = os.pread(file.fileno(), size - len(data), offset + len(data))
+        else:
+            file.seek(offset + len(data))
+            more = file.read(size - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def start_to_sync(file: FileIO) -> None:
+    """Let the system begin to write the file to the disk, where it can be asked to; waits for nothing."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # Linux writes what is dirty before it lets go
 
 
 def sync_file(file: FileIO) -> None:

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,11 +12,21 @@ from uuid import uuid4
 from archive.arrivals import checked
 from archive.entry import Entry
 from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, EntryUnreadableError
-from archive.files import FULL, Folders, create, drop_abandoned, link, sync_file, sync_folder, try_lock, write
+from archive.files import (
+    FULL,
+    Folders,
+    create,
+    drop_abandoned,
+    link,
+    start_to_sync,
+    sync_file,
+    sync_folder,
+    try_lock,
+    write,
+)
 from archive.part10 import Head, Stamp, encode_head, read_head
 
 _CHUNK = 1 << 20  # bytes
-_SYNCHRONISERS = 4  # files that are synchronised at a time, so that they share the disk's commits
 
 
 class InstanceKey(NamedTuple):
@@ -55,8 +64,6 @@ class Placed:
 class _Draft:
     """A file on its way to its name; `file` is open until it is synchronised."""
 
-    filing: Filing
-    folder: PurePosixPath
     part: Path
     file: FileIO
     head: Head
@@ -83,96 +90,101 @@ class Shelves:
         ArchiveFullError or ArchiveFailedError if the disk does not take them; what was placed by then may stay.
         """
         touched: set[Path] = set()
-        drafts: dict[int, _Draft] = {}
+        drafts: dict[int, tuple[PurePosixPath, _Draft]] = {}
         placed: dict[int, Placed] = {}
         try:
             for number, filing in enumerate(filings):
                 folder = study_folder(filing.key.study_uid)
                 self._folders.ensure(self.folder / folder)
                 touched.add(self.folder / folder)
-                linked = self._link(filing.entry, folder / f"{checked(filing.entry.arrival)}.dcm", filing.prefix)
+                linked = self._linked(filing, folder / f"{checked(filing.entry.arrival)}.dcm")
                 if linked:
                     placed[number] = linked
                 else:
-                    drafts[number] = self._write(filing, folder)
-            _synchronise(drafts.values())
-            for number, draft in drafts.items():
-                placed[number] = self._name(draft)
+                    drafts[number] = folder, self._write(filing.entry, filing.prefix, filing.resume)
+            _synchronise([draft for _, draft in drafts.values()])
+            for number, (folder, draft) in drafts.items():
+                placed[number] = self._name(draft, folder)
             for folder_touched in touched:
                 sync_folder(folder_touched)
         except OSError as error:
             raise _translated(error) from error
         finally:
-            for draft in drafts.values():
-                with suppress(OSError):
-                    draft.file.close()
-                    draft.part.unlink(missing_ok=True)
+            _drop(draft for _, draft in drafts.values())
         return [placed[number] for number in range(len(filings))]
 
     def keep(self, entries: Sequence[Entry], folder: str) -> list[str]:
         """The entries as they are in one folder below the archive's, durably; gives their files."""
         place = self.folder / folder
-        files = []
+        names = [f"{checked(entry.arrival)}.dcm" for entry in entries]
+        drafts: dict[Path, _Draft] = {}
         try:
             self._folders.ensure(place)
-            for entry in entries:
-                name = f"{checked(entry.arrival)}.dcm"
-                files.append(f"{folder}/{name}")
-                if not (place / name).exists() and not link(entry.path, place / name):
-                    self._copy(entry, place / name)
+            for entry, name in zip(entries, names, strict=True):
+                if not (place / name).exists() and not _link(entry, place / name):
+                    drafts[place / name] = self._write(entry)
+            _synchronise(list(drafts.values()))
+            for path, draft in drafts.items():
+                draft.part.rename(path)
             sync_folder(place)
         except OSError as error:
             raise _translated(error) from error
-        return files
+        finally:
+            _drop(drafts.values())
+        return [f"{folder}/{name}" for name in names]
 
     def sweep(self) -> int:
         """Drop files that were being written when their process died; gives how many."""
         return drop_abandoned(self._incoming)
 
-    def _link(self, entry: Entry, file: PurePosixPath, prefix: bytes | None) -> Placed | None:
+    def _linked(self, filing: Filing, file: PurePosixPath) -> Placed | None:
         """The entry itself under a new name, if it is unchanged, links are possible and the name is free or its own."""
-        if prefix is not None:
+        entry = filing.entry
+        if filing.prefix is not None:
             return None
         placed = Placed(str(file), entry.digest, entry.size, entry.data_set_offset)
         try:
-            return placed if link(entry.path, self.folder / file) else None
+            return placed if _link(entry, self.folder / file) else None
         except FileExistsError:
             return placed if _is(self.folder / file, entry.digest) else None
 
-    def _write(self, filing: Filing, folder: PurePosixPath) -> _Draft:
+    def _write(self, entry: Entry, prefix: bytes | None = None, resume: int = 0) -> _Draft:
         """A new Part 10 file of the data set as it is to be kept, complete but not yet synchronised nor named.
 
-        The rest of the original is read because its digest is needed; that is why the kernel does not copy it.
+        The rest of an edited original is read because its digest is needed; that is why the kernel does not copy it.
         """
-        entry, prefix = filing.entry, filing.prefix or b""
-        resume = filing.resume if filing.prefix is not None else 0
-        size = len(prefix) + entry.size - resume
-        blank = encode_head(entry.identity, Stamp(entry.arrival, entry.origin, entry.digest, size, entry.digest))
+        size = entry.size if prefix is None else len(prefix) + entry.size - resume
+        stamp = Stamp(entry.arrival, entry.origin, entry.digest, size, entry.digest)
+        head = encode_head(entry.identity, stamp)
         part = self._incoming / f"{uuid4().hex}.part"
         file = create(part)
         try:
             try_lock(file)
-            digest = hashlib.sha256(prefix)
-            write(file, blank + prefix)
-            _append(entry, resume, file, digest, len(blank) + size)
-            stamp = Stamp(entry.arrival, entry.origin, digest.hexdigest(), size, entry.digest)
-            file.seek(0)
-            write(file, encode_head(entry.identity, stamp, len(blank)))
+            write(file, head)
+            if prefix is None:
+                _append(entry, 0, file)
+            else:
+                digest = hashlib.sha256(prefix)
+                write(file, prefix)
+                _append(entry, resume, file, digest)
+                stamp = replace(stamp, digest=digest.hexdigest())
+                file.seek(0)
+                write(file, encode_head(entry.identity, stamp, len(head)))
         except BaseException:
             file.close()
             part.unlink(missing_ok=True)
             raise
-        return _Draft(filing, folder, part, file, Head(entry.identity, stamp, len(blank)))
+        return _Draft(part, file, Head(entry.identity, stamp, len(head)))
 
-    def _name(self, draft: _Draft) -> Placed:
+    def _name(self, draft: _Draft, folder: PurePosixPath) -> Placed:
         """The file under its arrival's name; if another content has it (made by older rules), with its digest added.
 
         So a file that the index may already know is never written over.
         """
         stamp = draft.head.stamp
         for name in (f"{stamp.arrival}.dcm", f"{stamp.arrival}-{stamp.digest[:16]}.dcm"):
-            path = self.folder / draft.folder / name
-            placed = Placed(str(draft.folder / name), stamp.digest, stamp.size, draft.head.data_set_offset)
+            path = self.folder / folder / name
+            placed = Placed(str(folder / name), stamp.digest, stamp.size, draft.head.data_set_offset)
             if path.exists():
                 if _is(path, stamp.digest):
                     return placed
@@ -181,47 +193,53 @@ class Shelves:
             return placed
         raise ArchiveFailedError("a file of the archive is not what its name says")
 
-    def _copy(self, entry: Entry, path: Path) -> None:
-        part = self._incoming / f"{uuid4().hex}.part"
-        try:
-            with create(part) as file:
-                for chunk in _chunks(entry, 0):
-                    write(file, chunk)
-                sync_file(file)
-            part.rename(path)
-        finally:
-            part.unlink(missing_ok=True)
+
+def _link(entry: Entry, path: Path) -> bool:
+    """Whether the entry's own file has the new name; an entry in a segment has no file of its own."""
+    return entry.content is None and link(entry.path, path)
 
 
-def _append(entry: Entry, resume: int, file: FileIO, digest: "hashlib._Hash", length: int) -> None:
-    for chunk in _chunks(entry, entry.data_set_offset + resume):
-        digest.update(chunk)
+def _append(entry: Entry, start: int, file: FileIO, digest: "hashlib._Hash | None" = None) -> None:
+    """The rest of the data set from byte `start` on."""
+    missing = entry.size - start
+    for chunk in _chunks(entry, start):
+        if digest is not None:
+            digest.update(chunk)
         write(file, chunk)
-    if file.tell() != length:
+        missing -= len(chunk)
+    if missing:
         raise EntryUnreadableError("the file is not as long as it was", entry.arrival)
 
 
-def _chunks(entry: Entry, start: int) -> Iterator[bytes]:
-    """The entry's file from byte `start` on. Where the disk fails it is the entry's fault and nobody else's."""
+def _chunks(entry: Entry, start: int) -> Iterator[bytes | memoryview]:
+    """The data set from byte `start` on. Where the disk fails it is the entry's fault and nobody else's."""
+    if entry.content is not None:
+        yield memoryview(entry.content)[start:]
+        return
     try:
         with entry.path.open("rb", buffering=0) as source:
-            source.seek(start)
+            source.seek(entry.data_set_offset + start)
             while chunk := source.read(_CHUNK):
                 yield chunk
     except OSError as error:
         raise entry.unreadable(error) from error
 
 
-def _synchronise(drafts: Iterable[_Draft]) -> None:
+def _synchronise(drafts: Sequence[_Draft]) -> None:
     """Every draft's file is on the disk and closed; the first OSError is raised."""
-    files = [draft.file for draft in drafts]
-    if len(files) == 1:
-        sync_file(files[0])
-    elif files:
-        with ThreadPoolExecutor(min(_SYNCHRONISERS, len(files))) as pool:
-            list(pool.map(sync_file, files))
-    for file in files:
-        file.close()
+    for draft in drafts:
+        start_to_sync(draft.file)  # all of them first, so that they share the disk's commits
+    for draft in drafts:
+        sync_file(draft.file)
+        draft.file.close()
+
+
+def _drop(drafts: Iterable[_Draft]) -> None:
+    """What is left of drafts that have no name yet."""
+    for draft in drafts:
+        with suppress(OSError):
+            draft.file.close()
+            draft.part.unlink(missing_ok=True)
 
 
 def _translated(error: OSError) -> ArchiveError:

@@ -10,7 +10,7 @@ import structlog
 from archive import INDEXED, Entry, InstanceKey
 from router.ingest.wholeness import is_cut_short
 from router.reading import read_header
-from rules import Arrival, Attribute, Decision, Readable, RulesError, Ruleset, Verdict
+from rules import Arrival, Attribute, Decision, Header, Readable, RulesError, Ruleset, Verdict
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
 CUT_SHORT = Verdict(None, "the data set ends before its pixel data does")
@@ -38,7 +38,7 @@ def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[st
     who released it from the hold (None: it has just arrived). Raises EntryUnreadableError where the disk fails.
     """
     try:
-        header = read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
+        header = _header_of(entry)
         if fixes is None and is_cut_short(entry, header):
             return Judgement(entry, _attributes(header), held=CUT_SHORT)
         decision = ruleset.decide(header, arrival_of(entry, zone), fixes)
@@ -61,6 +61,12 @@ def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[st
         if not UID.fullmatch(uid):
             return Judgement(entry, attributes, held=Verdict(None, f"{keyword} is {'not a UID' if uid else 'missing'}"))
     return Judgement(entry, attributes, key, decision)
+
+
+def _header_of(entry: Entry) -> Header:
+    if entry.content is not None:
+        return Header.scan(entry.content, entry.identity.transfer_syntax_uid, complete=True)
+    return read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
 
 
 def arrival_of(entry: Entry, zone: tzinfo | None) -> Arrival:

@@ -1,7 +1,6 @@
 """Tells whether a received data set has all the pixel data it announces. Looks at lengths only and decodes nothing."""
 
 import struct
-from typing import BinaryIO
 
 from archive import Entry
 from rules import Header, HeaderIncompleteError
@@ -24,18 +23,15 @@ def is_cut_short(entry: Entry, header: Header) -> bool:
         return offset + length > (len(header.top.data) if header.deflated else entry.size)
     if header.deflated:
         return False  # pixel data in fragments is not deflated once more
-    with entry.path.open("rb") as file:
-        return not _ends_in_order(file, entry.data_set_offset + offset, entry.data_set_offset + entry.size)
+    return not _ends_in_order(entry, offset)
 
 
-def _ends_in_order(file: BinaryIO, position: int, end: int) -> bool:
+def _ends_in_order(entry: Entry, position: int) -> bool:
     """Whether the fragments from `position` end with a sequence delimiter; mostly the last bytes tell."""
-    file.seek(end - len(_END))
-    if file.read(len(_END)) == _END:
+    if entry.data_set(max(position, entry.size - len(_END)), len(_END)) == _END:
         return True
-    while position + _ITEM.size <= end:
-        file.seek(position)
-        group, number, length = _ITEM.unpack(file.read(_ITEM.size))
+    while position + _ITEM.size <= entry.size:
+        group, number, length = _ITEM.unpack(entry.data_set(position, _ITEM.size))
         if (group, number) == _DELIMITER_TAG:
             return True
         if (group, number) != _ITEM_TAG:

@@ -31,7 +31,7 @@ def test_sealed_entry_is_read_from_its_file_alone(spool: Spool, tmp_path: Path) 
     assert again.origin == origin()
     assert (again.digest, again.size) == (hashlib.sha256(content).hexdigest(), len(content))
     assert again.path.read_bytes()[again.data_set_offset :] == content
-    assert again.head(10) == content[:10]
+    assert again.data_set(0, 10) == content[:10]
 
 
 def test_file_is_part_10(spool: Spool) -> None:
@@ -50,7 +50,7 @@ def test_fragments_are_kept_in_order(spool: Spool) -> None:
         for fragment in (b"abc", bytearray(b"de"), memoryview(b"xfgx")[1:3], b""):
             incoming.write(fragment)
         entry = spool.read(incoming.seal())
-    assert (entry.head(100), entry.digest) == (b"abcdefg", hashlib.sha256(b"abcdefg").hexdigest())
+    assert (entry.data_set(0, 100), entry.digest) == (b"abcdefg", hashlib.sha256(b"abcdefg").hexdigest())
     with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as incoming:
         assert spool.read(incoming.seal()).size == 0
 

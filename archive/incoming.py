@@ -1,0 +1,191 @@
+"""One instance on its way in: into a segment of the spool or, if it is large, a file of its own. Reads no header."""
+
+import errno
+import hashlib
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import uuid4
+
+from archive.arrivals import ArrivalNames
+from archive.errors import SpoolFailedError, SpoolFullError
+from archive.files import FULL, create, read_at, sync_file, sync_folder, try_lock, write, write_at
+from archive.origin import Identity, Origin
+from archive.part10 import Stamp, blank_stamp, encode_head
+from archive.segment import HEAD_BYTES, SegmentEntry, State
+from archive.writing import LARGEST_BYTES, Segments
+
+
+class _Place(Protocol):
+    """Where the bytes go."""
+
+    size: int  # bytes of the data set so far
+
+    def write(self, fragment: bytes | bytearray | memoryview) -> None: ...
+    def seal(self, arrival: str) -> None: ...
+    def discard(self) -> None: ...
+
+
+class Incoming:
+    """One instance on its way in, used by one thread. After an error, `discard` or the end of a `with` it is gone."""
+
+    def __init__(
+        self, segments: Segments, folders: tuple[Path, Path], names: ArrivalNames, identity: Identity, origin: Origin
+    ) -> None:
+        """`folders` are those of unfinished and of sealed files of their own."""
+        self._folders = folders
+        self._names = names
+        self._identity = identity
+        self._origin = origin
+        self._place: _Place = _InSegment(segments, identity, origin)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data set so far."""
+        return self._place.size
+
+    def write(self, fragment: bytes | bytearray | memoryview) -> None:
+        """The next bytes of the data set, as they came; SpoolFullError or SpoolFailedError."""
+        try:
+            place = self._place
+            if isinstance(place, _InSegment) and place.size + len(fragment) > LARGEST_BYTES:
+                self._move_out(place)
+            self._place.write(fragment)
+        except OSError as error:
+            self.discard()
+            raise translated(error) from error
+
+    def seal(self) -> str:
+        """The arrival's name. All is on the disk when this returns; else it raises and keeps nothing."""
+        try:
+            arrival = self._names.next()
+            self._place.seal(arrival)
+        except OSError as error:
+            self.discard()
+            raise translated(error) from error
+        return arrival
+
+    def discard(self) -> None:
+        """Keep nothing of it; harmless after `seal` and when repeated."""
+        self._place.discard()
+
+    def _move_out(self, place: "_InSegment") -> None:
+        """It has become too long for a segment."""
+        own = _InFile(*self._folders, self._identity, self._origin)
+        try:
+            own.write(place.read_back())
+        except OSError:
+            own.discard()
+            raise
+        place.discard()
+        self._place = own
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+class _InSegment:
+    """The way of most: one write to a file whose size does not change, one synchronisation, no name."""
+
+    def __init__(self, segments: Segments, identity: Identity, origin: Origin) -> None:
+        self.size = 0
+        self._segments = segments
+        self._identity = identity
+        self._origin = origin
+        self._check = 0
+        self._segment = segments.take()
+        self._is_open = True
+        self._start = self._segment.end + HEAD_BYTES
+
+    def write(self, fragment: bytes | bytearray | memoryview) -> None:
+        write_at(self._segment.file, fragment, self._start + self.size)
+        self._check = zlib.crc32(fragment, self._check)
+        self.size += len(fragment)
+
+    def read_back(self) -> bytes:
+        return read_at(self._segment.file, self.size, self._start)
+
+    def seal(self, arrival: str) -> None:
+        segment = self._segment
+        try:
+            segment.seal(
+                SegmentEntry(
+                    segment.end,
+                    segment.generation,
+                    State.WRITTEN,
+                    arrival,
+                    self._identity,
+                    self._origin,
+                    self.size,
+                    self._check,
+                )
+            )
+        except OSError:
+            with suppress(OSError):
+                segment.discard()
+            self._is_open = False
+            self._segments.retire(segment)
+            raise
+        self._is_open = False
+        self._segments.give_back(segment)
+
+    def discard(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._segments.give_back(self._segment)
+
+
+class _InFile:
+    """A file of its own, which becomes the archive's: for what is so large that its own file costs nothing."""
+
+    def __init__(self, incoming: Path, sealed: Path, identity: Identity, origin: Origin) -> None:
+        self.size = 0
+        self._path = incoming / f"{uuid4().hex}.part"
+        self._sealed = sealed
+        self._identity = identity
+        self._origin = origin
+        self._hash = hashlib.sha256()
+        head = encode_head(identity, blank_stamp(origin))
+        self._head_length = len(head)
+        self._file = create(self._path)
+        try_lock(self._file)  # says to a sweep that somebody lives
+        write(self._file, head)
+
+    def write(self, fragment: bytes | bytearray | memoryview) -> None:
+        write(self._file, fragment)
+        self._hash.update(fragment)
+        self.size += len(fragment)
+
+    def seal(self, arrival: str) -> None:
+        digest = self._hash.hexdigest()
+        stamp = Stamp(arrival, self._origin, digest, self.size, digest)
+        self._file.seek(0)
+        write(self._file, encode_head(self._identity, stamp, self._head_length))
+        sync_file(self._file)
+        self._file.close()
+        sealed = self._sealed / f"{arrival}.dcm"
+        try:
+            self._path.rename(sealed)
+            sync_folder(self._sealed)
+        except OSError:
+            with suppress(OSError):
+                sealed.unlink(missing_ok=True)
+            raise
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def translated(error: OSError) -> SpoolFullError | SpoolFailedError:
+    """The spool's error for one of the operating system."""
+    return SpoolFullError() if error.errno in FULL or error.errno == errno.EFBIG else SpoolFailedError()
