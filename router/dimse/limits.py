@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ASSOCIATE_BYTES = 65536  # the longest A-ASSOCIATE PDU we read; 128 contexts with 20 syntaxes each take 55,000
+ASSOCIATE_BYTES = 196608  # the longest A-ASSOCIATE PDU we read; 128 contexts with 50 syntaxes each take 180,000
 COMMAND_BYTES = 65536  # the longest command set we read (PS3.7 9.3 needs a few hundred bytes)
 
 

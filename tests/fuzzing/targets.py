@@ -18,13 +18,14 @@ from router.dimse.associate import AssociateAccept, decode_accept, decode_reques
 from router.dimse.command import Element, decode, response
 from router.dimse.contexts import answer
 from router.dimse.conversation import converse
+from router.dimse.limits import ASSOCIATE_BYTES
 from router.dimse.pdu import PduReader, PduType, fragments
 from router.dimse.stream import Stream
 from router.errors import AssociationAborted, ProtocolError
 from tests.fuzzing.corpus import pdus
 
 LONGEST_PDU = 16384
-LONGEST_ASSOCIATE = 65536
+LONGEST_ASSOCIATE = ASSOCIATE_BYTES
 SMALLEST_PEER = 512  # the shortest P-DATA-TF a peer may ask us for
 QUICK = Limits(
     first_pdu_seconds=1.0,
