@@ -23,6 +23,7 @@ journal = sa.Table(
     sa.Column("revision", text(64), nullable=True),
     sa.Column("detail", Json, nullable=False),
     sa.Index("journal_by_study", "study_id", "id"),
+    sa.Index("journal_by_kind", "kind", "at"),
 )
 
 
@@ -63,6 +64,16 @@ class Journal:
             for event in events
         ]
         connection.execute(sa.insert(journal), rows)
+
+    def amend(self, connection: sa.Connection, row: int, detail: Mapping[str, Any]) -> None:
+        """Give an event that goes on a new detail, within the caller's transaction."""
+        connection.execute(sa.update(journal).where(journal.c.id == row).values(detail=dict(detail)))
+
+    def of_kind(self, kind: str, since: datetime) -> list[tuple[int, dict[str, Any]]]:
+        """Row and detail of every event of this kind that was written since then, oldest first."""
+        query = sa.select(journal.c.id, journal.c.detail).where(journal.c.kind == kind, journal.c.at >= since)
+        with self._database.read() as connection:
+            return [(row.id, row.detail) for row in connection.execute(query.order_by(journal.c.at, journal.c.id))]
 
     def of_study(self, study_id: int) -> list[dict[str, Any]]:
         """The events of one study, oldest first."""
