@@ -15,6 +15,7 @@ from router.config.secrets import Secret
 from rules import Duration, Flag, RulesSettings, Size, closest, one_of, parse_duration
 
 DATABASES = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
+SMALLEST_PDU, LARGEST_PDU = 4096, 2**20
 DEFAULT_LISTEN = Address("0.0.0.0", 11112)  # noqa: S104 - scanners call from other machines
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EVERY = re.compile(r"every +(\S.*)", re.IGNORECASE)
@@ -63,6 +64,12 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _pdu_size(size: int) -> int:
+    if not SMALLEST_PDU <= size <= LARGEST_PDU:
+        raise refusal(f"a PDU may have {SMALLEST_PDU} to {LARGEST_PDU} bytes, not {size}")
+    return size
+
+
 Name = Annotated[str, AfterValidator(_name)]
 
 
@@ -70,15 +77,23 @@ class Limits(Part):
     """What peers may take, one and all together, so that none locks out the others."""
 
     associations: Count = 100
-    """Associations at a time, in all."""
+    """Associations at a time, in all; those that ask only for Verification do not count."""
     per_host: Count = 50
     """Associations at a time from one address."""
+    unassociated: Count = 200
+    """Connections at a time that are not associated yet; one more takes the place of the oldest."""
     first_pdu: Duration = 30.0
-    """A connection that asks for nothing within this time is closed; default 30s."""
+    """A connection that asks for no association within this time is closed; default 30s."""
     pdu: Duration = 60.0
     """A PDU that has begun must be complete within this time; default 60s."""
     idle: Duration = 600.0
     """An association that says nothing for this long is aborted; default 10m."""
+    message: Duration = 3600.0
+    """An instance must be complete within this time from its C-STORE request; default 1h."""
+    association: Duration = 86400.0
+    """An association that lasts longer is aborted between two messages; default 1d."""
+    pdu_size: Annotated[Size, AfterValidator(_pdu_size)] = 131072
+    """The longest PDU that is taken, 4096B to 1MiB; default 128KiB."""
     instance: Size = 20_000_000_000
     """A larger instance is refused; default 20GB."""
 
