@@ -14,9 +14,12 @@ from router.cli.output import Exit, ago, as_json, console, size
 from router.cli.queue import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
 from router.locking import is_held
+from router.security import SecurityEvent, recent
 
 PACE = timedelta(days=7)
 SHORTEST_PACE_SECONDS = 3600.0
+SECURITY_SECONDS = 86400.0
+SHOWN_EVENTS = 5
 
 
 def status(
@@ -61,9 +64,16 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
             "total": disk.total,
             "lasts_days": _disk_lasts_days(appliance, disk.free),
         },
+        "security": [event.detail() for event in _security(appliance)],
         "destinations": [dataclasses.asdict(line) for line in lines],
         "oldest_undelivered": min((line.oldest_at for line in lines if line.oldest_at), default=None),
     }
+
+
+def _security(appliance: Appliance) -> list[SecurityEvent]:
+    """The security events that began within the last day, the latest first."""
+    events = recent(appliance.journal, datetime.now(UTC), SECURITY_SECONDS)
+    return [event for _, event in reversed(events)]
 
 
 def _disk_lasts_days(appliance: Appliance, free: int) -> float | None:
@@ -105,6 +115,7 @@ def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) ->
     days = found["disk"]["lasts_days"]
     pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
     console.print(f"disk       {size(found['disk']['free'])} left{pace}")
+    _tell_security(found["security"])
     console.print(
         f"undelivered since {ago(found['oldest_undelivered'])}"
         if found["oldest_undelivered"]
@@ -112,3 +123,13 @@ def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) ->
     )
     console.print()
     tell_lines(appliance.queue.overview())
+
+
+def _tell_security(events: list[dict[str, Any]]) -> None:
+    """The latest events of the last day, a line each."""
+    console.print(f"security   {len(events)} events in the last 24 hours")
+    for event in events[:SHOWN_EVENTS]:
+        host = event["host"] or "many addresses"
+        title = f" as {event['calling_ae']}" if "calling_ae" in event else ""
+        last = ago(datetime.fromisoformat(event["last"]))
+        console.print(f"  {event['what']}: {host}{title}, {event['count']} times, the last {last} ago", markup=False)

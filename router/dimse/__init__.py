@@ -1,5 +1,6 @@
 """The door for DICOM on the wire: associations, C-STORE and C-ECHO, both sides. Decides on no route, keeps nothing."""
 
+from router.dimse.breach import Alarm
 from router.dimse.echo_scp import EchoScp
 from router.dimse.echo_scu import echo
 from router.dimse.limits import Limits
@@ -13,6 +14,7 @@ from router.dimse.store_scu import StoreScu
 from router.dimse.tls import ClientTls, ServerTls
 
 __all__ = [
+    "Alarm",
     "ClientTls",
     "DataSet",
     "EchoScp",

@@ -11,9 +11,10 @@ import structlog
 from archive import Spool
 from router.appliance import free_space, open_spool
 from router.config import Configuration, DicomSource
-from router.dimse import EchoScp, Limits, Listener, Reception, ServerTls, Source, Sources, StoreScp
+from router.dimse import Alarm, EchoScp, Limits, Listener, Reception, ServerTls, Source, Sources, StoreScp
 from router.roles.listening import listen
 from router.roles.process import ActiveConfiguration, stop_when_told
+from router.security import Ledger, ledger_folder
 from router.telemetry import start_logging
 
 DRAIN_SECONDS = 20.0
@@ -33,6 +34,8 @@ def main() -> None:
     active = ActiveConfiguration(arguments.data)
     configuration = active()
     spool = open_spool(configuration)
+    ledger = Ledger(ledger_folder(arguments.data))
+    ledger.start()
     swept = spool.sweep()
     if swept:
         log.info("unfinished instances of an earlier run removed, none was acknowledged", instances=swept)
@@ -43,24 +46,26 @@ def main() -> None:
     else:
         plain = [listen(appliance.listen)]
         secured = [listen(appliance.tls.listen)] if appliance.tls and appliance.tls.listen else []
-    _receive(plain, secured, spool, active, stop)
+    _receive(plain, secured, spool, ledger, active, stop)
     spool.close()
+    ledger.stop()
 
 
 def _receive(
     plain: Sequence[socket.socket],
     secured: Sequence[socket.socket],
     spool: Spool,
+    ledger: Ledger,
     active: ActiveConfiguration,
     stop: threading.Event,
 ) -> None:
-    listener = Listener(plain, reception(active(), spool), secured)
+    listener = Listener(plain, reception(active(), spool, ledger.note), secured)
     listener.start()
     log.info("receiving", revision=active().revision)
 
     def accept(configuration: Configuration) -> None:
         spool.free_space = free_space(configuration)
-        listener.reconfigure(reception(configuration, spool))
+        listener.reconfigure(reception(configuration, spool, ledger.note))
 
     active.follow(stop, accept)
     listener.accept_no_more()
@@ -69,8 +74,8 @@ def _receive(
     listener.stop(DRAIN_SECONDS)
 
 
-def reception(configuration: Configuration, spool: Spool) -> Reception:
-    """What `configuration` means for associations that begin now."""
+def reception(configuration: Configuration, spool: Spool, alarm: Alarm) -> Reception:
+    """What `configuration` means for associations that begin now; `alarm` hears of every breach."""
     appliance = configuration.settings.appliance
     limits = appliance.limits
     sources = tuple(
@@ -86,11 +91,16 @@ def reception(configuration: Configuration, spool: Spool) -> Reception:
         limits=Limits(
             associations=limits.associations,
             per_host=limits.per_host,
+            unassociated=limits.unassociated,
             first_pdu_seconds=limits.first_pdu,
             pdu_seconds=limits.pdu,
             idle_seconds=limits.idle,
+            message_seconds=limits.message,
+            association_seconds=limits.association,
             instance_bytes=limits.instance,
+            pdu_bytes=limits.pdu_size,
         ),
+        alarm=alarm,
         tls=ServerTls(files, appliance.tls.clients) if files is not None and appliance.tls is not None else None,
     )
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import structlog
 
-from router.appliance import Appliance
+from router.appliance import Appliance, utc_now
 from router.config import Configuration
 from router.delivery import Lines
 from router.ingest import Filer
 from router.locking import FileLock
 from router.roles.process import ActiveConfiguration, stop_when_told
+from router.security import Folding, ledger_folder
 from router.senders import sender_for
 from router.telemetry import start_logging
 from router.upkeep import Upkeep
@@ -21,6 +22,7 @@ from router.upkeep import Upkeep
 IDLE_SECONDS = 0.02
 RELEASED_SECONDS = 0.5
 QUIET_SECONDS = 0.2
+SECURITY_SECONDS = 1.0
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -82,6 +84,8 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
             "quiet", lambda: appliance.queue.release_quiet(_filed_through(appliance)), QUIET_SECONDS, stop, lines.wake
         ),
     ]
+    folding = Folding(ledger_folder(active().data), appliance.database, appliance.journal, utc_now)
+    threads.append(_loop("security", folding.fold, SECURITY_SECONDS, stop, lambda: None))
     log.info("working", revision=active().revision)
     active.follow(stop, accept)
     for thread in threads:
