@@ -25,7 +25,6 @@ from router.errors import AssociationAborted, ProtocolError
 from tests.fuzzing.corpus import pdus
 
 LONGEST_PDU = 16384
-LONGEST_ASSOCIATE = ASSOCIATE_BYTES
 SMALLEST_PEER = 512  # the shortest P-DATA-TF a peer may ask us for
 QUICK = Limits(
     first_pdu_seconds=1.0,
@@ -89,12 +88,12 @@ def stream_of_pdus(data: bytes) -> None:
         writing = threading.Thread(target=_say, args=(theirs, data))
         writing.start()
         reader = PduReader(Stream(ours), LONGEST_PDU)
-        associate_bytes = LONGEST_ASSOCIATE
+        associate_bytes = ASSOCIATE_BYTES
         try:
             while True:
                 pdu_type, body = reader.read(time.monotonic() + 1, 1, associate_bytes)
                 assert (pdu_type, bytes(body)) == next(expected)
-                assert len(body) <= (LONGEST_PDU if pdu_type is PduType.DATA else LONGEST_ASSOCIATE)
+                assert len(body) <= (LONGEST_PDU if pdu_type is PduType.DATA else ASSOCIATE_BYTES)
                 associate_bytes = 0
         except ProtocolError:
             pass

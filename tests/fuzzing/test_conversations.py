@@ -131,8 +131,10 @@ class Talk(RuleBasedStateMachine):
         uid = f"2.25.{number}"
         inside = uid if is_true else "2.25.99"
         data = _element(0x16, CT) + _element(0x18, inside)
-        pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
-        pdus = [data_pdu(1, part, is_command=False, is_last=part is pieces[-1]) for part in pieces]
+        pdus = [
+            data_pdu(1, data[start : start + piece], is_command=False, is_last=start + piece >= len(data))
+            for start in range(0, len(data), piece)
+        ]
         pdu_type, body = self.say(data_pdu(1, store_request(number, CT, uid), is_command=True), *pdus)
         assert pdu_type == 4
         assert (b"\0\0\0\x09\2\0\0\0\0\0" in body) is is_true
