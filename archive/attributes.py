@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from typing import Literal, overload
 
@@ -11,10 +11,11 @@ Level = Literal["study", "series", "instance"]
 Matching = Literal["text", "name", "uid", "date", "time", "number"]
 
 UID_LENGTH = 64
+_REMEMBERED = 4096  # values; the instances of a study share most of theirs
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}")  # IS, PS3.5 6.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Indexed:
     """One indexed attribute: where it belongs, how it matches (PS3.4 C.2.2.2), characters kept."""
 
@@ -76,6 +77,7 @@ def row_values(level: Level, attributes: Mapping[str, str]) -> dict[str, str | N
     return {each.column: fitted(each, attributes.get(each.keyword, "")) or None for each in at_level(level)}
 
 
+@lru_cache(_REMEMBERED)
 def fitted(indexed: Indexed, value: str) -> str:
     """The value as the index keeps it, and as a key must be before it is compared with the index."""
     plain = plain_text(value)
@@ -107,6 +109,7 @@ def plain_text(value: str | None, length: int | None = None) -> str | None:
     return value.replace("\0", "").strip()[:length]
 
 
+@lru_cache(_REMEMBERED)
 def fitted_uid(uid: str) -> str:
     """The UID itself up to 64 characters (PS3.5 9.1); a longer one is cut, but two that differ stay two."""
     plain = plain_text(uid)

@@ -1,7 +1,7 @@
 """The connection to SQLite, PostgreSQL or MariaDB/MySQL, set up so that a commit is on the disk. Knows no table."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,14 @@ def text(length: int) -> types.TypeEngine[str]:
     )
 
 
+class _SqliteTime(sqlite.DATETIME):
+    """The text that SQLAlchemy writes for a time too, several times faster."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:  # noqa: ARG002
+        """`2026-11-22 10:30:00.123456`, which sorts by time."""
+        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
+
+
 class UtcDateTime(types.TypeDecorator[datetime]):
     """An aware UTC time with microseconds, in and out, on every database; a naive one is a ValueError."""
 
@@ -67,7 +75,7 @@ class UtcDateTime(types.TypeDecorator[datetime]):
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
         if dialect.name in _MYSQL:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(DateTime())
+        return dialect.type_descriptor(_SqliteTime())  # type: ignore[no-untyped-call]
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """To UTC; naive where the database has no time zones."""
@@ -75,7 +83,7 @@ class UtcDateTime(types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a time zone")
-        moment = value.astimezone(UTC)
+        moment = value if value.tzinfo is UTC else value.astimezone(UTC)
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
@@ -114,6 +122,7 @@ class Database:
             options["pool_pre_ping"] = True
             options["isolation_level"] = "READ COMMITTED"
         self.engine = create_engine(parsed, **options)
+        self._prepared: dict[tuple[str, tuple[str, ...], bool], _Insertion] = {}
         event.listen(
             self.engine,
             "connect",
@@ -149,9 +158,57 @@ class Database:
         first = next(iter(table.primary_key.columns))
         return mysql.insert(table).on_duplicate_key_update({first.name: first})
 
+    def insert_rows(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[tuple[object, ...]],
+        *,
+        only_new: bool = False,
+    ) -> None:
+        """Insert many rows by a statement that is prepared once; each holds a value for each of the columns.
+
+        Defaults of columns are not filled in. `only_new` passes over rows as `insert_new` does.
+        """
+        key = (table.name, tuple(columns), only_new)
+        if key not in self._prepared:
+            self._prepared[key] = _Insertion(self, table, columns, only_new=only_new)
+        self._prepared[key].execute(connection, rows)
+
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+class _Insertion:
+    """An INSERT as text, and what turns values into those the driver takes. SQLAlchemy's own does it for every row."""
+
+    def __init__(self, database: Database, table: Table, columns: Sequence[str], *, only_new: bool) -> None:
+        dialect = database.engine.dialect
+        quote = dialect.identifier_preparer.quote
+        mark = "?" if database.dialect == "sqlite" else "%s"
+        first = quote(next(iter(table.primary_key.columns)).name)
+        passing_over = (
+            f"ON DUPLICATE KEY UPDATE {first} = {first}" if database.dialect in _MYSQL else "ON CONFLICT DO NOTHING"
+        )
+        names, marks = ", ".join(map(quote, columns)), ", ".join(mark for _ in columns)
+        statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 (names are ours)
+        self._statement = f"{statement} {passing_over}" if only_new else statement
+        types_of = (table.c[name].type.dialect_impl(dialect) for name in columns)
+        processors = enumerate(each.bind_processor(dialect) for each in types_of)
+        self._processors = [(place, process) for place, process in processors if process is not None]
+
+    def execute(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert the rows; none is nothing."""
+        if rows:
+            connection.exec_driver_sql(self._statement, [self._bound(row) for row in rows])
+
+    def _bound(self, row: tuple[object, ...]) -> tuple[object, ...]:
+        values = list(row)
+        for place, process in self._processors:
+            values[place] = process(values[place])
+        return tuple(values)
 
 
 def _ask(connection: DBAPIConnection, statement: str) -> str:

@@ -14,11 +14,12 @@ from archive.database import Database
 from archive.entry import Entry, read_entry
 from archive.errors import EntryUnreadableError, NotKeptError
 from archive.origin import Identity, Origin
-from archive.recording import arrival_values
 from archive.records import in_parts
+from archive.rows import ARRIVAL_COLUMNS, arrival_values
 from archive.tables import held as table
 
 FOLDER = "hold"
+_ANY_RELEASED = select(table.c.id).where(table.c.state == "released").limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ def released(database: Database, folder: Path, limit: int | None = None) -> list
 
 def settle_released(connection: Connection, arrivals: Iterable[str]) -> None:
     """Released becomes filed."""
+    if connection.execute(_ANY_RELEASED).first() is None:
+        return
     for some in in_parts(arrivals):
         connection.execute(
             update(table).where(table.c.arrival.in_(some), table.c.state == "released").values(state="filed")
@@ -183,6 +186,6 @@ def _row(each: Hold) -> dict[str, object]:
         "file": f"{FOLDER}/{checked(entry.arrival)}.dcm",
         "bytes": entry.size,
         "digest": entry.digest,
-        **arrival_values(entry),
+        **dict(zip(ARRIVAL_COLUMNS, arrival_values(entry), strict=True)),
         "held_at": datetime.now(UTC),
     }

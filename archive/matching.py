@@ -7,7 +7,7 @@ from sqlalchemy import Column, ColumnElement, and_, false, or_
 
 from archive.attributes import Indexed, fitted, folded_name
 from archive.errors import QueryError
-from archive.recording import sop_instance_hash
+from archive.rows import sop_instance_hash
 from archive.tables import instances, series, studies
 
 TABLES = {"study": studies, "series": series, "instance": instances}
@@ -25,30 +25,35 @@ def condition(indexed: Indexed, value: str) -> Condition | None:
 
     Several values, separated by a backslash, are any-of, for UIDs (C.2.2.2.2) as for all others.
     """
-    value = value.strip(" \0")
-    if not value.strip("*"):
+    if not value.strip(" \0").strip("*"):
         return None
-    values = [part for part in (each.strip(" \0") for each in value.split("\\")) if part]
-    if len(values) > _MOST_VALUES:
-        raise QueryError(f"{indexed.keyword} has more than {_MOST_VALUES} values")
-    if any(len(each) > _LONGEST for each in values):
-        raise QueryError(f"a value of {indexed.keyword} has more than {_LONGEST} characters")
+    values = _values(indexed, value)
     if indexed.matching == "uid":
-        return _uids(indexed, [fitted(indexed, each) for each in values])
+        return _column(indexed).in_([fitted(indexed, each) for each in values])
     if any(not each.strip("*") for each in values):
         return None
     return or_(false(), *(_ONE_VALUE[indexed.matching](indexed, each) for each in values))
 
 
+def among_hashes(indexed: Indexed, value: str, newest_shard: int) -> Condition:
+    """Where SOP instance UIDs are found whose series nobody names: in every shard of the index by hash."""
+    hashes = {sop_instance_hash(fitted(indexed, each)) for each in _values(indexed, value)}
+    return and_(
+        instances.c.sop_instance_shard.in_(range(newest_shard + 1)), instances.c.sop_instance_hash.in_(sorted(hashes))
+    )
+
+
+def _values(indexed: Indexed, value: str) -> list[str]:
+    values = [part for part in (each.strip(" \0") for each in value.split("\\")) if part]
+    if len(values) > _MOST_VALUES:
+        raise QueryError(f"{indexed.keyword} has more than {_MOST_VALUES} values")
+    if any(len(each) > _LONGEST for each in values):
+        raise QueryError(f"a value of {indexed.keyword} has more than {_LONGEST} characters")
+    return values
+
+
 def _column(indexed: Indexed) -> Column[str]:
     return TABLES[indexed.level].c[indexed.column]
-
-
-def _uids(indexed: Indexed, uids: list[str]) -> Condition:
-    among = _column(indexed).in_(uids)
-    if indexed.keyword != "SOPInstanceUID":
-        return among
-    return and_(instances.c.sop_instance_hash.in_([sop_instance_hash(uid) for uid in uids]), among)
 
 
 def _text(indexed: Indexed, value: str) -> Condition:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Column, Connection, FromClause, false, select
+from sqlalchemy import Column, Connection, FromClause, false, func, select
 
 from archive.attributes import ATTRIBUTES, Indexed, Level, at_level
 from archive.errors import QueryError
-from archive.matching import TABLES, Condition, condition
+from archive.matching import TABLES, Condition, among_hashes, condition
 from archive.tables import instances, series, studies
 
 LEVELS: tuple[Level, ...] = ("study", "series", "instance")
@@ -48,7 +48,7 @@ def find(connection: Connection, level: Level, keys: Mapping[str, str], limit: i
     """
     if level not in LEVELS:
         raise QueryError("the level is not study, series or instance")
-    question = _question(keys)
+    question = _question(connection, keys)
     columns = _columns(level)
     query = (
         select(*(column.label(keyword) for keyword, column in columns.items()))
@@ -63,15 +63,16 @@ def find(connection: Connection, level: Level, keys: Mapping[str, str], limit: i
 
 def select_instances(connection: Connection, keys: Mapping[str, str], limit: int | None) -> list[int]:
     """The ids of the instances that match, study by study; QueryError where no key asks for anything."""
-    question = _question(keys)
+    question = _question(connection, keys)
     if question.is_empty:
         raise QueryError("no key says which instances are meant")
     query = select(instances.c.id).select_from(_JOINED["instance"]).where(*_conditions("instance", question))
     return list(connection.scalars(query.order_by(*_ORDER["instance"]).limit(limit)))
 
 
-def _question(keys: Mapping[str, str]) -> _Question:
+def _question(connection: Connection, keys: Mapping[str, str]) -> _Question:
     question = _Question()
+    asking: set[str] = set()
     for keyword, value in keys.items():
         if keyword == "ModalitiesInStudy":
             modality = condition(_BY_KEYWORD["Modality"], value)
@@ -83,8 +84,14 @@ def _question(keys: Mapping[str, str]) -> _Question:
             asked = condition(_BY_KEYWORD[keyword], value)
             if asked is not None:
                 question.by_level[_BY_KEYWORD[keyword].level].append(asked)
+                asking.add(keyword)
         else:
             raise QueryError(f"{keyword[:64]!r} is not a key of the index")
+    if "SOPInstanceUID" in asking and "SeriesInstanceUID" not in asking:
+        newest = connection.scalar(select(func.max(instances.c.sop_instance_shard))) or 0
+        question.by_level["instance"].append(
+            among_hashes(_BY_KEYWORD["SOPInstanceUID"], keys["SOPInstanceUID"], newest)
+        )
     return question
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from archive.attributes import fitted_uid
 from archive.filing import Filing, InstanceKey, Placed
@@ -84,29 +84,32 @@ def fitted_key(key: InstanceKey) -> InstanceKey:
     return InstanceKey(fitted_uid(key.study_uid), fitted_uid(key.series_uid), fitted_uid(key.sop_instance_uid))
 
 
+_SERIES = (
+    select(studies.c.study_instance_uid, series.c.series_instance_uid, series.c.id)
+    .select_from(studies.join(series))
+    .where(studies.c.study_instance_uid.in_(bindparam("study_uids", expanding=True)))
+    .where(series.c.series_instance_uid.in_(bindparam("series_uids", expanding=True)))
+)
+_KNOWN = (
+    select(instances.c.sop_instance_uid, instances.c.id, instances.c.arrival, instances.c.received_digest)
+    .where(instances.c.series_id == bindparam("series_id"))
+    .where(instances.c.sop_instance_uid.in_(bindparam("uids", expanding=True)))
+)
+
+
 def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceKey, Known]:
     """What the archive has under these keys; keys it does not have are left out."""
     found: dict[InstanceKey, Known] = {}
     for some in in_parts(keys):
-        wanted = {fitted_key(key): key for key in some}
-        query = (
-            select(
-                studies.c.study_instance_uid,
-                series.c.series_instance_uid,
-                instances.c.sop_instance_uid,
-                instances.c.id,
-                instances.c.arrival,
-                instances.c.received_digest,
-            )
-            .select_from(studies.join(series).join(instances))
-            .where(studies.c.study_instance_uid.in_({key.study_uid for key in wanted}))
-            .where(series.c.series_instance_uid.in_({key.series_uid for key in wanted}))
-            .where(instances.c.sop_instance_uid.in_({key.sop_instance_uid for key in wanted}))
-        )
-        for row in connection.execute(query):
-            key = wanted.get(InstanceKey(row[0], row[1], row[2]))
-            if key is not None:
-                found[key] = Known(row[3], row[4], row[5])
+        wanted: dict[tuple[str, str], dict[str, InstanceKey]] = {}
+        for key in some:
+            study_uid, series_uid, uid = fitted_key(key)
+            wanted.setdefault((study_uid, series_uid), {})[uid] = key
+        uids = {"study_uids": sorted({each[0] for each in wanted}), "series_uids": sorted({each[1] for each in wanted})}
+        for study_uid, series_uid, series_id in connection.execute(_SERIES, uids).all():
+            its = wanted.get((study_uid, series_uid), {})
+            for row in connection.execute(_KNOWN, {"series_id": series_id, "uids": list(its)}) if its else ():
+                found[its[row[0]]] = Known(row[1], row[2], row[3])
     return found
 
 

@@ -77,6 +77,7 @@ instances = Table(
     Column("id", Id, primary_key=True),
     Column("series_id", Id, ForeignKey("series.id"), nullable=False),
     *map(_attribute, at_level("instance")),
+    Column("sop_instance_shard", Integer, nullable=False),  # grows with the ids: only its newest part is written to
     Column("sop_instance_hash", Integer, nullable=False),  # CRC-32, signed: a short key stays cheap when it is random
     Column("arrival", text(ARRIVAL_LENGTH), nullable=False),
     Column("file", text(255), nullable=False),
@@ -88,7 +89,7 @@ instances = Table(
     Column("filed_at", UtcDateTime, nullable=False),
     UniqueConstraint("series_id", "sop_instance_uid"),
     UniqueConstraint("arrival"),
-    Index(None, "sop_instance_hash"),
+    Index(None, "sop_instance_shard", "sop_instance_hash"),
 )
 
 amendments = Table(

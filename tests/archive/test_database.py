@@ -135,3 +135,29 @@ def test_an_error_does_not_quote_the_row(database: Database) -> None:
         connection.execute(sql("insert into nowhere values (:name)"), {"name": "DOE^JOHN"})
     assert "nowhere" in str(caught.value)
     assert "DOE^JOHN" not in str(caught.value)
+
+
+def test_prepared_rows_are_bound_as_any_other(store: Database) -> None:
+    """Rows inserted by prepared text come back as they went in, and pass over what is there where that is asked."""
+    at = datetime(2026, 11, 22, 23, 59, 59, 123456, tzinfo=timezone(timedelta(hours=9)))
+    columns = ("name", "at", "data", "content", "count")
+    rows = [("%s ? :x", at, {"a": [None]}, b"\0\xff", 1), (None, None, None, None, None)]
+    with store.begin() as connection:
+        store.insert_rows(connection, things, columns, rows)
+        store.insert_rows(connection, things, columns, [])
+        store.insert_rows(
+            connection, things, columns, [("%s ? :x", None, None, None, 2), ("b", *rows[0][1:])], only_new=True
+        )
+    with store.read() as connection:
+        query = select(*(things.c[name] for name in columns)).order_by(things.c.id)
+        assert [tuple(row) for row in connection.execute(query)] == [*rows, ("b", *rows[0][1:])]
+
+
+def test_times_sort_as_text_does(store: Database) -> None:
+    """A time without microseconds is kept with them, so that times are compared rightly by every database."""
+    moments = [datetime(2026, 11, 22, 10, 0, 0, micro, tzinfo=UTC) for micro in (1, 0, 999999)]
+    with store.begin() as connection:
+        connection.execute(things.insert(), [{"at": moment} for moment in moments])
+    with store.read() as connection:
+        assert connection.scalars(select(things.c.at).order_by(things.c.at)).all() == sorted(moments)
+        assert connection.scalars(select(things.c.at).where(things.c.at > moments[1])).all() == [moments[0], moments[2]]

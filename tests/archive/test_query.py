@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import pytest
+from sqlalchemy import update
 
 from archive import INDEXED, Archive, QueryError, Spool
+from archive.tables import instances
 from tests.support.arrivals import filed, sealed
 
 Fill = Callable[..., None]
@@ -235,3 +237,15 @@ def test_numbers_match_by_value(archive: Archive, fill: Fill) -> None:
     assert _studies(archive, SeriesNumber="7") == ["s0", "s1"]
     assert _studies(archive, SeriesNumber="07") == ["s0", "s1"]
     assert _studies(archive, SeriesNumber="x") == ["s3"]
+
+
+def test_uid_alone_is_found_in_every_shard(archive: Archive, spool: Spool) -> None:
+    """An instance is found by its UID alone however many were filed after it, and in its own study only."""
+    entries = [sealed(spool, bytes([number]), f"1.2.{number}") for number in range(6)]
+    recorded = filed(archive, entries, [{"StudyInstanceUID": f"1.{number}"} for number in range(6)])
+    with archive.database.begin() as connection:
+        connection.execute(update(instances).values(sop_instance_shard=instances.c.id))
+    for number, each in enumerate(recorded):
+        assert archive.select({"SOPInstanceUID": f"1.2.{number}"}) == [each.instance_id]
+    assert archive.select({"SOPInstanceUID": "1.2.0\\1.2.5"}) == [recorded[0].instance_id, recorded[5].instance_id]
+    assert archive.select({"SOPInstanceUID": "1.2.0", "StudyInstanceUID": "1.1"}) == []

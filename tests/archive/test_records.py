@@ -31,6 +31,16 @@ def test_recording_twice_gives_the_same_ids(archive: Archive, spool: Spool) -> N
     assert archive.summary() == Summary(1, 1, 6, 6, 0, 0, RECEIVED_AT)
 
 
+def test_filed_out_of_order(archive: Archive, spool: Spool) -> None:
+    """An arrival older than what is indexed already is filed as any other, also in one batch with the newest."""
+    entries = [sealed(spool, b"1", f"1.2.{number}") for number in range(6)]
+    batches = [[entries[3]], [entries[0], entries[5]], [entries[4], entries[1], entries[3]], [entries[2]]]
+    recorded = [filed(archive, batch, [{}] * len(batch)) for batch in batches]
+    assert [each.arrival for batch in recorded for each in batch] == [e.arrival for batch in batches for e in batch]
+    assert recorded[2][2] == recorded[0][0]
+    assert archive.summary().instances == 6
+
+
 def test_empty_batch(archive: Archive) -> None:
     """Nothing in, nothing out."""
     assert filed(archive, [], []) == []

@@ -247,6 +247,7 @@ def upgrade() -> None:
         sa.Column("rows", text(16), nullable=True),
         sa.Column("columns", text(16), nullable=True),
         sa.Column("content_date", text(18), nullable=True),
+        sa.Column("sop_instance_shard", sa.Integer(), nullable=False),
         sa.Column("sop_instance_hash", sa.Integer(), nullable=False),
         sa.Column("arrival", text(24), nullable=False),
         sa.Column("file", text(255), nullable=False),
@@ -266,7 +267,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("arrival", name=op.f("uq_instances_arrival")),
         sa.UniqueConstraint("series_id", "sop_instance_uid", name=op.f("uq_instances_series_id_sop_instance_uid")),
     )
-    op.create_index(op.f("ix_instances_sop_instance_hash"), "instances", ["sop_instance_hash"], unique=False)
+    op.create_index(
+        op.f("ix_instances_sop_instance_shard_sop_instance_hash"),
+        "instances",
+        ["sop_instance_shard", "sop_instance_hash"],
+        unique=False,
+    )
     op.create_table(
         "amendments",
         sa.Column("id", Id, nullable=False),
