@@ -1,6 +1,7 @@
 """The work role: spool to archive and queue, deliveries, upkeep. Waits for the database when it is away."""
 
 import argparse
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,10 +23,11 @@ from router.upkeep import Upkeep
 IDLE_SECONDS = 0.02
 RELEASED_SECONDS = 0.5
 QUIET_SECONDS = 0.2
-SECURITY_SECONDS = 1.0
+SECURITY_SECONDS = 0.5
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
+NICENESS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     data = parser.parse_args().data
     start_logging("work")
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)  # what scanners wait for comes first
     stop = stop_when_told()
     lock = FileLock(data / "locks" / "work.lock")
     lock.acquire(PREDECESSOR_SECONDS)
