@@ -3,14 +3,14 @@
 What goes wrong here holds the instance: nothing is ever sent with an edit left out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rules.analysis import analyse, not_available
 from rules.clause import Loc
 from rules.decision import Decision, Prepared, Verdict
 from rules.draft import Draft
-from rules.edits import EditContext, Table
+from rules.edits import Edit, EditContext, Table
 from rules.errors import EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
@@ -71,18 +71,27 @@ class Ruleset:
         except RulesError as error:
             return Decision(header, (), None, (), held=Verdict(walk.rule, str(error)))
 
+    def edits(self, route: str) -> bool:
+        """Whether the copy that a route sends is edited at all. RulesError for a route there is not."""
+        return bool(self._edits(route))
+
     def prepare(self, route: str, header: Header, arrival: Arrival) -> Prepared:
         """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""
-        if route == OTHERWISE:
+        edits = self._edits(route)
+        if not edits:
             return Prepared((), None)
+        draft = Draft(header)
+        changes = apply(route, edits, draft, EditContext(arrival, self._tables))
+        return Prepared(tuple(changes), draft.splice() if draft.changed else None)
+
+    def _edits(self, route: str) -> Sequence[Edit]:
+        """The edits of a route on its copy; RulesError for a route there is not."""
+        if route == OTHERWISE:
+            return ()
         rule = self._routes.get(route)
         if rule is None:
             raise RulesError(f"there is no route {route!r} in these rules")
-        if not rule.edit:
-            return Prepared((), None)
-        draft = Draft(header)
-        changes = apply(rule.name, rule.edit, draft, EditContext(arrival, self._tables))
-        return Prepared(tuple(changes), draft.splice() if draft.changed else None)
+        return rule.edit
 
     def explain(self, header: Header, arrival: Arrival) -> Explanation:
         """Every rule, every condition with its actual value, and what changes. It holds a patient's values."""

@@ -74,10 +74,10 @@ def _readable(paths: list[Path]) -> tuple[list[PartTen], dict[str, str]]:
 def _sent(sender: DicomSender, files: list[PartTen]) -> Iterator[tuple[Path, Outcome]]:
     """The outcome of every file; where the peer breaks off, what was not sent shares its reason."""
     for batch in _batched(files):
-        shipments = {number: _shipment(number, file) for number, file in enumerate(batch)}
+        shipments = (_shipment(number, file) for number, file in enumerate(batch))
         left = dict(enumerate(batch))
         try:
-            for shipment, outcome in sender.send(list(shipments.values())):
+            for shipment, outcome in sender.send([file.identity for file in batch], shipments):
                 yield left.pop(shipment.delivery_id).path, outcome
         except DestinationError as error:
             for file in left.values():
@@ -98,6 +98,4 @@ def _shipment(number: int, file: PartTen) -> Shipment:
         data_set_offset=file.data_set_offset,
         size=file.bytes,
         digest=None,
-        study_uid="",
-        series_uid="",
     )

@@ -6,10 +6,12 @@ from typing import BinaryIO
 
 from router.delivery.sender import Shipment
 from router.reading import FIRST_READ_BYTES, GROWTH, read_header
-from rules import Header, HeaderIncompleteError, implicit_prefix
+from rules import Attribute, Header, HeaderIncompleteError, implicit_prefix
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+STUDY_UID = Attribute.parse("StudyInstanceUID")
+SERIES_UID = Attribute.parse("SeriesInstanceUID")
 _ELEMENT_HEADER_BYTES = 12  # of the pixel data, explicit VR (PS3.5 table 7.1-1)
 _CHUNK_BYTES = 1 << 20
 
@@ -32,6 +34,12 @@ def header_of(shipment: Shipment) -> Header:
                 if complete:
                     raise
                 limit *= GROWTH
+
+
+def study_and_series(shipment: Shipment) -> tuple[str, str]:
+    """The study's and the series' UID as they will be sent, "" where absent. Raises `rules.HeaderError`, OSError."""
+    header = header_of(shipment)
+    return (header.values(STUDY_UID) or ("",))[0], (header.values(SERIES_UID) or ("",))[0]
 
 
 def as_implicit(shipment: Shipment) -> Shipment:

@@ -136,7 +136,7 @@ class Lines:
                 self._leaving = [line for line in self._leaving if not line.join(0)]
             for line in self._all():
                 try:
-                    line.outbox.flush_if_old()
+                    line.flush_if_old()
                     if is_time_to_renew:
                         line.renew()
                 except SQLAlchemyError as error:

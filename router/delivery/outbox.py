@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from dataclasses import asdict
+from contextlib import nullcontext
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
@@ -22,6 +22,7 @@ from router.delivery.queue import Queue
 
 GROUP = 64
 GROUP_SECONDS = 0.5
+MOST_BYTES = 1 << 20  # of a ledger; then the next answer waits until all are entered
 
 log = structlog.get_logger(__name__)
 
@@ -33,46 +34,63 @@ class Outbox:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         self._path = path
         self._file = FileIO(path, "a", opener=lambda name, flags: os.open(name, flags, 0o640))
+        self._bytes = 0
         self._queue = queue
         self._pending: list[Settlement] = []
         self._since = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what is pending and of the file, held for moments
+        self._entering = threading.Lock()  # held by who talks to the queue
 
-    def note(self, settlement: Settlement) -> None:
-        """Put an answer on file; it is entered into the queue with its group."""
+    def note(self, settlement: Settlement) -> bool:
+        """Put an answer on file; whether there are enough now to enter them (`flush`)."""
         with self._lock:
             if not self._pending:
                 self._since = time.monotonic()
             self._pending.append(settlement)
             try:
-                self._file.write(_encode(settlement))
-                is_on_file = True
+                self._bytes += self._file.write(_encode(settlement))
             except OSError:  # a full disk: then the database is the only ledger left
                 log.exception("sent ledger cannot be written", ledger=self._path.name)
                 is_on_file = False
-        if not is_on_file or len(self._pending) >= GROUP:
+            else:
+                is_on_file = True
+        if not is_on_file:
             self.flush()
-        else:
-            self.flush_if_old()
+        return len(self._pending) >= GROUP
 
     def flush_if_old(self) -> None:
-        """Enter the group if its first answer has waited long enough; any thread may call this."""
+        """Enter the answers if the first has waited long enough; any thread may call this."""
         if self._pending and time.monotonic() - self._since >= GROUP_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Enter all answers. If the database fails they stay on file and pending, and its error is raised."""
-        with self._lock:
-            if not self._pending:
-                return
-            accepted = self._queue.settle(self._pending)
-            if accepted < len(self._pending):
-                log.warning("answers came after their leases had ended", answers=len(self._pending) - accepted)
-            self._pending.clear()
-            if self._file.closed:
-                self._path.unlink(missing_ok=True)
-            else:
-                self._file.truncate(0)
+        """Enter all answers there are; any thread may call this, and more answers may come meanwhile.
+
+        If the database fails they stay on file and pending, and its error is raised.
+        """
+        with self._entering:
+            is_long = self._bytes > MOST_BYTES
+            with self._lock if is_long else nullcontext():
+                entered = self._pending[:]
+                if not entered:
+                    return
+                accepted = self._queue.settle(entered)
+                if accepted < len(entered):
+                    log.warning("answers came after their leases had ended", answers=len(entered) - accepted)
+                with nullcontext() if is_long else self._lock:
+                    self._forget(len(entered))
+
+    def _forget(self, count: int) -> None:
+        """Drop the first answers, and the ledger once they are all."""
+        del self._pending[:count]
+        self._since = time.monotonic()
+        if self._pending:
+            return  # the file keeps those entered too: entering one twice is harmless
+        if self._file.closed:
+            self._path.unlink(missing_ok=True)
+        else:
+            self._file.truncate(0)
+            self._bytes = 0
 
     def close(self) -> None:
         """Let the ledger go: removed when all is entered, else left for the next start."""
@@ -104,7 +122,25 @@ def recover(folder: Path, queue: Queue) -> int:
 
 
 def _encode(settlement: Settlement) -> bytes:
-    return json.dumps(asdict(settlement) | {"at": settlement.at.isoformat()}).encode("ascii") + b"\n"
+    """One line; written out, for `dataclasses.asdict` takes longer than the line itself."""
+    outcome = settlement.outcome
+    fields = {
+        "delivery_id": settlement.delivery_id,
+        "token": settlement.token,
+        "outcome": {
+            "kind": outcome.kind,
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "is_unknown": outcome.is_unknown,
+            "is_ours": outcome.is_ours,
+        },
+        "at": settlement.at.isoformat(),
+        "seconds": settlement.seconds,
+        "digest": settlement.digest,
+        "size": settlement.size,
+        "wait_seconds": settlement.wait_seconds,
+    }
+    return json.dumps(fields).encode("ascii") + b"\n"
 
 
 def _decode(line: bytes) -> Settlement | None:

@@ -1,6 +1,6 @@
 """What a door that delivers looks like from the line: shipments in, one outcome each out. It has no door of its own."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +16,8 @@ class Shipment:
 
     The data set to send is `prefix` followed by the file's data set from byte `resume` on (both counted from the start
     of the data set, which is byte `data_set_offset` of the file at `path`); without a prefix it is the file's data set
-    as it is. `size` (bytes) and `digest` (SHA-256, hex) are those of the data set to send, `study_uid` and `series_uid`
-    what it says. A digest that is None is not computed yet: the sender does so before it sends.
+    as it is. `size` (bytes) and `digest` (SHA-256, hex) are those of the data set to send. A digest that is None is not
+    computed yet: the sender does so, and gives the shipment back with it.
     """
 
     delivery_id: int
@@ -28,8 +28,6 @@ class Shipment:
     data_set_offset: int
     size: int
     digest: str | None
-    study_uid: str
-    series_uid: str
 
 
 class DestinationError(RouterError):
@@ -43,11 +41,15 @@ class DestinationError(RouterError):
 class Sender(Protocol):
     """A door to one destination, used by one thread."""
 
-    def send(self, shipments: Sequence[Shipment]) -> Generator[tuple[Shipment, Outcome], None, None]:
+    def send(
+        self, identities: Sequence[Identity], shipments: Iterator[Shipment]
+    ) -> Generator[tuple[Shipment, Outcome], None, None]:
         """Send in order, giving each shipment (as it was sent) with its outcome as soon as it is answered.
 
-        Where the destination breaks off, the shipment in flight is given with its outcome first, then DestinationError
-        is raised. The generator may be closed between two shipments.
+        `identities` are those of all that `shipments` may give, known before these are made: each is made when it is
+        asked for, and the sender asks for no more than the next one before the last is answered. Where the destination
+        breaks off, the shipment in flight is given with its outcome first, then DestinationError is raised. The
+        generator may be closed between two shipments.
         """
         ...
 

@@ -1,17 +1,19 @@
-"""One connection of one destination's line: lease, pack, send, settle, and again. Knows no protocol and no SQL."""
+"""One connection of one destination's line: takes a lot, sends, notes, and again. Knows no protocol and no SQL."""
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from router.delivery.backoff import UNKNOWN_STATUS_ATTEMPTS, Retry, reason_to_give_up, wait_seconds
-from router.delivery.delivery import Leased, Settlement
+from router.delivery.answers import settlement_of
+from router.delivery.backoff import Retry, wait_seconds
+from router.delivery.clerk import Clerk, Lot
+from router.delivery.delivery import Leased
 from router.delivery.outbox import Outbox
 from router.delivery.outcomes import Kind, Outcome
 from router.delivery.packing import Packer
@@ -19,7 +21,7 @@ from router.delivery.queue import Queue
 from router.delivery.sender import DestinationError, Sender, Shipment
 from rules import Window
 
-BATCH = 64  # and so at most 128 presentation contexts, two an instance (PS3.8 9.3.2.2)
+AHEAD = 32  # so many before its end the lot after this one is leased
 IDLE_SECONDS = 0.5  # between two looks into the queue; whoever enqueues wakes the line earlier
 GATHER_SECONDS = 0.03  # after being woken: what is filed in the same moment goes in one lease
 WINDOW_SECONDS = 1.0
@@ -54,15 +56,15 @@ class Line:
         """`crew` are the lines to this destination that have a connection just now, or try to."""
         self.settings = settings
         self._crew = crew if crew is not None else set()
-        self.outbox = outbox
         self._queue = queue
+        self._clerk = Clerk(settings.name, queue, outbox)
         self._sender: Sender | None = None
         self._sender_settings = settings
         self._used_at = 0.0
-        self._in_hand: Mapping[int, Leased] = {}
         self._later_in_a_row = 0
         self._rests = 0  # of this connection in a row, while there was another one
         self._rests_until = 0.0
+        self._lot: Lot | None = None  # what is sent, or was last
         self._stopping = threading.Event()
         self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"line {settings.name}", daemon=True)
@@ -87,7 +89,11 @@ class Line:
 
     def renew(self) -> None:
         """Prolong the leases of what is in hand; any thread may call this."""
-        self._queue.renew(list(self._in_hand.values()))
+        self._clerk.renew()
+
+    def flush_if_old(self) -> None:
+        """Enter answers that have waited long enough; any thread may call this."""
+        self._clerk.flush_if_old()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -106,77 +112,92 @@ class Line:
             self._awake.clear()
         self._hang_up()
         try:
-            self._settle_up()
+            self._clerk.settle_up()
         except SQLAlchemyError:  # the ledger keeps the answers, and the next start enters them
             log.exception("answers left in the ledger", destination=self.settings.name)
-        self.outbox.close()
+        self._clerk.close()
 
     def _turn(self) -> float:
-        """Send one lease; how many seconds to rest before the next."""
-        self._settle_up()
+        """Send one lot; how many seconds to rest before the next."""
         settings = self.settings
         if not settings.is_open(self._queue.now()) or time.monotonic() < self._rests_until:
+            self._clerk.settle_up()
             self._hang_up()
             return WINDOW_SECONDS
-        leased = self._queue.lease(settings.name, BATCH, settings.retry.longest)
-        if not leased:
+        lot = self._lot = self._clerk.lot(settings.packer, settings.retry)
+        if lot is None:
+            self._clerk.settle_up()
             if time.monotonic() - self._used_at > REUSE_SECONDS:
                 self._hang_up()
             return IDLE_SECONDS
-        self._in_hand = {each.delivery_id: each for each in leased}
         self._crew.add(self)
-        shipments, refused = settings.packer.pack(leased)
-        for each, outcome in refused:
-            self._note(each, outcome, 0.0, None)
-        failure, is_answered = self._send(shipments, leased[0].is_probe) if shipments else (None, False)
-        self._settle_up()
+        failure, is_answered = self._send(lot)
+        if lot.is_probe or self._clerk.left(lot):
+            self._clerk.settle_up()
         if failure is not None:
-            self._failed(failure, leased[0])
-        elif leased[0].is_probe and is_answered:
+            self._failed(failure, lot.leased[0])
+        elif lot.is_probe and is_answered:
             self._queue.destination_ok(settings.name)
-        elif leased[0].is_probe:  # its edits could not be made, or its file not read: nothing was found out
+        elif lot.is_probe:  # its edits could not be made, or its file not read: nothing was found out
             self._queue.probe_again(settings.name)
         return 0.0
 
-    def _send(self, shipments: Sequence[Shipment], is_probe: bool) -> tuple[Outcome | None, bool]:
+    def _send(self, lot: Lot) -> tuple[Outcome | None, bool]:
         """Send them; what is wrong with the destination as a whole, None if nothing is; whether it answered at all."""
-        in_hand = self._in_hand
+        left = {each.delivery_id: each for each in lot.leased}
         delivered = answered = 0
+        refused: list[tuple[Leased, Outcome]] = []
+        identities = [lot.stored[each.instance_id].identity for each in lot.leased if each.instance_id in lot.stored]
         began = time.monotonic()
         try:
-            with closing(self._open_sender().send(shipments)) as answers:
+            with closing(self._open_sender().send(identities, self._packed(lot, refused))) as answers:
                 for shipment, outcome in answers:
-                    self._note(in_hand[shipment.delivery_id], outcome, time.monotonic() - began, shipment)
+                    self._note(left.pop(shipment.delivery_id), outcome, time.monotonic() - began, shipment)
                     began = self._used_at = time.monotonic()
                     if not outcome.is_ours:
                         answered += 1
                         delivered += outcome.kind is Kind.DELIVERED
                         self._later_in_a_row = self._later_in_a_row + 1 if outcome.kind is Kind.LATER else 0
-                        if self._later_in_a_row >= LATER_IN_A_ROW or (is_probe and self._later_in_a_row):
+                        if self._later_in_a_row >= LATER_IN_A_ROW or (lot.is_probe and self._later_in_a_row):
                             return outcome, True
                     if self._stopping.is_set() or not self.settings.is_open(self._queue.now()):
                         break
+                    if len(left) <= AHEAD and not lot.is_probe and self._crew <= {self}:
+                        self._clerk.lease_ahead(self.settings.packer, self.settings.retry)
         except DestinationError as error:
             self._hang_up()
+            self._note_refused(refused)
             if error.outcome.kind is not Kind.LATER:
-                for each in list(self._in_hand.values()):
+                for each in self._clerk.left(lot):
                     self._note(each, error.outcome, time.monotonic() - began, None)
             return None if delivered else error.outcome, bool(answered)
         finally:
             self._rests = 0 if delivered else self._rests
+            self._note_refused(refused)
         return None, bool(answered)
+
+    def _packed(self, lot: Lot, refused: list[tuple[Leased, Outcome]]) -> Iterator[Shipment]:
+        """The lot's shipments, each made when the sender asks for it; those that cannot be made are put aside.
+
+        They are not noted here: the sender asks while it waits for the answer to another.
+        """
+        packer = self.settings.packer
+        for each in lot.leased:
+            packed = packer.pack(each, lot.stored.get(each.instance_id))
+            if isinstance(packed, Outcome):
+                refused.append((each, packed))
+            else:
+                yield packed
+
+    def _note_refused(self, refused: list[tuple[Leased, Outcome]]) -> None:
+        while refused:
+            leased, outcome = refused.pop(0)
+            self._note(leased, outcome, 0.0, None)
 
     def _note(self, leased: Leased, outcome: Outcome, seconds: float, shipment: Shipment | None) -> None:
         """Put on file what became of a delivery; it is then no longer in hand."""
-        now = self._queue.now()
-        retry = self.settings.retry
-        attempts = leased.attempts + 1
-        if outcome.kind is Kind.LATER:
-            why = reason_to_give_up(retry, attempts + leased.line_failures, leased.due_since, now)
-            if outcome.is_unknown and attempts >= UNKNOWN_STATUS_ATTEMPTS:
-                why = f"gave up after {attempts} attempts"
-            if why:
-                outcome = replace(outcome, kind=Kind.PARKED, reason=f"{why}: {outcome.reason}")
+        settlement = settlement_of(leased, outcome, self.settings.retry, self._queue.now(), seconds, shipment)
+        outcome = settlement.outcome
         if outcome.kind in {Kind.PARKED, Kind.HELD}:
             log.warning(
                 f"delivery {outcome.kind}",
@@ -185,28 +206,11 @@ class Line:
                 status=outcome.status,
                 reason=outcome.reason,
             )
-        settlement = Settlement(
-            leased.delivery_id,
-            leased.token,
-            outcome,
-            now,
-            seconds,
-            digest=shipment.digest if shipment else None,
-            size=shipment.size if shipment else None,
-            wait_seconds=wait_seconds(retry, attempts) if outcome.kind is Kind.LATER else 0.0,
-        )
-        self._in_hand = {key: each for key, each in self._in_hand.items() if key != leased.delivery_id}
-        self.outbox.note(settlement)
-
-    def _settle_up(self) -> None:
-        """Enter the answers, give back what was not tried."""
-        self.outbox.flush()
-        self._queue.give_back(list(self._in_hand.values()))
-        self._in_hand = {}
+        self._clerk.note(settlement)
 
     def _blame_first(self) -> None:
         """Count an attempt for what failed unexpectedly, so that it cannot hold up its line for ever."""
-        for each in list(self._in_hand.values())[:1]:
+        for each in self._clerk.left(self._lot)[:1] if self._lot else ():
             try:
                 self._note(each, Outcome(Kind.LATER, None, "failed unexpectedly; see the log"), 0.0, None)
             except SQLAlchemyError:

@@ -1,6 +1,6 @@
 """A data set on its way out: bytes of a file, perhaps after a prefix, cut into P-DATA-TF PDUs. Sends nothing itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -32,29 +32,45 @@ class Packer:
         self._chunk = (longest - 6) // 2 * 2  # a fragment has even length (PS3.8 annex E.1)
         self._view = memoryview(bytearray(max(1, _WINDOW_BYTES // self._chunk) * self._chunk))
 
-    def windows(self, data_set: DataSet, context_id: int) -> Iterator[list[bytes | memoryview]]:
+    def windows(
+        self, data_set: DataSet, context_id: int, sent: Callable[[memoryview], object] | None = None
+    ) -> Iterator[list[bytes | memoryview]]:
         """The PDUs of a data set in groups of buffers; the buffers of one group are good until the next is asked for.
 
-        A data set of odd length gets one zero byte more. Raises DataSetUnreadable, before the first group when the file
-        cannot be opened or is too short.
+        A data set of odd length gets one zero byte more. When the next group is asked for, `sent` is called with the
+        bytes of the last one. Raises DataSetUnreadable, before the first group when the file cannot be opened or is too
+        short.
         """
+        prefix = memoryview(data_set.prefix)
+        remaining = len(prefix) + data_set.length
+        count = min(remaining, len(self._view))
         try:
             with FileIO(data_set.path) as file:
-                if file.seek(0, 2) < data_set.offset + data_set.length:
+                if count < remaining and file.seek(0, 2) < data_set.offset + data_set.length:
                     raise DataSetUnreadable
                 file.seek(data_set.offset)
-                remaining = len(data_set.prefix) + data_set.length
-                prefix = memoryview(data_set.prefix)
-                while remaining:
-                    count = min(remaining, len(self._view))
-                    taken = min(count, len(prefix))
-                    self._view[:taken] = prefix[:taken]
-                    prefix = prefix[taken:]
-                    _read_exactly(file, self._view[taken:count])
+                while count < remaining:
+                    prefix = self._fill(count, prefix, file)
                     remaining -= count
-                    yield self._pdus(count, context_id, is_end=not remaining)
+                    yield self._pdus(count, context_id, is_end=False)
+                    if sent is not None:
+                        sent(self._view[:count])
+                    count = min(remaining, len(self._view))
+                self._fill(count, prefix, file)
         except OSError as error:
             raise DataSetUnreadable from error
+        if count:
+            yield self._pdus(count, context_id, is_end=True)
+            if sent is not None:
+                sent(self._view[:count])
+
+    def _fill(self, count: int, prefix: memoryview, file: FileIO) -> memoryview:
+        """Put the next `count` bytes into the buffer; what is left of the prefix then."""
+        taken = min(count, len(prefix))
+        if taken:
+            self._view[:taken] = prefix[:taken]
+        _read_exactly(file, self._view[taken:count])
+        return prefix[taken:]
 
     def _pdus(self, count: int, context_id: int, *, is_end: bool) -> list[bytes | memoryview]:
         """The first `count` bytes of the buffer as PDUs: header, fragment, and so on."""

@@ -11,10 +11,11 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from archive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Identity, sync_file, sync_folder
-from router.delivery.contents import with_digest
+from router.delivery.contents import study_and_series, with_digest
 from router.delivery.outcomes import UNREADABLE, Kind, Outcome
 from router.delivery.sender import DestinationError, Shipment
 from router.errors import DataSetUnreadable
+from rules import RulesError
 
 DELIVERED = Outcome(Kind.DELIVERED, None, "")
 OTHER_CONTENT = Outcome(Kind.PARKED, None, "the folder has a file of this instance with other content")
@@ -31,7 +32,11 @@ class FolderSender:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, shipments: Sequence[Shipment]) -> Generator[tuple[Shipment, Outcome], None, None]:
+    def send(
+        self,
+        identities: Sequence[Identity],  # noqa: ARG002 - nothing is to be agreed on with a folder
+        shipments: Iterator[Shipment],
+    ) -> Generator[tuple[Shipment, Outcome], None, None]:
         """One file each, in order; see `Sender.send`. A file that is there with the same content is delivered."""
         for shipment in shipments:
             try:
@@ -50,22 +55,27 @@ class FolderSender:
         """Nothing stays open."""
 
     def _deliver(self, shipment: Shipment) -> Outcome:
+        start = shipment.data_set_offset + (shipment.resume if shipment.prefix is not None else 0)
         try:
+            if shipment.path.stat().st_size < start + shipment.size - len(shipment.prefix or b""):
+                return UNREADABLE
+            study_uid, series_uid = study_and_series(shipment)
             source = shipment.path.open("rb")
         except OSError:
             return UNREADABLE
+        except RulesError as error:
+            return Outcome(Kind.HELD, None, str(error))
         with source:
-            source.seek(shipment.data_set_offset + (shipment.resume if shipment.prefix is not None else 0))
+            source.seek(start)
             try:
-                return self._write(shipment, source)
+                return self._write(shipment, self._folder / safe_name(study_uid) / safe_name(series_uid), source)
             except DataSetUnreadable:
                 return UNREADABLE
             except OSError as error:
                 reason = f"the folder cannot be written: {error.strerror or type(error).__name__}"
                 raise DestinationError(Outcome(Kind.LATER, None, reason)) from error
 
-    def _write(self, shipment: Shipment, source: BinaryIO) -> Outcome:
-        series = self._folder / safe_name(shipment.study_uid) / safe_name(shipment.series_uid)
+    def _write(self, shipment: Shipment, series: Path, source: BinaryIO) -> Outcome:
         _make(series)
         path = series / f"{safe_name(shipment.identity.sop_instance_uid)}.dcm"
         if path.exists():

@@ -1,16 +1,31 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
-from collections.abc import Generator, Sequence
+import hashlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit, with_digest
+from archive import Identity
+from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, UNREADABLE, Kind, Outcome, from_association_error, from_status
 from router.delivery.sender import DestinationError, Shipment
 from router.dimse import DataSet, Limits, Peer, Requestor, StoreScu
+from router.dimse.store_scu import ReadyRequest
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetUnreadable
+from router.senders.ahead import Ahead
 from rules import RulesError
 
 Context = tuple[str, str]  # SOP class UID, transfer syntax UID
 Answer = tuple[Shipment, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A shipment ready to be sent: as it was asked for, as it will leave; or why it cannot."""
+
+    asked: Shipment
+    leaving: Shipment
+    request: ReadyRequest | Outcome
+    digest: "hashlib._Hash | None"  # grows while it leaves, where the shipment has none yet
 
 
 class DicomSender:
@@ -24,18 +39,19 @@ class DicomSender:
         self._association: Requestor | None = None
         self._scu: StoreScu | None = None
 
-    def send(self, shipments: Sequence[Shipment]) -> Generator[Answer, None, None]:
+    def send(self, identities: Sequence[Identity], shipments: Iterator[Shipment]) -> Generator[Answer, None, None]:
         """One C-STORE each, in order; see `Sender.send`. At most 64 at a time, since each may need two contexts."""
-        contexts = contexts_for(shipments)
+        contexts = contexts_for(identities)
         if not self._proposed.issuperset(contexts):
             self.close()
         is_idle = self._is_open()
-        for shipment in shipments:
+        ahead = Ahead(shipments, lambda shipment: self._load(shipment, contexts))
+        while (loaded := ahead.take()) is not None:
             try:
-                answer = self._store_again(shipment, contexts) if is_idle else self._store(shipment, contexts)
+                answer = self._store_again(loaded, contexts) if is_idle else self._store(loaded, contexts, ahead)
             except AssociationError as error:
                 outcome = from_association_error(error)
-                yield shipment, Outcome(Kind.LATER, None, outcome.reason)
+                yield loaded.asked, Outcome(Kind.LATER, None, outcome.reason)
                 raise DestinationError(outcome) from error
             is_idle = False
             yield answer
@@ -49,30 +65,52 @@ class DicomSender:
     def _is_open(self) -> bool:
         return self._association is not None and self._association.is_open
 
-    def _store_again(self, shipment: Shipment, contexts: Sequence[Context]) -> Answer:
+    def _store_again(self, loaded: Loaded, contexts: Sequence[Context]) -> Answer:
         """Store over an association that lay idle; the peer may have ended it meanwhile, then over a new one."""
         try:
-            return self._store(shipment, contexts)
+            return self._store(loaded, contexts)
         except AssociationAborted:
-            return self._store(shipment, contexts)
+            return self._store(loaded, contexts)
 
-    def _store(self, shipment: Shipment, contexts: Sequence[Context]) -> Answer:
-        scu = self._associated(contexts)
+    def _store(
+        self, loaded: Loaded, contexts: Sequence[Context], ahead: Ahead[Shipment, Loaded] | None = None
+    ) -> Answer:
+        """Send one; with `ahead` the next one is made ready while the peer takes this one in."""
+        if not self._is_open():  # ended since, and this was made ready for it
+            self.close()
+            loaded = self._load(loaded.asked, contexts)
+        if isinstance(loaded.request, Outcome):
+            return loaded.leaving, loaded.request
+        assert self._scu is not None
         try:
-            sent = with_digest(self._acceptable(shipment))  # before it is sent: an answer is put on file at once
-            status = scu.store(sent.identity, _data_set(sent))
+            status = self._scu.send(loaded.request, ahead.prepare if ahead else None)
+        except DataSetUnreadable:
+            return loaded.leaving, UNREADABLE
+        if loaded.digest is None:
+            return loaded.leaving, from_status(status)
+        return replace(loaded.leaving, digest=loaded.digest.hexdigest()), from_status(status)
+
+    def _load(self, shipment: Shipment, contexts: Sequence[Context]) -> Loaded:
+        """Make one ready: in a transfer syntax the peer takes, its file opened and begun to be read.
+
+        While a response is waited for the association is not asked whether it is open.
+        """
+        scu = self._scu or self._associated(contexts)
+        try:
+            leaving = self._acceptable(shipment)
+            digest = hashlib.sha256() if leaving.digest is None else None
+            request = scu.prepare(leaving.identity, _data_set(leaving), digest.update if digest else None)
         except ContextNotAccepted:
-            return shipment, NO_ACCEPTED_CONTEXT
+            return Loaded(shipment, shipment, NO_ACCEPTED_CONTEXT, None)
         except (DataSetUnreadable, OSError):
-            return shipment, UNREADABLE
+            return Loaded(shipment, shipment, UNREADABLE, None)
         except RulesError as error:
-            return shipment, Outcome(Kind.PARKED, None, f"only implicit VR little endian is accepted: {error}")
-        return sent, from_status(status)
+            outcome = Outcome(Kind.PARKED, None, f"only implicit VR little endian is accepted: {error}")
+            return Loaded(shipment, shipment, outcome, None)
+        return Loaded(shipment, leaving, request, digest)
 
     def _associated(self, contexts: Sequence[Context]) -> StoreScu:
-        """The open association, or a new one; DestinationError where there can be none, nothing having been sent."""
-        if self._scu is not None and self._is_open():
-            return self._scu
+        """Over a new association; DestinationError where there can be none, nothing having been sent."""
         try:
             proposed = [(sop_class_uid, (transfer_syntax_uid,)) for sop_class_uid, transfer_syntax_uid in contexts]
             association = Requestor.connect(self._peer, self._calling_ae, proposed, self._limits)
@@ -95,13 +133,13 @@ class DicomSender:
         return shipment
 
 
-def contexts_for(shipments: Sequence[Shipment]) -> list[Context]:
+def contexts_for(identities: Sequence[Identity]) -> list[Context]:
     """What to propose: each SOP class in each transfer syntax it is kept in, and explicit ones in implicit too.
 
     One transfer syntax a context, so that the peer cannot choose the conversion where it would take what we have.
     """
     contexts: dict[Context, None] = {}
-    for identity in (shipment.identity for shipment in shipments):
+    for identity in identities:
         contexts[identity.sop_class_uid, identity.transfer_syntax_uid] = None
         if identity.transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN:
             contexts[identity.sop_class_uid, IMPLICIT_LITTLE_ENDIAN] = None

@@ -104,8 +104,9 @@ def test_a_database_that_fails_while_packing_holds_nothing(tmp_path: Path, monke
         raise sa.exc.OperationalError("select", {}, Exception("database is locked"))
 
     packer = Packer(departures.archive, away, None)  # type: ignore[arg-type]
+    leased = departures.queue.lease("pacs", 10)
     with pytest.raises(sa.exc.OperationalError):
-        packer.pack(departures.queue.lease("pacs", 10))
+        packer.pack(leased[0], packer.stored(leased)[leased[0].instance_id])
 
 
 def test_an_answer_counts_though_its_lease_has_ended(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,12 @@ def shipment(folder: Path, number: int, syntax: str = EXPLICIT_LITTLE_ENDIAN) ->
     path = folder / f"{number}.dcm"
     path.write_bytes(CONTENT)
     identity = Identity(CT, f"1.2.3.{number}", syntax)
-    return Shipment(number, identity, None, 0, path, 0, len(CONTENT), None, "1.2", "1.2.3")
+    return Shipment(number, identity, None, 0, path, 0, len(CONTENT), None)
+
+
+def identities(shipments: Sequence[Shipment]) -> list[Identity]:
+    """Whose they are."""
+    return [each.identity for each in shipments]
 
 
 def test_a_silent_peer_is_given_up_in_time(tmp_path: Path) -> None:
@@ -50,7 +56,8 @@ def test_a_silent_peer_is_given_up_in_time(tmp_path: Path) -> None:
     with scripted(script, [CT]) as port:
         sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS", Limits(response_seconds=0.5))
         started = time.monotonic()
-        answers = sender.send([shipment(tmp_path, number) for number in range(5)])
+        shipments = [shipment(tmp_path, number) for number in range(5)]
+        answers = sender.send(identities(shipments), iter(shipments))
         assert [next(answers)[1].kind for _ in range(2)] == [Kind.DELIVERED, Kind.LATER]
         with pytest.raises(DestinationError) as caught:
             next(answers)
@@ -67,7 +74,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
     shipments[1].path.write_bytes(CONTENT[:-8])
     with scripted(script, [CT]) as port:
         sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS")
-        kinds = [outcome.kind for _, outcome in sender.send(shipments)]
+        kinds = [outcome.kind for _, outcome in sender.send(identities(shipments), iter(shipments))]
         sender.close()
     assert kinds == [Kind.LATER, Kind.LATER, Kind.DELIVERED]
     assert list(script.stored) == ["1.2.3.2"]
@@ -80,7 +87,11 @@ def test_what_is_proposed(tmp_path: Path) -> None:
     """Each SOP class in the syntax it is kept in, and in implicit where we could write that."""
     jpeg = "1.2.840.10008.1.2.4.70"
     shipments = [shipment(tmp_path, 1), shipment(tmp_path, 2), shipment(tmp_path, 3, jpeg)]
-    assert contexts_for(shipments) == [(CT, EXPLICIT_LITTLE_ENDIAN), (CT, IMPLICIT_LITTLE_ENDIAN), (CT, jpeg)]
+    assert contexts_for(identities(shipments)) == [
+        (CT, EXPLICIT_LITTLE_ENDIAN),
+        (CT, IMPLICIT_LITTLE_ENDIAN),
+        (CT, jpeg),
+    ]
 
 
 @pytest.mark.parametrize("original", EXPLICIT_FILES, ids=lambda original: original.path.name)
@@ -88,7 +99,7 @@ def test_real_data_in_implicit_says_the_same(original: Part10) -> None:
     """Every uncompressed explicit file of the data reads the same after re-encoding, or is refused for a reason."""
     identity = Identity(original.sop_class_uid, original.sop_instance_uid, original.transfer_syntax_uid)
     size = len(original.data_set)
-    whole = Shipment(1, identity, None, 0, original.path, original.offset, size, None, "", "")
+    whole = Shipment(1, identity, None, 0, original.path, original.offset, size, None)
     if list(_read(original.data_set, implicit=False).keys())[-1] > PIXEL_DATA:
         with pytest.raises(RulesError, match="something follows the pixel data"):
             as_implicit(whole)
