@@ -17,10 +17,13 @@ from router.delivery import NewDelivery, Queue
 from router.errors import RouterError
 from router.ingest.judgement import Judgement, judge
 from router.journal import Event, Journal
-from rules import Verdict
+from rules import RulesError, Verdict
 
-BATCH = 64
+BATCH = 128
+BATCH_BYTES = 32 << 20  # of data sets held in memory
 SAME_UID_DIFFERS = Verdict(None, "the archive holds another instance with this SOP Instance UID and other content")
+NOT_FILED = Verdict(None, "the index does not take its values; see the log")
+UNFIT = (RulesError, sa.exc.DataError)  # what one instance brings upon a batch, unlike what befalls the database
 
 log = structlog.get_logger(__name__)
 
@@ -73,12 +76,7 @@ class Filer:
 
         An entry the disk does not give back is set aside, so that it does not keep the others waiting.
         """
-        entries: list[Entry] = []
-        for arrival in self._spool.sealed(limit):
-            try:
-                entries.append(self._spool.read(arrival))
-            except EntryUnreadableError as error:
-                self._set_aside(arrival, error)
+        entries = self._read(self._spool.sealed(limit))
         try:
             batch = self._file([(entry, None) for entry in entries])
         except EntryUnreadableError as error:
@@ -86,6 +84,8 @@ class Filer:
                 raise
             self._set_aside(error.arrival, error)
             return 1
+        except UNFIT:
+            batch = self._file_one(entries[0])
         settled = [*batch.filed, *(hold.entry.arrival for hold in batch.holds)]
         self._spool.remove(settled)
         return len(settled)
@@ -102,6 +102,32 @@ class Filer:
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
 
+    def _read(self, arrivals: Sequence[str]) -> list[Entry]:
+        """The entries, as far as memory allows at a time."""
+        entries: list[Entry] = []
+        room = BATCH_BYTES
+        for arrival in arrivals:
+            try:
+                entry = self._spool.read(arrival)
+            except EntryUnreadableError as error:
+                self._set_aside(arrival, error)
+                continue
+            entries.append(entry)
+            room -= len(entry.content or b"")
+            if room < 0:
+                break
+        return entries
+
+    def _file_one(self, entry: Entry) -> _Batch:
+        """Only this one, after a batch with it was refused: so the one at fault is found, held, and stops no other."""
+        try:
+            return self._file([(entry, None)])
+        except UNFIT as error:
+            log.error("instance cannot be filed, it is held", arrival=entry.arrival, error=type(error).__name__)  # noqa: TRY400 - the text may hold patient data
+            return self._file_judged(
+                [Judgement(entry, {}, held=NOT_FILED)], frozenset({entry.arrival}), self._configuration()
+            )
+
     def _set_aside(self, arrival: str, error: EntryUnreadableError) -> None:
         log.error("spool entry set aside, it cannot be read back", arrival=arrival, reason=str(error))
         with suppress(FileNotFoundError):
@@ -114,6 +140,10 @@ class Filer:
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
         judged = [judge(entry, configuration.ruleset, configuration.zone, fixes) for entry, fixes in entries]
         fresh = frozenset(entry.arrival for entry, fixes in entries if fixes is None)
+        return self._file_judged(judged, fresh, configuration)
+
+    def _file_judged(self, judged: Sequence[Judgement], fresh: frozenset[str], configuration: Configuration) -> _Batch:
+        """Place and record what was judged; `fresh` are the arrivals that no person has released."""
         batch = self._sort(judged, fresh, configuration.revision)
         filings = [_filing(judgement) for judgement in batch.new]
         placed = self._archive.place(filings)

@@ -1,7 +1,7 @@
 """What shall become of one sealed instance: its header read, its rules asked. Touches neither archive nor database."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -17,6 +17,28 @@ CUT_SHORT = Verdict(None, "the data set ends before its pixel data does")
 INDEXED_ATTRIBUTES = {keyword: Attribute.parse(keyword) for keyword in INDEXED}
 
 log = structlog.get_logger(__name__)
+
+
+class IndexedAttributes(Mapping[str, str]):
+    """The indexed attributes that are there, by keyword, multiple values joined with a backslash (PS3.5 6.4).
+
+    Each is read from the header when it is asked for: those of study and series are needed once, not an instance.
+    """
+
+    def __init__(self, header: Readable) -> None:
+        self._header = header
+
+    def __getitem__(self, keyword: str) -> str:
+        values = self._header.values(INDEXED_ATTRIBUTES[keyword])
+        if not values:
+            raise KeyError(keyword)
+        return "\\".join(values)
+
+    def __iter__(self) -> Iterator[str]:
+        return (keyword for keyword, attribute in INDEXED_ATTRIBUTES.items() if self._header.values(attribute))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +62,9 @@ def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[st
     try:
         header = _header_of(entry)
         if fixes is None and is_cut_short(entry, header):
-            return Judgement(entry, _attributes(header), held=CUT_SHORT)
+            return Judgement(entry, IndexedAttributes(header), held=CUT_SHORT)
         decision = ruleset.decide(header, arrival_of(entry, zone), fixes)
-        attributes = _attributes(decision.header)
+        attributes = IndexedAttributes(decision.header)
     except RulesError as error:
         return Judgement(entry, {}, held=Verdict(None, str(error)))
     except OSError as error:
@@ -74,9 +96,3 @@ def arrival_of(entry: Entry, zone: tzinfo | None) -> Arrival:
     origin = entry.origin
     at = origin.received_at.astimezone(zone)
     return Arrival(origin.source, origin.calling_ae, origin.called_ae, origin.host, at)
-
-
-def _attributes(header: Readable) -> dict[str, str]:
-    """The indexed attributes that are there, multiple values joined with a backslash (PS3.5 6.4)."""
-    found = ((keyword, header.values(attribute)) for keyword, attribute in INDEXED_ATTRIBUTES.items())
-    return {keyword: "\\".join(values) for keyword, values in found if values}
