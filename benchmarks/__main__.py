@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix=".benchmarks-", dir=chosen.folder))
     settings = Settings(folder, chosen.rounds, chosen.scale, say)
     try:
-        figures, failed = run(chosen.only or MEASUREMENTS, settings)
         machine = described(folder)
+        figures, failed = run(chosen.only or MEASUREMENTS, settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     keep(figures, machine, settings, chosen.json, chosen.write)
@@ -70,7 +70,6 @@ def run(names: Sequence[str], settings: Settings) -> tuple[list[Figure], list[st
             failed.append(name)
             say("")
             print(f"{name} could not be measured:\n{traceback.format_exc()}", file=sys.stderr)
-        shutil.rmtree(place, ignore_errors=True)
     say("")
     return figures, failed
 

@@ -1,7 +1,6 @@
 """The appliance that is measured: served as a user would, and the questions a measurement asks it. Judges nothing."""
 
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -90,7 +89,6 @@ def site(folder: Path, pacs_port: int | None = None, edits: str = "") -> Iterato
         running.run("queue", "pause", "--destination", "pacs").check_returncode()
         with closing(Site(running)) as found:
             yield found
-    shutil.rmtree(folder)
 
 
 @contextmanager
