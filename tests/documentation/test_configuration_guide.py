@@ -1,6 +1,8 @@
 """The configuration guide tells the truth: its examples load, its tests pass, its tables hold line by line."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,9 +45,19 @@ def loaded(folder: Path, text: str, environ: Mapping[str, str]) -> Configuration
         place = folder / file.mark.removeprefix("file: ")
         place.parent.mkdir(exist_ok=True)
         place.write_text(file.text, encoding="utf-8")
+    if "tls/" in text:
+        make_certificate(folder)
     main = folder / "micropacs.yaml"
     main.write_text(text, encoding="utf-8")
     return load(main, environ)
+
+
+def make_certificate(folder: Path) -> None:
+    """The files for TLS, by the commands in the guide to operations."""
+    shown = next(block.text for block in blocks(REPOSITORY / "docs" / "operations.md") if "req -x509" in block.text)
+    (folder / "tls").mkdir()
+    subprocess.run(["sh", "-e"], input=shown.encode(), cwd=folder, check=True, capture_output=True)
+    shutil.copy(folder / "tls" / "micropacs.pem", folder / "tls" / "authorities.pem")
 
 
 def framed(block: Block) -> str:
@@ -95,6 +107,8 @@ def test_a_fragment_is_a_piece_of_a_configuration(block: Block, tmp_path: Path) 
     """A fragment loads once the sections it speaks of are there, and warns of what the guide says it warns of."""
     said = block.mark.removeprefix("fragment").removeprefix(":").strip()
     environ = dict(pair.split("=") for pair in said.split() if "=" in pair)
+    if "tls/" in block.text and shutil.which("openssl") is None:
+        pytest.skip("the openssl command is not installed")
     configuration = loaded(tmp_path, framed(block), environ)
     if said.startswith("warns "):
         assert said.removeprefix("warns ") in {problem.message for problem in configuration.warnings}

@@ -10,11 +10,12 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID
 
 import archive
+from router.certificates import CIPHER_SUITES
 from router.config import ApplianceSettings
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, STATUSES, from_association_error, from_status
 from router.dimse import acceptor, limits, status
 from router.dimse.contexts import VERIFICATION, is_storage
-from router.errors import AssociationAborted, AssociationRejected, PeerSilent, PeerUnreachable
+from router.errors import AssociationAborted, AssociationRejected, PeerSilent, PeerUnreachable, TlsFailed
 from rules import charset
 from tests.support.guide import REPOSITORY, table_rows
 
@@ -70,10 +71,18 @@ def test_what_an_association_that_fails_means() -> None:
         "not reached, or no connection in time": from_association_error(PeerUnreachable()).kind,
         "no answer in time": from_association_error(PeerSilent()).kind,
         "aborted, or the connection closed": from_association_error(AssociationAborted()).kind,
+        "no TLS connection agreed on": from_association_error(TlsFailed()).kind,
         "rejected, transient (result 2)": from_association_error(AssociationRejected(2, 3, 1)).kind,
         "rejected, permanent (result 1)": from_association_error(AssociationRejected(1, 1, 7)).kind,
         "no presentation context accepted for an instance": NO_ACCEPTED_CONTEXT.kind,
     }
+
+
+def test_the_cipher_suites() -> None:
+    """The statement lists the cipher suites that are offered and accepted, under both of their names."""
+    assert tuple(row[1] for row in rows("cipher suites")) == CIPHER_SUITES
+    for name, short in rows("cipher suites"):
+        assert name.replace("TLS_", "").replace("WITH_", "").replace("AES_", "AES").replace("_", "-") == short
 
 
 def test_the_rejections_that_are_given() -> None:
