@@ -11,9 +11,9 @@ from tests.support.appliance import REPOSITORY
 
 def described(folder: Path) -> str:
     """Date, cores and how many others keep busy, system, file system of the folder, and the commit of this checkout."""
-    cores = len(os.sched_getaffinity(0))
+    cores = f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before"
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return f"{datetime.now(UTC).date().isoformat()}, {cores} cores, load {os.getloadavg()[0]:.1f} before, {system}, {file_system(folder)}, commit {_commit()}"
+    return f"{datetime.now(UTC).date().isoformat()}, {cores}, {system}, {file_system(folder)}, commit {_commit()}"
 
 
 def file_system(folder: Path) -> str:
