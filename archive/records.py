@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from archive.attributes import fitted_uid
 from archive.filing import Filing, InstanceKey, Placed
@@ -15,6 +15,7 @@ from archive.tables import held, instances, series, studies
 
 T = TypeVar("T")
 
+_FEW = 16  # instances: of so small a series all are read, together with those of others
 _TOGETHER = 500  # values of one IN list; every database takes many more
 
 
@@ -85,16 +86,19 @@ def fitted_key(key: InstanceKey) -> InstanceKey:
 
 
 _SERIES = (
-    select(studies.c.study_instance_uid, series.c.series_instance_uid, series.c.id)
+    select(studies.c.study_instance_uid, series.c.series_instance_uid, series.c.id, series.c.instances)
     .select_from(studies.join(series))
     .where(studies.c.study_instance_uid.in_(bindparam("study_uids", expanding=True)))
     .where(series.c.series_instance_uid.in_(bindparam("series_uids", expanding=True)))
 )
-_KNOWN = (
-    select(instances.c.sop_instance_uid, instances.c.id, instances.c.arrival, instances.c.received_digest)
-    .where(instances.c.series_id == bindparam("series_id"))
-    .where(instances.c.sop_instance_uid.in_(bindparam("uids", expanding=True)))
-)
+_OF_SERIES = select(
+    instances.c.series_id,
+    instances.c.sop_instance_uid,
+    instances.c.id,
+    instances.c.arrival,
+    instances.c.received_digest,
+).where(instances.c.series_id.in_(bindparam("series_ids", expanding=True)))
+_AMONG_MANY = _OF_SERIES.where(instances.c.sop_instance_uid.in_(bindparam("uids", expanding=True)))
 
 
 def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceKey, Known]:
@@ -106,10 +110,22 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
             study_uid, series_uid, uid = fitted_key(key)
             wanted.setdefault((study_uid, series_uid), {})[uid] = key
         uids = {"study_uids": sorted({each[0] for each in wanted}), "series_uids": sorted({each[1] for each in wanted})}
-        for study_uid, series_uid, series_id in connection.execute(_SERIES, uids).all():
+        by_series: dict[int, dict[str, InstanceKey]] = {}
+        few: list[int] = []
+        rows: list[Row[tuple[int, str, int, str, str]]] = []
+        for study_uid, series_uid, series_id, count in connection.execute(_SERIES, uids).all():
             its = wanted.get((study_uid, series_uid), {})
-            for row in connection.execute(_KNOWN, {"series_id": series_id, "uids": list(its)}) if its else ():
-                found[its[row[0]]] = Known(row[1], row[2], row[3])
+            if its:
+                by_series[series_id] = its
+            if its and count > _FEW:
+                rows += connection.execute(_AMONG_MANY, {"series_ids": [series_id], "uids": list(its)})
+            elif its:
+                few.append(series_id)
+        if few:
+            rows += connection.execute(_OF_SERIES, {"series_ids": few})
+        for series_id, uid, *what in rows:
+            if uid in by_series[series_id]:
+                found[by_series[series_id][uid]] = Known(*what)
     return found
 
 

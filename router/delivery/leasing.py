@@ -18,6 +18,57 @@ HORIZON_SECONDS = 3600.0
 
 _row = sa.Row[tuple[object, ...]]
 
+# Prepared once: what they cost is looked up by the index `deliveries_lease`, however long the line.
+_LINE = sa.select(destinations).where(destinations.c.name == sa.bindparam("destination"))
+_is_due = sa.and_(
+    deliveries.c.destination == sa.bindparam("destination"),
+    deliveries.c.state == State.DUE,
+    sa.or_(deliveries.c.due_at <= sa.bindparam("now"), deliveries.c.due_at > sa.bindparam("horizon")),
+)
+_ANY_DUE = sa.select(deliveries.c.id).where(_is_due).limit(1)
+_DUE = sa.select(
+    *(
+        deliveries.c[name]
+        for name in (
+            "id",
+            "token",
+            "instance_id",
+            "study_id",
+            "route",
+            "revision",
+            "priority",
+            "attempts",
+            "line_failures_before",
+            "created_at",
+            "due_since",
+        )
+    )
+).where(_is_due)
+_ONE = _DUE.limit(1).with_for_update(skip_locked=True)
+_OLDEST = _ONE.order_by(deliveries.c.priority, deliveries.c.id)
+_UNTRIED = _OLDEST.where(deliveries.c.attempts == 0)
+_LEAST_TRIED = _ONE.order_by(deliveries.c.attempts, deliveries.c.priority, deliveries.c.id)
+_SAME_STUDY = (
+    _DUE.where(
+        deliveries.c.priority == sa.bindparam("priority"),
+        deliveries.c.study_id == sa.bindparam("study_id"),
+        deliveries.c.id.between(sa.bindparam("first"), sa.bindparam("last")),
+    )
+    .order_by(deliveries.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    sa.update(deliveries)
+    .where(deliveries.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(
+        state=State.LEASED,
+        token=deliveries.c.token + 1,
+        lease_holder=sa.bindparam("holder"),
+        lease_until=sa.bindparam("until"),
+    )
+)
+
 
 def lease(
     database: Database,
@@ -32,26 +83,23 @@ def lease(
     Empty while the destination is paused or waits after a failure; after that wait a single one, as a probe. No due
     time is later than `horizon_seconds` from now: one that is was set before the clock went back, and has passed.
     """
+    horizon = now + timedelta(seconds=horizon_seconds)
+    sought: dict[str, object] = {"destination": destination, "now": now, "horizon": horizon}
     with database.read() as connection:
-        if not _is_open(_line(connection, destination), now, horizon_seconds):
+        if not _is_open(_line(connection, destination), now, horizon):
             return []
-        if connection.execute(_due(destination, now, horizon_seconds).limit(1)).first() is None:
+        if connection.execute(_ANY_DUE, sought).first() is None:
             return []
 
     def take(connection: sa.Connection) -> list[Leased]:
         line = _line(connection, destination)
-        if not _is_open(line, now, horizon_seconds):
+        if not _is_open(line, now, horizon):
             return []
         is_probe = line is not None and line.failures > 0
-        query = _due(destination, now, horizon_seconds)
-        rows = _one_to_probe(connection, query) if is_probe else _some_of_one_study(connection, query, limit)
+        rows = _one_to_probe(connection, sought) if is_probe else _some_of_one_study(connection, sought, limit)
         if not rows or (is_probe and not _claim_probe(connection, line, now)):
             return []
-        connection.execute(
-            sa.update(deliveries)
-            .where(deliveries.c.id.in_([row.id for row in rows]))
-            .values(state=State.LEASED, token=deliveries.c.token + 1, lease_holder=holder, lease_until=now + LEASE)
-        )
+        connection.execute(_TAKE, {"ids": [row.id for row in rows], "holder": holder, "until": now + LEASE})
         return [_leased(row, line) for row in rows]
 
     # What failed before goes last: if it breaks the association again, the others have arrived.
@@ -59,42 +107,27 @@ def lease(
 
 
 def _line(connection: sa.Connection, destination: str) -> _row | None:
-    return connection.execute(sa.select(destinations).where(destinations.c.name == destination)).first()
+    return connection.execute(_LINE, {"destination": destination}).first()
 
 
-def _is_open(line: _row | None, now: datetime, horizon_seconds: float) -> bool:
+def _is_open(line: _row | None, now: datetime, horizon: datetime) -> bool:
     if line is None:
         return True
-    is_waiting = line.retry_at is not None and now < line.retry_at <= now + timedelta(seconds=horizon_seconds)
+    is_waiting = line.retry_at is not None and now < line.retry_at <= horizon
     return not line.paused and not is_waiting
 
 
-def _due(destination: str, now: datetime, horizon_seconds: float) -> sa.Select[tuple[object, ...]]:
-    horizon = now + timedelta(seconds=horizon_seconds)
-    return sa.select(deliveries).where(
-        deliveries.c.destination == destination,
-        deliveries.c.state == State.DUE,
-        sa.or_(deliveries.c.due_at <= now, deliveries.c.due_at > horizon),
-    )
-
-
-def _some_of_one_study(connection: sa.Connection, query: sa.Select[tuple[object, ...]], limit: int) -> Sequence[_row]:
-    oldest = query.order_by(deliveries.c.priority, deliveries.c.id).limit(1).with_for_update(skip_locked=True)
-    first = connection.execute(oldest).first()
+def _some_of_one_study(connection: sa.Connection, sought: dict[str, object], limit: int) -> Sequence[_row]:
+    first = connection.execute(_OLDEST, sought).first()
     if first is None:
         return []
-    same_study = query.where(
-        deliveries.c.priority == first.priority,
-        deliveries.c.study_id == first.study_id,
-        deliveries.c.id.between(first.id, first.id + SPAN),
-    )
-    return connection.execute(same_study.order_by(deliveries.c.id).limit(limit).with_for_update(skip_locked=True)).all()
+    span = {"priority": first.priority, "study_id": first.study_id, "first": first.id, "last": first.id + SPAN}
+    return connection.execute(_SAME_STUDY, {**sought, **span, "limit": limit}).all()
 
 
-def _one_to_probe(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> Sequence[_row]:
+def _one_to_probe(connection: sa.Connection, sought: dict[str, object]) -> Sequence[_row]:
     """The one that failed least: an instance which breaks every association must not be the probe for ever."""
-    fewest = query.order_by(deliveries.c.attempts, deliveries.c.priority, deliveries.c.id)
-    return connection.execute(fewest.limit(1).with_for_update(skip_locked=True)).all()
+    return connection.execute(_UNTRIED, sought).all() or connection.execute(_LEAST_TRIED, sought).all()
 
 
 def _claim_probe(connection: sa.Connection, line: _row | None, now: datetime) -> bool:

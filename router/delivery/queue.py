@@ -45,7 +45,7 @@ class Queue:
 
     def enqueue(self, connection: sa.Connection, new: Sequence[NewDelivery]) -> int:
         """Insert, within the caller's transaction, those not yet in the queue; how many that were."""
-        return enqueueing.enqueue(connection, new, self._now()) if new else 0
+        return enqueueing.enqueue(self._database, connection, new, self._now()) if new else 0
 
     def release_quiet(self, filed_through: datetime | None = None) -> int:
         """Make due what waited for quiet and has it; how many. See `quiet.release_quiet` for `filed_through`."""

@@ -1,6 +1,6 @@
 """Quiet times: deliveries that wait until nothing new has come for their series or study. The clock is handed in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,17 @@ from rules import Dispatch
 
 AT_ONCE = 200
 CLOCK_SLACK = timedelta(seconds=5)  # an arrival further in the future than this was stamped before the clock went back
+
+
+_PERIODS = (
+    sa.select(quiet_periods)
+    .where(quiet_periods.c.scope.in_(sa.bindparam("scopes", expanding=True)))  # the index begins with it
+    .where(quiet_periods.c.scope_id.in_(sa.bindparam("scope_ids", expanding=True)))
+    .where(quiet_periods.c.route.in_(sa.bindparam("routes", expanding=True)))
+    .where(quiet_periods.c.destination.in_(sa.bindparam("names", expanding=True)))
+    .order_by(quiet_periods.c.id)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,14 @@ def _arrive(
 
 
 def _lock_periods(connection: sa.Connection, keys: Collection[QuietKey]) -> dict[QuietKey, sa.Row[tuple[object, ...]]]:
-    query = (
-        sa.select(quiet_periods)
-        .where(quiet_periods.c.scope_id.in_({key.scope_id for key in keys}))
-        .where(quiet_periods.c.destination.in_({key.destination for key in keys}))
-        .order_by(quiet_periods.c.id)
-        .with_for_update()
-    )
-    return {
-        QuietKey(row.scope, row.scope_id, row.route, row.destination): row for row in connection.execute(query).all()
+    sought = {
+        "scopes": sorted({key.scope for key in keys}),
+        "scope_ids": sorted({key.scope_id for key in keys}),
+        "routes": sorted({key.route for key in keys}),
+        "names": sorted({key.destination for key in keys}),
     }
+    rows = connection.execute(_PERIODS, sought).all()
+    return {QuietKey(row.scope, row.scope_id, row.route, row.destination): row for row in rows}
 
 
 def _order(key: QuietKey) -> tuple[str, int, str, str]:
@@ -93,27 +102,30 @@ def release_quiet(database: Database, now: datetime, filed_through: datetime | N
     time ends later is released, for what breaks the quiet may still lie in the spool.
     """
     until = now if filed_through is None else min(now, filed_through)
-    ready = sa.and_(
-        quiet_periods.c.released_at.is_(None),
-        sa.or_(quiet_periods.c.release_at <= until, quiet_periods.c.last_arrival_at > now + CLOCK_SLACK),
-    )
+    over = sa.and_(quiet_periods.c.released_at.is_(None), quiet_periods.c.release_at <= until)
+    ahead = sa.and_(quiet_periods.c.released_at.is_(None), quiet_periods.c.last_arrival_at > now + CLOCK_SLACK)
     with database.read() as connection:
-        if connection.execute(sa.select(quiet_periods.c.id).where(ready).limit(1)).first() is None:
+        if not any(_first(connection, which) for which in (over, ahead)):
             return 0
 
     def release(connection: sa.Connection) -> int:
-        query = sa.select(quiet_periods).where(ready).order_by(quiet_periods.c.id).limit(AT_ONCE)
-        periods = connection.execute(query.with_for_update(skip_locked=True)).all()
-        over = []
-        for period in periods:
-            if period.release_at <= until:
-                over.append(period)
-            else:  # the clock went back: the quiet time begins anew by the clock as it is now
-                times = {"last_arrival_at": now, "release_at": now + timedelta(seconds=period.quiet_seconds)}
-                connection.execute(sa.update(quiet_periods).where(quiet_periods.c.id == period.id).values(times))
-        return _release(connection, over, now)
+        released = _release(connection, _some(connection, over), now)
+        for period in _some(connection, ahead):  # the clock went back: the quiet time begins anew by the clock as it is
+            times = {"last_arrival_at": now, "release_at": now + timedelta(seconds=period.quiet_seconds)}
+            connection.execute(sa.update(quiet_periods).where(quiet_periods.c.id == period.id).values(times))
+        return released
 
     return write(database, release)
+
+
+def _first(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
+    return connection.execute(sa.select(quiet_periods.c.id).where(which).limit(1)).first() is not None
+
+
+def _some(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Sequence[sa.Row[tuple[object, ...]]]:
+    """The longest waiting of these, locked; no more than one transaction should take."""
+    query = sa.select(quiet_periods).where(which).order_by(quiet_periods.c.release_at, quiet_periods.c.id)
+    return connection.execute(query.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
 
 
 def _release(connection: sa.Connection, periods: Collection[sa.Row[tuple[object, ...]]], now: datetime) -> int:

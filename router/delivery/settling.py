@@ -13,6 +13,14 @@ from router.delivery.tables import attempts, deliveries, destinations
 
 _row = sa.Row[tuple[object, ...]]
 
+_ROWS = (
+    sa.select(
+        *(deliveries.c[name] for name in ("id", "token", "state", "destination", "study_id", "due_at", "attempts"))
+    )
+    .where(deliveries.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(deliveries.c.id)
+    .with_for_update()
+)
 _SETTLE = (
     sa.update(deliveries)
     .where(deliveries.c.id == sa.bindparam("settled_id"))
@@ -39,13 +47,8 @@ def settle(connection: sa.Connection, settlements: Sequence[Settlement]) -> Sett
 
     What somebody else holds by now, or what was settled before, is left alone, so entering an answer twice is harmless.
     """
-    query = (
-        sa.select(deliveries)
-        .where(deliveries.c.id.in_([each.delivery_id for each in settlements]))
-        .order_by(deliveries.c.id)
-        .with_for_update()
-    )
-    rows = {row.id: row for row in connection.execute(query)}
+    ids = sorted({each.delivery_id for each in settlements})
+    rows = {row.id: row for row in connection.execute(_ROWS, {"ids": ids})}
     valid = [each for each in _last_of_each(settlements) if _is_ours(each, rows.get(each.delivery_id))]
     if valid:
         connection.execute(_SETTLE, [_changes(each, rows[each.delivery_id]) for each in valid])

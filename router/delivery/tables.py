@@ -85,6 +85,7 @@ quiet_periods = sa.Table(
     sa.UniqueConstraint("scope", "scope_id", "route", "destination", name="quiet_periods_once"),
 )
 sa.Index("quiet_periods_release", quiet_periods.c.released_at, quiet_periods.c.release_at)
+sa.Index("quiet_periods_arrival", quiet_periods.c.released_at, quiet_periods.c.last_arrival_at)
 
 destinations = sa.Table(
     "destinations",

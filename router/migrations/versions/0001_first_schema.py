@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("scope", "scope_id", "route", "destination", name="quiet_periods_once"),
     )
+    op.create_index("quiet_periods_arrival", "quiet_periods", ["released_at", "last_arrival_at"], unique=False)
     op.create_index("quiet_periods_release", "quiet_periods", ["released_at", "release_at"], unique=False)
     op.create_table(
         "receipts",
