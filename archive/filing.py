@@ -170,6 +170,7 @@ class Shelves:
                 stamp = replace(stamp, digest=digest.hexdigest())
                 file.seek(0)
                 write(file, encode_head(entry.identity, stamp, len(head)))
+            start_to_sync(file)  # while the others of the batch are written; they share the disk's commits
         except BaseException:
             file.close()
             part.unlink(missing_ok=True)
@@ -227,8 +228,6 @@ def _chunks(entry: Entry, start: int) -> Iterator[bytes | memoryview]:
 
 def _synchronise(drafts: Sequence[_Draft]) -> None:
     """Every draft's file is on the disk and closed; the first OSError is raised."""
-    for draft in drafts:
-        start_to_sync(draft.file)  # all of them first, so that they share the disk's commits
     for draft in drafts:
         sync_file(draft.file)
         draft.file.close()
