@@ -93,8 +93,12 @@ def appliance(site: Site, tmp_path: Path) -> Iterator[tuple[RunningAppliance, Pa
     """A running appliance and the folder of the PACS behind it, which requires certificates."""
     pacs = tmp_path / "pacs"
     options = secured(site.authority.issue("pacs"), site.authority)
-    with storescp(pacs, *options, "-rc") as port, RunningAppliance(site.folder, site.yaml(port)) as running:
-        yield running, pacs
+    with storescp(pacs, *options, "-rc") as port, relay(port) as recording:
+        with RunningAppliance(site.folder, site.yaml(recording.port)) as running:
+            yield running, pacs
+        said = bytes(recording.requestor + recording.acceptor)
+        assert b"MICROPACS" not in said
+        assert b"1.2.840.10008" not in said
 
 
 def test_a_study_goes_through_encrypted_both_times(
@@ -151,7 +155,7 @@ def test_a_good_scanner_sends_while_bad_peers_sit_on_the_tls_port(
         ("another authority", "not one of the authorities"),
         ("another name", "IP address mismatch"),
         ("expired", "certificate has expired"),
-        ("no TLS", "TLS"),
+        ("no TLS", "closed the connection in the TLS handshake"),
     ],
 )
 def test_what_is_not_the_destination_gets_nothing(site: Site, tmp_path: Path, fault: str, reason: str) -> None:
