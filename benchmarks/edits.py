@@ -5,7 +5,7 @@ from benchmarks.figure import Figure, at_most, ours_to_peer
 from benchmarks.forward import Sent, forward, pair
 from benchmarks.settings import Settings
 from benchmarks.site import FIVE_EDITS
-from benchmarks.study import CT_INSTANCES, PET_INSTANCES, scanner
+from benchmarks.study import counts, scanner
 
 
 def measure(settings: Settings) -> list[Figure]:
@@ -18,8 +18,7 @@ def measure(settings: Settings) -> list[Figure]:
     ):
         for number in range(settings.rounds):
             settings.say(f"edits: round {number + 1} of {settings.rounds}")
-            counts = settings.scaled(PET_INSTANCES), settings.scaled(CT_INSTANCES)
-            study = make.study(folder / f"study-{number}", *counts)
+            study = make.study(folder / f"study-{number}", *counts(settings))
             forward(with_edits, study, edited)
             forward(without, study, plain)
     bounds = at_most(1.15), at_most(1.05)

@@ -8,10 +8,10 @@ from time import time
 
 from benchmarks import peers
 from benchmarks.figure import Figure, at_least, at_most, ours_to_peer, peer_to_ours
-from benchmarks.nagle import MOST_ROUNDS, SHARE
+from benchmarks.nagle import MOST_ROUNDS, PARTS
 from benchmarks.settings import Settings
 from benchmarks.site import Site, operator, settle_disk, site
-from benchmarks.study import CT_INSTANCES, PET_INSTANCES, Study, scanner
+from benchmarks.study import Study, counts, scanner
 
 LINE_RESTS = "up to 0.5 s of ours is the line's rest before it sees that its destination is resumed"
 
@@ -84,7 +84,7 @@ def measure(settings: Settings) -> list[Figure]:
         ),
     ]
     rounds = min(settings.rounds, MOST_ROUNDS)
-    ours, peer = _against_dcmsend(settings, "forward to Nagle", SHARE, rounds, peers.AS_IT_COMES)
+    ours, peer = _against_dcmsend(settings, "forward to Nagle", PARTS, rounds, peers.AS_IT_COMES)
     slow = at_least(40), at_least(80)
     what = "forward to a receiver with Nagle, first to last"
     return [
@@ -94,16 +94,15 @@ def measure(settings: Settings) -> list[Figure]:
 
 
 def _against_dcmsend(
-    settings: Settings, name: str, share: int, rounds: int, environment: Mapping[str, str]
+    settings: Settings, name: str, parts: int, rounds: int, environment: Mapping[str, str]
 ) -> tuple[Sent, Sent]:
     folder, make = settings.folder / name.replace(" ", "-"), scanner()
-    counts = settings.scaled(PET_INSTANCES // share), settings.scaled(CT_INSTANCES // share)
     ours, peer = Sent(), Sent()
     # a receiver of its own for dcmsend: storescp takes one association at a time, and ours stays open for a while
     with pair(folder, environment) as way, peers.storescp(folder / "beside", environment=environment) as beside:
         for number in range(rounds):
             settings.say(f"{name}: round {number + 1} of {rounds}")
-            study = make.study(folder / f"study-{number}", *counts)
+            study = make.study(folder / f"study-{number}", *counts(settings, parts))
             forward(way, study, ours)
             settle_disk()
             ordered = time()

@@ -6,9 +6,9 @@ from benchmarks import peers
 from benchmarks.figure import Figure, at_least, peer_to_ours
 from benchmarks.settings import Settings
 from benchmarks.site import settle_disk, site
-from benchmarks.study import CT_INSTANCES, PET_INSTANCES, scanner
+from benchmarks.study import counts, scanner
 
-SHARE = 3  # a third of the study: the peers take a minute for the whole
+PARTS = 3  # a third of the study: the peers take a minute for the whole
 MOST_ROUNDS = 3
 
 
@@ -16,12 +16,7 @@ def measure(settings: Settings) -> list[Figure]:
     """Ours, `storescp +B` and Orthanc as installed, until the last Success."""
     folder, make = settings.folder, scanner()
     rounds = min(settings.rounds, MOST_ROUNDS)
-    studies = [
-        make.study(
-            folder / f"study-{number}", settings.scaled(PET_INSTANCES // SHARE), settings.scaled(CT_INSTANCES // SHARE)
-        )
-        for number in range(rounds)
-    ]
+    studies = [make.study(folder / f"study-{number}", *counts(settings, PARTS)) for number in range(rounds)]
     taken: dict[str, list[float]] = defaultdict(list)
     with (
         site(folder / "site") as ours,

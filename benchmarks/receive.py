@@ -9,16 +9,13 @@ from benchmarks import peers
 from benchmarks.figure import Figure, at_least, at_most, ours_to_peer, peer_to_ours
 from benchmarks.settings import Settings
 from benchmarks.site import Site, settle_disk, site
-from benchmarks.study import CT_INSTANCES, PET_INSTANCES, Study, scanner
+from benchmarks.study import Study, counts, scanner
 
 
 def measure(settings: Settings) -> list[Figure]:
     """Ours, `storescp +B` and Orthanc with its best settings; each round has a study of its own, new to everybody."""
     folder, make = settings.folder, scanner()
-    studies = [
-        make.study(folder / f"study-{number}", settings.scaled(PET_INSTANCES), settings.scaled(CT_INSTANCES))
-        for number in range(settings.rounds)
-    ]
+    studies = [make.study(folder / f"study-{number}", *counts(settings)) for number in range(settings.rounds)]
     taken: dict[str, list[float]] = defaultdict(list)
     with (
         site(folder / "site") as ours,

@@ -12,7 +12,7 @@ from benchmarks import peers
 from benchmarks.figure import Figure, at_least
 from benchmarks.settings import Settings
 from benchmarks.site import Site, settle_disk, site
-from benchmarks.study import CT_INSTANCES, PET_INSTANCES, Scanner, scanner
+from benchmarks.study import Scanner, counts, scanner
 
 AT_ONCE = 4
 
@@ -45,8 +45,7 @@ def measure(settings: Settings) -> list[Figure]:
 
 
 def _quarters(make: Scanner, folder: Path, settings: Settings) -> list[Path]:
-    counts = settings.scaled(PET_INSTANCES // AT_ONCE), settings.scaled(CT_INSTANCES // AT_ONCE)
-    return [make.study(folder / str(number), *counts).folder for number in range(AT_ONCE)]
+    return [make.study(folder / str(number), *counts(settings, AT_ONCE)).folder for number in range(AT_ONCE)]
 
 
 def _filed(ours: Site, folders: Sequence[Path]) -> _Rush:

@@ -4,7 +4,7 @@ from benchmarks import peers
 from benchmarks.figure import Figure, at_most, ours_to_peer
 from benchmarks.settings import Settings
 from benchmarks.site import settle_disk, site
-from benchmarks.study import CT_INSTANCES, PET_INSTANCES, scanner
+from benchmarks.study import counts, scanner
 
 
 def measure(settings: Settings) -> list[Figure]:
@@ -15,8 +15,7 @@ def measure(settings: Settings) -> list[Figure]:
     with site(folder / "site") as ours, peers.storescp(folder / "storescp") as plain:
         for number in range(settings.rounds):
             settings.say(f"sender: round {number + 1} of {settings.rounds}")
-            counts = settings.scaled(PET_INSTANCES), settings.scaled(CT_INSTANCES)
-            study = make.study(folder / f"study-{number}", *counts)
+            study = make.study(folder / f"study-{number}", *counts(settings))
             settle_disk()
             plain_seconds.append(peers.own_sender(plain.port, study.folder))
             plain.clear()

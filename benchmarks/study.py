@@ -12,6 +12,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage
 
+from benchmarks.settings import Settings
 from router.demo.phantom import write_phantom
 from router.part10 import find_files
 from tests.support.data import DATA
@@ -76,6 +77,11 @@ class Scanner:
                 path.write_bytes(template.instance(study, series, frame, new_uid(), os.urandom(64)))
                 files.append(path)
         return Study(folder, tuple(files))
+
+
+def counts(settings: Settings, parts: int = 1) -> tuple[int, int]:
+    """How many PET and CT instances a study has at this scale, or one of so many equal parts of it."""
+    return settings.scaled(PET_INSTANCES // parts), settings.scaled(CT_INSTANCES // parts)
 
 
 def new_uid() -> str:
