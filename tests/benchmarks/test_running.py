@@ -13,6 +13,7 @@ from tests.support.dcmtk import needs_dcmtk
 pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning"), needs_dcmtk, pytest.mark.peer]
 
 
+@pytest.mark.slow
 def test_a_measurement_from_end_to_end(tmp_path: Path) -> None:
     """A study goes from our own sender to ours and to storescp; the figure reaches table, record and document."""
     work, record, document = tmp_path / "work", tmp_path / "record.json", tmp_path / "document.md"
