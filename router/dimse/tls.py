@@ -11,7 +11,7 @@ import structlog
 from router.certificates import CertificateError, TlsFiles, client_context, server_context
 from router.dimse.tls_stream import TlsStream
 
-_Stamp = tuple[tuple[int, int, int] | None, ...]
+_Stamp = tuple[int, int, int, int]
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +49,8 @@ class _FollowedContext:
         self._make = make
         self._guard = threading.Lock()
         self._context: ssl.SSLContext | None = None
-        self._error: CertificateError | None = None
-        self._seen: _Stamp | None = None
+        self._fault = ("", "")
+        self._seen: tuple[_Stamp | None, ...] = ()
 
     def __call__(self) -> ssl.SSLContext:
         """The context for a connection that begins now. Raises CertificateError when there never was one."""
@@ -60,14 +60,14 @@ class _FollowedContext:
                 self._seen = stamp
                 self._renew()
             if self._context is None:
-                raise self._error or CertificateError("certificate", "")
+                raise CertificateError(*self._fault)
             return self._context
 
     def _renew(self) -> None:
         try:
             context = self._make()
         except CertificateError as error:
-            self._error = error
+            self._fault = error.part, str(error)
             log.error("certificate cannot be used", reason=str(error), last_good_one_stays=self._context is not None)  # noqa: TRY400
             return
         if self._context is not None:
@@ -75,9 +75,10 @@ class _FollowedContext:
         self._context = context
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> _Stamp | None:
+    """What differs once the file or the right to read it was changed; None where there is none."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

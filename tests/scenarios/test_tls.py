@@ -146,7 +146,14 @@ def test_a_good_scanner_sends_while_bad_peers_sit_on_the_tls_port(
     for sock in silent:
         sock.close()
     assert list((running.data / "spool" / "incoming").iterdir()) == []
+    wait_until(lambda: "TLS failed" in _security_events(running), 15, "a security event")
     assert "patient" not in running.log.read_text().lower()
+
+
+def _security_events(running: RunningAppliance) -> set[str]:
+    found = running.json("status")
+    assert isinstance(found, dict)
+    return {event["what"] for event in found["security"]}
 
 
 @pytest.mark.parametrize(

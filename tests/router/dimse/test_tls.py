@@ -75,8 +75,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture
 def receiver(site: Site, tmp_path: Path) -> Iterator[Receiver]:
-    """A listener that requires certificates."""
+    """A listener that requires certificates, and has served once."""
     with receiving_tls(tmp_path / "spool", site.ours) as running:
+        assert is_associated(running.port, site.authority, site.scanner)
+        assert eventually(lambda: running.listener.running == 0)
         yield running
 
 
@@ -108,11 +110,16 @@ def calling(port: int, site: Site, host: str = "127.0.0.1", pair: Pair | None = 
     return Peer("MICROPACS", host, port, ClientTls(files_of(pair or site.scanner, site.authority)))
 
 
-def assert_nothing_left(receiver: Receiver, threads: int) -> None:
-    """No association runs, no instance was begun, and no thread is left."""
+def held() -> tuple[int, int]:
+    """How many threads and descriptors this process has."""
+    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir())) if Path("/proc").is_dir() else 0
+
+
+def assert_nothing_left(receiver: Receiver, before: tuple[int, int]) -> None:
+    """No association runs, no instance was begun, and no thread and no descriptor is left."""
     assert eventually(lambda: receiver.listener.running == 0)
     assert receiver.unsealed() == 0
-    assert eventually(lambda: threading.active_count() <= threads)
+    assert eventually(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
@@ -156,9 +163,9 @@ def test_renegotiation_is_refused(receiver: Receiver, site: Site) -> None:
 @pytest.mark.parametrize("who", ["none", "expired", "self-signed", "of another authority", "for servers only"])
 def test_strangers_are_refused_where_certificates_are_required(receiver: Receiver, site: Site, who: str) -> None:
     """Who shows no certificate, or one that is not good, gets no association; the scanner after them does."""
-    threads = threading.active_count()
+    before = held()
     assert not is_associated(receiver.port, site.authority, site.strangers[who])
-    assert_nothing_left(receiver, threads)
+    assert_nothing_left(receiver, before)
     assert is_associated(receiver.port, site.authority, site.scanner)
 
 
@@ -180,14 +187,14 @@ def test_certificates_may_be_optional_or_not_asked_for(
 )
 def test_what_is_no_tls_is_refused(receiver: Receiver, site: Site, first: bytes) -> None:
     """Plain DICOM and HTTP on the TLS port are closed at once, without a word in the clear, and leave nothing."""
-    threads = threading.active_count()
+    before = held()
     started = time.monotonic()
     with connect(receiver.port) as sock:
         sock.sendall(first)
         answer = b"".join(iter(lambda: _received(sock), b""))
     assert time.monotonic() - started < 0.9
     assert not answer or answer[0] == 0x15  # a TLS alert
-    assert_nothing_left(receiver, threads)
+    assert_nothing_left(receiver, before)
     assert is_associated(receiver.port, site.authority, site.scanner)
 
 
@@ -201,7 +208,7 @@ def _received(sock: socket.socket) -> bytes:
 @pytest.mark.parametrize("hello", [b"", CLIENT_HELLO[:50]], ids=["silent", "stopped in the handshake"])
 def test_silent_connections_stop_nobody(receiver: Receiver, site: Site, hello: bytes) -> None:
     """While 20 say nothing, or not all of their handshake, others are served at once; the 20 are closed in time."""
-    threads = threading.active_count()
+    before = held()
     silent = [connect(receiver.port) for _ in range(20)]
     for sock in silent:
         sock.sendall(hello)
@@ -213,7 +220,7 @@ def test_silent_connections_stop_nobody(receiver: Receiver, site: Site, hello: b
         sock.settimeout(3)
         assert _received(sock) == b""
         sock.close()
-    assert_nothing_left(receiver, threads)
+    assert_nothing_left(receiver, before)
 
 
 def test_one_deadline_holds_for_handshake_and_first_pdu(receiver: Receiver, site: Site) -> None:
