@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from archive.errors import DatabaseUnfitError
 from archive.files import sync_folder
+from archive.prepared import Prepared, insertion, updating
 
 _BUSY_SECONDS = 30.0
 _FULL = 2  # of PRAGMA synchronous
@@ -122,7 +123,7 @@ class Database:
             options["pool_pre_ping"] = True
             options["isolation_level"] = "READ COMMITTED"
         self.engine = create_engine(parsed, **options)
-        self._prepared: dict[tuple[str, tuple[str, ...], bool], _Insertion] = {}
+        self._prepared: dict[tuple[str, tuple[str, ...], str], Prepared] = {}
         event.listen(
             self.engine,
             "connect",
@@ -171,44 +172,23 @@ class Database:
 
         Defaults of columns are not filled in. `only_new` passes over rows as `insert_new` does.
         """
-        key = (table.name, tuple(columns), only_new)
+        key = (table.name, tuple(columns), "insert only new" if only_new else "insert")
         if key not in self._prepared:
-            self._prepared[key] = _Insertion(self, table, columns, only_new=only_new)
+            self._prepared[key] = insertion(self.engine.dialect, table, columns, only_new=only_new)
+        self._prepared[key].execute(connection, rows)
+
+    def update_rows(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """As `insert_rows`: set all columns but the last, in the rows where the last is as given."""
+        key = (table.name, tuple(columns), "update")
+        if key not in self._prepared:
+            self._prepared[key] = updating(self.engine.dialect, table, columns)
         self._prepared[key].execute(connection, rows)
 
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
-
-
-class _Insertion:
-    """An INSERT as text, and what turns values into those the driver takes. SQLAlchemy's own does it for every row."""
-
-    def __init__(self, database: Database, table: Table, columns: Sequence[str], *, only_new: bool) -> None:
-        dialect = database.engine.dialect
-        quote = dialect.identifier_preparer.quote
-        mark = "?" if database.dialect == "sqlite" else "%s"
-        first = quote(next(iter(table.primary_key.columns)).name)
-        passing_over = (
-            f"ON DUPLICATE KEY UPDATE {first} = {first}" if database.dialect in _MYSQL else "ON CONFLICT DO NOTHING"
-        )
-        names, marks = ", ".join(map(quote, columns)), ", ".join(mark for _ in columns)
-        statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 (names are ours)
-        self._statement = f"{statement} {passing_over}" if only_new else statement
-        types_of = (table.c[name].type.dialect_impl(dialect) for name in columns)
-        processors = enumerate(each.bind_processor(dialect) for each in types_of)
-        self._processors = [(place, process) for place, process in processors if process is not None]
-
-    def execute(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert the rows; none is nothing."""
-        if rows:
-            connection.exec_driver_sql(self._statement, [self._bound(row) for row in rows])
-
-    def _bound(self, row: tuple[object, ...]) -> tuple[object, ...]:
-        values = list(row)
-        for place, process in self._processors:
-            values[place] = process(values[place])
-        return tuple(values)
 
 
 def _ask(connection: DBAPIConnection, statement: str) -> str:

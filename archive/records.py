@@ -112,7 +112,7 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
         uids = {"study_uids": sorted({each[0] for each in wanted}), "series_uids": sorted({each[1] for each in wanted})}
         by_series: dict[int, dict[str, InstanceKey]] = {}
         few: list[int] = []
-        rows: list[Row[tuple[int, str, int, str, str]]] = []
+        rows: list[Row[int, str, int, str, str]] = []
         for study_uid, series_uid, series_id, count in connection.execute(_SERIES, uids).all():
             its = wanted.get((study_uid, series_uid), {})
             if its:
@@ -123,9 +123,10 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
                 few.append(series_id)
         if few:
             rows += connection.execute(_OF_SERIES, {"series_ids": few})
-        for series_id, uid, *what in rows:
-            if uid in by_series[series_id]:
-                found[by_series[series_id][uid]] = Known(*what)
+        for row in rows:
+            key_of = by_series[row[0]]
+            if row[1] in key_of:
+                found[key_of[row[1]]] = Known(row[2], row[3], row[4])
     return found
 
 

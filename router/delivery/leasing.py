@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from archive import Database
 from router.delivery.delivery import Leased
+from router.delivery.listing import names_in_queue
 from router.delivery.states import State
 from router.delivery.tables import deliveries, destinations
 from router.delivery.transactions import write
@@ -169,8 +170,9 @@ def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
     lost = sa.or_(deliveries.c.lease_until <= now, deliveries.c.lease_until > now + 2 * LEASE)
     if holder is not None:
         lost = deliveries.c.lease_holder == holder
-    lost = sa.and_(deliveries.c.lease_until.is_not(None), deliveries.c.state == State.LEASED, lost)
     with database.read() as connection:
+        names = names_in_queue(connection)  # so that the index of the line is used, and what is not leased not read
+        lost = sa.and_(deliveries.c.destination.in_(names), deliveries.c.state == State.LEASED, lost)
         if connection.execute(sa.select(deliveries.c.id).where(lost).limit(1)).first() is None:
             return 0
     free = sa.update(deliveries).where(lost).values(_freed())

@@ -1,6 +1,6 @@
 """The queue as a person sees it: each delivery with the reason why it waits, each destination with its counts."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,9 +9,29 @@ from archive import Database
 from router.delivery.delivery import LineState, Listed
 from router.delivery.states import State
 from router.delivery.tables import deliveries, destinations, quiet_periods
+from rules import Priority
 
 _row = sa.Row[tuple[object, ...]]
+IDS_AT_ONCE = 500
 _UNDELIVERED = (State.WAITING, State.DUE, State.LEASED)
+_ROWS = sa.select(deliveries, quiet_periods.c.scope, quiet_periods.c.release_at).outerjoin(
+    quiet_periods, quiet_periods.c.id == deliveries.c.quiet_period_id
+)
+_NEXT_NAME = sa.select(sa.func.min(deliveries.c.destination)).where(deliveries.c.destination > sa.bindparam("after"))
+_place = sa.and_(deliveries.c.destination == sa.bindparam("destination"), deliveries.c.state == sa.bindparam("state"))
+_IN_LINE = (
+    sa.select(deliveries.c.priority, deliveries.c.id)
+    .where(_place)
+    .order_by(deliveries.c.priority, deliveries.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+_COUNT = sa.select(sa.func.count()).select_from(deliveries).where(_place)
+_OLDEST = sa.select(deliveries.c.created_at).where(
+    deliveries.c.id
+    == sa.select(sa.func.min(deliveries.c.id))
+    .where(_place, deliveries.c.priority == sa.bindparam("priority"))
+    .scalar_subquery()
+)
 
 
 def listing(
@@ -24,21 +44,43 @@ def listing(
     limit: int = 1000,
 ) -> list[Listed]:
     """The deliveries chosen (all states if none are named), in the order they would be sent, each with its reason."""
-    query = (
-        sa.select(deliveries, quiet_periods.c.scope, quiet_periods.c.release_at)
-        .outerjoin(quiet_periods, quiet_periods.c.id == deliveries.c.quiet_period_id)
-        .order_by(deliveries.c.priority, deliveries.c.id)
-        .limit(limit)
-    )
-    if destination is not None:
-        query = query.where(deliveries.c.destination == destination)
-    if study_id is not None:
-        query = query.where(deliveries.c.study_id == study_id)
-    if states:
-        query = query.where(deliveries.c.state.in_(states))
     with database.read() as connection:
         lines = {row.name: row for row in connection.execute(sa.select(destinations))}
-        return [_listed(row, lines.get(row.destination), now) for row in connection.execute(query)]
+        if study_id is None:
+            names = names_in_queue(connection) if destination is None else [destination]
+            ids = _first_in_line(connection, [(name, state) for name in names for state in states or State], limit)
+            parts = (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
+            rows = [row for some in parts for row in connection.execute(_ROWS.where(deliveries.c.id.in_(some)))]
+        else:
+            rows = list(connection.execute(_of_study(study_id, destination, states, limit)))
+    rows.sort(key=lambda row: (row.priority, row.id))
+    return [_listed(row, lines.get(row.destination), now) for row in rows]
+
+
+def _of_study(
+    study_id: int, destination: str | None, states: Collection[State], limit: int
+) -> sa.Select[tuple[object, ...]]:
+    query = _ROWS.where(deliveries.c.study_id == study_id).order_by(deliveries.c.priority, deliveries.c.id).limit(limit)
+    if destination is not None:
+        query = query.where(deliveries.c.destination == destination)
+    return query.where(deliveries.c.state.in_(states)) if states else query
+
+
+def names_in_queue(connection: sa.Connection) -> list[str]:
+    """The destinations the queue knows deliveries for, found by stepping from one to the next in the index."""
+    names: list[str] = []
+    while (name := connection.scalar(_NEXT_NAME, {"after": names[-1] if names else ""})) is not None:
+        names.append(name)
+    return names
+
+
+def _first_in_line(connection: sa.Connection, places: Sequence[tuple[str, State]], limit: int) -> list[int]:
+    """The ids of those that would be sent first of these destinations and states, at most `limit`."""
+    found: list[tuple[int, int]] = []
+    for name, state in places:
+        rows = connection.execute(_IN_LINE, {"destination": name, "state": state, "limit": limit})
+        found += [(row.priority, row.id) for row in rows]
+    return [delivery_id for _, delivery_id in sorted(found)[:limit]]
 
 
 def _listed(row: _row, line: _row | None, now: datetime) -> Listed:
@@ -83,22 +125,27 @@ def _clock(moment: datetime) -> str:
 
 def overview(database: Database) -> list[LineState]:
     """Every destination, by name: those configured, and those the queue still knows deliveries for."""
-    counting = sa.select(
-        deliveries.c.destination,
-        deliveries.c.state,
-        sa.func.count().label("deliveries"),
-        sa.func.min(deliveries.c.created_at).label("oldest"),
-    ).group_by(deliveries.c.destination, deliveries.c.state)
     with database.read() as connection:
         lines = {row.name: row for row in connection.execute(sa.select(destinations))}
         counts: dict[str, dict[State, int]] = {name: {} for name, row in lines.items() if row.configured}
-        oldest: dict[str, datetime] = {}
-        for row in connection.execute(counting):
-            state = State(row.state)
-            counts.setdefault(row.destination, {})[state] = row.deliveries
-            if state in _UNDELIVERED:
-                oldest[row.destination] = min(row.oldest, oldest.get(row.destination, row.oldest))
-    return [_line_state(name, lines.get(name), counts[name], oldest.get(name)) for name in sorted(counts)]
+        for name in names_in_queue(connection):
+            places = {state: {"destination": name, "state": state} for state in State}
+            counted = {state: connection.scalar(_COUNT, place) for state, place in places.items()}
+            counts[name] = {state: count for state, count in counted.items() if count}
+        oldest = {name: _oldest(connection, name, counts[name]) for name in counts}
+    return [_line_state(name, lines.get(name), counts[name], oldest[name]) for name in sorted(counts)]
+
+
+def _oldest(connection: sa.Connection, name: str, states: Collection[State]) -> datetime | None:
+    """When the oldest undelivered one to this destination was filed: of each state and priority the first in line."""
+    places = [
+        {"destination": name, "state": state, "priority": int(priority)}
+        for state in _UNDELIVERED
+        for priority in Priority
+        if state in states
+    ]
+    times = (connection.scalar(_OLDEST, place) for place in places)
+    return min((time for time in times if time is not None), default=None)
 
 
 def _line_state(name: str, line: _row | None, counts: Mapping[State, int], oldest_at: datetime | None) -> LineState:

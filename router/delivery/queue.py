@@ -71,7 +71,7 @@ class Queue:
             return 0
 
         def enter(connection: sa.Connection) -> int:
-            settled = settling.settle(connection, results)
+            settled = settling.settle(self._database, connection, results)
             if settled.study_ids:
                 self._touch(connection, settled.study_ids)
             return settled.count

@@ -8,35 +8,47 @@ from typing import Any
 import sqlalchemy as sa
 
 from archive import Database
+from router.delivery.listing import IDS_AT_ONCE, names_in_queue
 from router.delivery.states import SETTLED
 from router.delivery.tables import attempts, deliveries, receipts
 
-GROUPS_AT_ONCE = 50
-IDS_AT_ONCE = 500
 _row = sa.Row[tuple[object, ...]]
+
+_STUDIES = (
+    sa.select(deliveries.c.study_id)
+    .where(deliveries.c.destination == sa.bindparam("destination"), deliveries.c.state == sa.bindparam("state"))
+    .distinct()
+)
+_GROUP = sa.select(
+    sa.func.max(sa.case((deliveries.c.state.in_(sorted(SETTLED)), 0), else_=1)), sa.func.max(deliveries.c.settled_at)
+).where(deliveries.c.study_id == sa.bindparam("study_id"), deliveries.c.destination == sa.bindparam("destination"))
 
 
 def fold(database: Database, before: datetime) -> int:
     """Fold the deliveries of every study and destination where all were settled before; how many deliveries it were."""
     folded = 0
-    while groups := _settled_groups(database, before):
-        for study_id, destination in groups:
-            folded += _fold_group(database, study_id, destination)
+    for study_id, destination in _settled_groups(database, before):
+        folded += _fold_group(database, study_id, destination)
     with database.begin() as connection:
         connection.execute(sa.delete(attempts).where(attempts.c.delivery_id.is_(None), attempts.c.started_at < before))
     return folded
 
 
-def _settled_groups(database: Database, before: datetime) -> Sequence[tuple[int, str]]:
-    is_open = sa.case((deliveries.c.state.in_(SETTLED), 0), else_=1)
-    query = (
-        sa.select(deliveries.c.study_id, deliveries.c.destination)
-        .group_by(deliveries.c.study_id, deliveries.c.destination)
-        .having(sa.func.max(is_open) == 0, sa.func.max(deliveries.c.settled_at) < before)
-        .limit(GROUPS_AT_ONCE)
-    )
+def _settled_groups(database: Database, before: datetime) -> list[tuple[int, str]]:
+    """Asked of what is settled only, for what is pending may be a million times as much."""
     with database.read() as connection:
-        return [(row.study_id, row.destination) for row in connection.execute(query)]
+        candidates = {
+            (study_id, destination)
+            for destination in names_in_queue(connection)
+            for state in SETTLED
+            for study_id in connection.scalars(_STUDIES, {"destination": destination, "state": state})
+        }
+        return [group for group in sorted(candidates) if _is_settled(connection, *group, before)]
+
+
+def _is_settled(connection: sa.Connection, study_id: int, destination: str, before: datetime) -> bool:
+    is_open, last_at = connection.execute(_GROUP, {"study_id": study_id, "destination": destination}).one()
+    return not is_open and last_at is not None and last_at < before
 
 
 def _fold_group(database: Database, study_id: int, destination: str) -> int:

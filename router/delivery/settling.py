@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from archive import Database
 from router.delivery.delivery import Settlement
 from router.delivery.outcomes import STATE_AFTER, Kind
 from router.delivery.states import SETTLED, TRANSITIONS, State
@@ -13,6 +14,7 @@ from router.delivery.tables import attempts, deliveries, destinations
 
 _row = sa.Row[tuple[object, ...]]
 
+_ATTEMPT = ("delivery_id", "destination", "started_at", "seconds", "outcome", "status", "reason")
 _ROWS = (
     sa.select(
         *(deliveries.c[name] for name in ("id", "token", "state", "destination", "study_id", "due_at", "attempts"))
@@ -21,16 +23,23 @@ _ROWS = (
     .order_by(deliveries.c.id)
     .with_for_update()
 )
-_SETTLE = (
-    sa.update(deliveries)
-    .where(deliveries.c.id == sa.bindparam("settled_id"))
-    .values(
-        {
-            name: sa.bindparam(f"new_{name}")
-            for name in ("state", "due_at", "attempts", "reason", "settled_at", "status", "digest_sent", "bytes_sent")
-        }
-        | {"lease_holder": None, "lease_until": None}
-    )
+_CHANGED = (
+    "state",
+    "due_at",
+    "attempts",
+    "reason",
+    "settled_at",
+    "status",
+    "digest_sent",
+    "bytes_sent",
+    "lease_holder",
+    "lease_until",
+    "id",
+)
+_SUCCESS = (
+    sa.update(destinations)
+    .where(destinations.c.name == sa.bindparam("destination"))
+    .values(last_success_at=sa.bindparam("at"))
 )
 
 
@@ -42,7 +51,7 @@ class Settled:
     study_ids: frozenset[int]
 
 
-def settle(connection: sa.Connection, settlements: Sequence[Settlement]) -> Settled:
+def settle(database: Database, connection: sa.Connection, settlements: Sequence[Settlement]) -> Settled:
     """Enter what became of leased deliveries that are still ours.
 
     What somebody else holds by now, or what was settled before, is left alone, so entering an answer twice is harmless.
@@ -51,8 +60,10 @@ def settle(connection: sa.Connection, settlements: Sequence[Settlement]) -> Sett
     rows = {row.id: row for row in connection.execute(_ROWS, {"ids": ids})}
     valid = [each for each in _last_of_each(settlements) if _is_ours(each, rows.get(each.delivery_id))]
     if valid:
-        connection.execute(_SETTLE, [_changes(each, rows[each.delivery_id]) for each in valid])
-        connection.execute(sa.insert(attempts), [_attempt(each, rows[each.delivery_id]) for each in valid])
+        changes = [_changes(each, rows[each.delivery_id]) for each in valid]
+        database.update_rows(connection, deliveries, _CHANGED, changes)
+        tried = [_attempt(each, rows[each.delivery_id]) for each in valid]
+        database.insert_rows(connection, attempts, _ATTEMPT, tried)
         _note_success(connection, valid, rows)
     delivered = (each.delivery_id for each in valid if each.outcome.kind is Kind.DELIVERED)
     return Settled(len(valid), frozenset(rows[delivery_id].study_id for delivery_id in delivered))
@@ -72,36 +83,34 @@ def _is_ours(settlement: Settlement, row: _row | None) -> bool:
     return (before is State.LEASED or before in SETTLED) and after in TRANSITIONS[before]
 
 
-def _changes(settlement: Settlement, row: _row) -> dict[str, object]:
+def _changes(settlement: Settlement, row: _row) -> tuple[object, ...]:
+    """The values of _CHANGED, in their order."""
     outcome = settlement.outcome
     state = STATE_AFTER[outcome.kind]
     due_at = row.due_at
     if state is State.DUE:
         due_at = settlement.at + timedelta(seconds=settlement.wait_seconds)
     is_delivered = state is State.DELIVERED
-    return {
-        "settled_id": row.id,
-        "new_state": state,
-        "new_due_at": due_at,
-        "new_attempts": row.attempts + 1,
-        "new_reason": outcome.reason or None,
-        "new_settled_at": settlement.at if is_delivered else None,
-        "new_status": outcome.status,
-        "new_digest_sent": settlement.digest if is_delivered else None,
-        "new_bytes_sent": settlement.size if is_delivered else None,
-    }
+    return (
+        str(state),
+        due_at,
+        row.attempts + 1,
+        outcome.reason or None,
+        settlement.at if is_delivered else None,
+        outcome.status,
+        settlement.digest if is_delivered else None,
+        settlement.size if is_delivered else None,
+        None,
+        None,
+        row.id,
+    )
 
 
-def _attempt(settlement: Settlement, row: _row) -> dict[str, object]:
-    return {
-        "delivery_id": row.id,
-        "destination": row.destination,
-        "started_at": settlement.at - timedelta(seconds=settlement.seconds),
-        "seconds": settlement.seconds,
-        "outcome": settlement.outcome.kind,
-        "status": settlement.outcome.status,
-        "reason": settlement.outcome.reason,
-    }
+def _attempt(settlement: Settlement, row: _row) -> tuple[object, ...]:
+    """The values of _ATTEMPT, in their order."""
+    outcome = settlement.outcome
+    started_at = settlement.at - timedelta(seconds=settlement.seconds)
+    return row.id, row.destination, started_at, settlement.seconds, str(outcome.kind), outcome.status, outcome.reason
 
 
 def _note_success(connection: sa.Connection, settlements: Sequence[Settlement], rows: dict[int, _row]) -> None:
@@ -109,4 +118,4 @@ def _note_success(connection: sa.Connection, settlements: Sequence[Settlement], 
         rows[each.delivery_id].destination: each.at for each in settlements if each.outcome.kind is Kind.DELIVERED
     }
     for destination, at in latest.items():
-        connection.execute(sa.update(destinations).where(destinations.c.name == destination).values(last_success_at=at))
+        connection.execute(_SUCCESS, {"destination": destination, "at": at})

@@ -42,13 +42,12 @@ deliveries = sa.Table(
 )
 sa.Index("deliveries_lease", *(deliveries.c[name] for name in ("destination", "state", "priority", "id")))
 sa.Index("deliveries_study", deliveries.c.study_id, deliveries.c.destination)
-for _column in (deliveries.c.lease_until, deliveries.c.quiet_period_id):
-    sa.Index(
-        f"deliveries_{_column.name}",
-        _column,
-        sqlite_where=_column.is_not(None),
-        postgresql_where=_column.is_not(None),
-    )
+sa.Index(
+    "deliveries_quiet_period_id",
+    deliveries.c.quiet_period_id,
+    sqlite_where=deliveries.c.quiet_period_id.is_not(None),
+    postgresql_where=deliveries.c.quiet_period_id.is_not(None),
+)
 
 attempts = sa.Table(
     "attempts",

@@ -67,14 +67,6 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_lease", "deliveries", ["destination", "state", "priority", "id"], unique=False)
     op.create_index(
-        "deliveries_lease_until",
-        "deliveries",
-        ["lease_until"],
-        unique=False,
-        sqlite_where=sa.text("lease_until IS NOT NULL"),
-        postgresql_where=sa.text("lease_until IS NOT NULL"),
-    )
-    op.create_index(
         "deliveries_quiet_period_id",
         "deliveries",
         ["quiet_period_id"],
