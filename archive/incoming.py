@@ -14,8 +14,8 @@ from archive.errors import SpoolFailedError, SpoolFullError
 from archive.files import FULL, create, read_at, sync_file, sync_folder, try_lock, write, write_at
 from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
-from archive.segment import HEAD_BYTES, SegmentEntry, State
-from archive.writing import LARGEST_BYTES, Segments
+from archive.segment import HEAD_BYTES, LARGEST_BYTES, SegmentEntry, State
+from archive.writing import Segments
 
 
 class _Place(Protocol):
@@ -105,14 +105,25 @@ class _InSegment:
         self._start = self._segment.end + HEAD_BYTES
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
-        write_at(self._segment.file, fragment, self._start + self.size)
+        if not self._is_open:
+            raise OSError(errno.EBADF, "it was given up before")
+        try:
+            write_at(self._segment.file, fragment, self._start + self.size)
+        except OSError:
+            self._retire()
+            raise
         self._check = zlib.crc32(fragment, self._check)
         self.size += len(fragment)
 
     def read_back(self) -> bytes:
-        return read_at(self._segment.file, self.size, self._start)
+        content = read_at(self._segment.file, self.size, self._start)
+        if zlib.crc32(content) != self._check:
+            raise OSError(errno.EIO, "what was received is not there any more")
+        return content
 
     def seal(self, arrival: str) -> None:
+        if not self._is_open:
+            raise OSError(errno.EBADF, "it was given up before")
         segment = self._segment
         try:
             segment.seal(
@@ -127,11 +138,10 @@ class _InSegment:
                     self._check,
                 )
             )
-        except OSError:
+        except BaseException:
             with suppress(OSError):
                 segment.discard()
-            self._is_open = False
-            self._segments.retire(segment)
+            self._retire()
             raise
         self._is_open = False
         self._segments.give_back(segment)
@@ -140,6 +150,10 @@ class _InSegment:
         if self._is_open:
             self._is_open = False
             self._segments.give_back(self._segment)
+
+    def _retire(self) -> None:
+        self._is_open = False
+        self._segments.retire(self._segment)
 
 
 class _InFile:
@@ -155,8 +169,12 @@ class _InFile:
         head = encode_head(identity, blank_stamp(origin))
         self._head_length = len(head)
         self._file = create(self._path)
-        try_lock(self._file)  # says to a sweep that somebody lives
-        write(self._file, head)
+        try:
+            try_lock(self._file)  # says to a sweep that somebody lives
+            write(self._file, head)
+        except OSError:
+            self.discard()
+            raise
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
         write(self._file, fragment)

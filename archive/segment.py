@@ -2,20 +2,27 @@
 
 Knows the format only: an entry is a head, then the data set as it came, and starts at a multiple of the block size, so
 that nothing acknowledged shares a block with what is written later. It keeps no file open and chooses nothing.
+
+A segment is read from its start, entry by entry, as long as the generation stays the same: what follows is left from
+the time before, and was filed on the disk before the first head of a new generation was written.
 """
 
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from io import FileIO
 from struct import Struct
+from typing import NamedTuple
 
-from archive.files import read_at
+from archive.files import SHORT_OF_MEANS, read_at
 from archive.origin import Identity, Origin
 
+SEGMENT_BYTES = 32 << 20
+LARGEST_BYTES = 4 << 20  # of a data set in a segment; a longer one gets a file of its own, and pays nothing for it
 HEAD_BYTES = 2048
 SUFFIX = ".segment"
 _BLOCK_BYTES = 4096
@@ -28,10 +35,10 @@ GENERATION_BYTES = 16
 class State(IntEnum):
     """How far an entry has come."""
 
-    WRITTEN = 1  # complete, perhaps not on the disk yet, so not acknowledged
-    SEALED = 2  # on the disk: may be acknowledged, waits to be filed
-    FILED = 3  # its bytes are needed no more
-    SET_ASIDE = 4  # cannot be read back; waits for a person
+    WRITTEN = ord("W")  # complete, perhaps not on the disk yet, so not acknowledged
+    SEALED = ord("S")  # on the disk: may be acknowledged, waits to be filed
+    FILED = ord("F")  # its bytes are needed no more
+    SET_ASIDE = ord("A")  # cannot be read back; waits for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,30 @@ class SegmentEntry:
         return after(self.offset, self.size)
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An entry whose head cannot be read, and all up to the next that can; `end` is None if there is none so far."""
+
+    offset: int
+    end: int | None
+
+
+class Beginning(NamedTuple):
+    """The generation that is being written (b"" if none is), and where the first head of it that can be read is."""
+
+    generation: bytes
+    offset: int
+    is_damaged: bool  # there is one before it that cannot
+
+
 def after(offset: int, size: int) -> int:
     """Where the entry that follows one at `offset` with a data set of `size` bytes starts."""
     return -(-(offset + HEAD_BYTES + size) // _BLOCK_BYTES) * _BLOCK_BYTES
+
+
+def has_room(end: int) -> bool:
+    """Whether the longest data set has room in a segment whose entries end there; else nothing is added to it."""
+    return end + HEAD_BYTES + LARGEST_BYTES <= SEGMENT_BYTES
 
 
 def encode(entry: SegmentEntry) -> bytes:
@@ -110,15 +138,72 @@ def generation_at(file: FileIO, offset: int) -> bytes:
     return read_at(file, GENERATION_BYTES, offset + _GENERATION_OFFSET)
 
 
-def entries(file: FileIO, offset: int, generation: bytes = b"") -> Iterator[SegmentEntry]:
-    """The entries of one generation (b"": that of the first) from `offset` on. Raises OSError."""
-    entry = entry_at(file, offset)
-    generation = generation or (entry.generation if entry else b"")
-    while entry is not None and entry.generation == generation:
-        yield entry
-        entry = entry_at(file, entry.end)
+def beginning(file: FileIO) -> Beginning:
+    """Where a segment is to be read from. Raises OSError only where it says nothing of the file."""
+    head = _head_at(file, 0)
+    entry = decode(head or b"", 0)
+    if entry is not None:
+        return Beginning(entry.generation, 0, is_damaged=False)
+    if head is not None and not any(head):
+        return Beginning(b"", 0, is_damaged=False)
+    for offset in range(_BLOCK_BYTES, SEGMENT_BYTES, _BLOCK_BYTES):
+        entry = decode(_head_at(file, offset) or b"", offset)
+        if entry is not None:
+            is_damaged = head is None or _generation_in(head) == entry.generation
+            return Beginning(entry.generation, offset, is_damaged)
+    return Beginning(b"", 0, is_damaged=head is None)
+
+
+def entries(file: FileIO, offset: int, generation: bytes) -> Iterator[SegmentEntry | Damage]:
+    """The entries of one generation from `offset` on, and what is damaged. Raises OSError as `beginning` does."""
+    following: int | None = offset
+    while following is not None:
+        found = _found_at(file, following, generation)
+        if found is None:
+            return
+        yield found
+        following = found.end
 
 
 def state_mark(entry_offset: int, state: State) -> tuple[int, bytes]:
     """Where in the file, and what, is written to bring an entry into `state`."""
     return entry_offset + _STATE_OFFSET, bytes((state,))
+
+
+def _found_at(file: FileIO, offset: int, generation: bytes) -> SegmentEntry | Damage | None:
+    head = _head_at(file, offset)
+    entry = decode(head or b"", offset)
+    if entry is not None:
+        return entry if entry.generation == generation else None
+    if head is not None and _generation_in(head) != generation:
+        return None
+    following = _next(file, offset, generation)
+    if head is not None and following is None:
+        return None  # it is being written, or was when the process died: nothing follows what was not acknowledged
+    return Damage(offset, following)
+
+
+def _next(file: FileIO, offset: int, generation: bytes) -> int | None:
+    """The first entry of this generation behind `offset`, found without the one that stands there."""
+    for following in range(offset + _BLOCK_BYTES, SEGMENT_BYTES, _BLOCK_BYTES):
+        with suppress(OSError):
+            found = generation_at(file, following)
+            if found == generation and entry_at(file, following) is not None:
+                return following
+            if not found:
+                return None  # the end of the file
+    return None
+
+
+def _head_at(file: FileIO, offset: int) -> bytes | None:
+    """The bytes of a head, fewer at the end of the file; None where the disk does not give them back."""
+    try:
+        return read_at(file, HEAD_BYTES, offset)
+    except OSError as error:
+        if error.errno in SHORT_OF_MEANS:
+            raise
+        return None
+
+
+def _generation_in(head: bytes) -> bytes:
+    return head[_GENERATION_OFFSET : _GENERATION_OFFSET + GENERATION_BYTES]

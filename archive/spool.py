@@ -64,6 +64,7 @@ class Spool:
         if self._free() < self.free_space:
             raise SpoolFullError
         try:
+            self._adopt()
             return Incoming(self._segments, (self._incoming, self._sealed), self._names_to_come, identity, origin)
         except OSError as error:
             raise translated(error) from error
@@ -74,10 +75,11 @@ class Spool:
 
     def read(self, arrival: str) -> Entry:
         """The sealed entry of this name, from the spool alone; EntryUnreadableError if it cannot be read."""
-        in_segment = self._taking.read(arrival)
+        path = self._path(arrival)
+        in_segment = None if path.exists() else self._taking.read(arrival)
         if in_segment is not None:
             return in_segment
-        entry = read_entry(self._path(arrival))
+        entry = read_entry(path)
         if entry.arrival != arrival:
             raise EntryUnreadableError("the file is not the one its name says")
         return entry
@@ -85,14 +87,16 @@ class Spool:
     def remove(self, arrivals: Iterable[str]) -> None:
         """Forget entries that are filed. Not synchronised: one that comes back after a power cut is filed again."""
         for arrival in arrivals:
-            if not self._taking.remove(arrival):
-                self._path(arrival).unlink(missing_ok=True)
+            try:
+                self._path(arrival).unlink()
+            except FileNotFoundError:
+                self._taking.remove(arrival)
 
     def set_aside(self, arrival: str) -> None:
         """Put an entry that cannot be read out of the way, a file into `unreadable`; nothing is deleted."""
-        if self._taking.set_aside(arrival):
-            return
         path = self._path(arrival)
+        if not path.exists() and self._taking.set_aside(arrival):
+            return
         path.rename(self._unreadable / path.name)
         sync_folder(self._unreadable)
 
@@ -118,7 +122,8 @@ class Spool:
 
         Live ones are left alone.
         """
-        self._names_to_come.go_on_after(self._segments.recover())
+        with suppress(OSError):  # then whoever sends is told
+            self._adopt()
         return drop_abandoned(self._incoming)
 
     def backlog(self) -> Backlog:
@@ -136,9 +141,13 @@ class Spool:
 
     def close(self) -> None:
         """Give the spool's own files back; what waits to be filed stays, what is on its way in is given up."""
-        self._names_to_come.close()
         self._segments.close()
-        self._taking.close()
+        self._names_to_come.close()
+
+    def _adopt(self) -> None:
+        newest = self._segments.adopt()
+        if newest:
+            self._names_to_come.go_on_after(newest)
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self._sealed) as found:

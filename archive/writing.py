@@ -3,6 +3,7 @@
 Each writing process has a folder of its own, told by a lock, and each instance on its way in a segment of its own.
 """
 
+import errno
 import os
 import threading
 import zlib
@@ -16,81 +17,120 @@ from archive.files import Folders, create, read_at, sync_file, sync_folder, try_
 from archive.segment import (
     GENERATION_BYTES,
     HEAD_BYTES,
+    SEGMENT_BYTES,
     SUFFIX,
+    Damage,
     SegmentEntry,
     State,
+    beginning,
     encode,
     entries,
     entry_at,
+    has_room,
     state_mark,
 )
 
-SEGMENT_BYTES = 32 << 20
-LARGEST_BYTES = 4 << 20  # of a data set in a segment; a longer one gets a file of its own, and pays nothing for it
-_KEPT = 8  # segments that stay when all is filed
+_KEPT = 8  # segments that stay when all is filed; and how many are looked at to find one that can be used again
+_MOST_WRITERS = 256  # processes of one spool
+_ZEROES = bytes(1 << 20)
 
 
 class Segment:
-    """One open segment, used by one thread at a time; `end` is where the next entry starts."""
+    """One segment, used by one thread at a time; `end` is where the next entry starts."""
 
-    def __init__(self, file: FileIO, path: Path) -> None:
-        self.file = file
+    def __init__(self, path: Path, file: FileIO | None = None) -> None:
+        """`file` is given where it is open already."""
         self.path = path
         self.generation = os.urandom(GENERATION_BYTES)
         self.end = 0
-        self._unfiled: deque[int] = deque()  # offsets of entries
+        self.is_failing = False  # the disk did not take what was written: never to be written again
+        self._file = file
+        self._filed = 0  # all up to here is needed no more
 
     @property
-    def has_room(self) -> bool:
-        """Whether the longest data set has room."""
-        return self.end + HEAD_BYTES + LARGEST_BYTES <= SEGMENT_BYTES
+    def file(self) -> FileIO:
+        """The file, opened if need be. Raises OSError."""
+        if self._file is None:
+            self._file = FileIO(self.path, "r+")
+        return self._file
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is known to be in it that waits to be filed."""
-        return not self._unfiled
+    def put_down(self) -> None:
+        """Close the file until it is needed again: a long backlog has more segments than a process may have files."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
 
     def seal(self, entry: SegmentEntry) -> None:
         """The head of what was written behind `end`; all of it is on the disk when this returns. Raises OSError."""
         write_at(self.file, encode(entry), entry.offset)
         sync_file(self.file)
+        if not os.fstat(self.file.fileno()).st_nlink:
+            raise OSError(errno.ENOENT, "somebody deleted the segment")
         self._mark(entry.offset, State.SEALED)
-        self._unfiled.append(entry.offset)
         self.end = entry.end
 
     def discard(self) -> None:
         """Forget what stands at `end`. Raises OSError."""
         write_at(self.file, bytes(HEAD_BYTES), self.end)
 
-    def is_filed(self) -> bool:
-        """Whether nothing in it is needed any more. Raises OSError."""
-        while self._unfiled:
-            entry = entry_at(self.file, self._unfiled[0])
-            if entry is None or entry.state is not State.FILED:
-                return False
-            self._unfiled.popleft()
-        return True
+    def needed(self) -> State | None:
+        """The state of the first entry that is not filed, None if all are; SET_ASIDE also where it cannot be read."""
+        while self._filed < self.end:
+            try:
+                entry = entry_at(self.file, self._filed)
+            except OSError:
+                entry = None
+            if entry is None:
+                return State.SET_ASIDE
+            if entry.state is not State.FILED:
+                return entry.state
+            self._filed = entry.end
+        return None
 
     def renew(self) -> None:
         """Begin again at the start; that all was filed is on the disk before. Raises OSError."""
         sync_file(self.file)
         self.generation = os.urandom(GENERATION_BYTES)
-        self.end = 0
+        self.end = self._filed = 0
 
     def recover(self) -> str:
-        """Take over what another process left, the last entry also if it was not marked yet; the newest arrival."""
+        """Take over what another process left, the last entry also if it was not marked yet; the newest arrival.
+
+        Nothing can be added to it before it is renewed. Raises OSError.
+        """
+        generation, self.end, is_damaged = beginning(self.file)
+        self._filed = 0 if is_damaged else self.end  # so that what is damaged is never written over
         newest = ""
-        for entry in entries(self.file, 0):
-            if entry.state is State.WRITTEN:
-                if zlib.crc32(read_at(self.file, entry.size, entry.data_set_offset)) != entry.check:
-                    self.end = entry.offset
-                    self.discard()  # it was never acknowledged
-                    break
-                sync_file(self.file)
-                self._mark(entry.offset, State.SEALED)
-            self._unfiled.append(entry.offset)
+        for entry in entries(self.file, self.end, generation) if generation else ():
+            if isinstance(entry, Damage):
+                self.end = entry.end or entry.offset + 1
+                continue
+            if entry.state is State.WRITTEN and not self._adopt(entry):
+                break
             self.end, newest = entry.end, entry.arrival
+        self.end = max(self.end, int(is_damaged))
         return newest
+
+    def warm(self) -> None:
+        """Fill it once, so that later writes change nothing but the contents. Raises OSError."""
+        for offset in range(0, SEGMENT_BYTES, len(_ZEROES)):
+            write_at(self.file, _ZEROES, offset)
+        sync_file(self.file)
+
+    def _adopt(self, entry: SegmentEntry) -> bool:
+        """Whether an entry whose mark did not reach the disk is whole; else it was never acknowledged."""
+        try:
+            content = read_at(self.file, entry.size, entry.data_set_offset)
+        except OSError:
+            self._mark(entry.offset, State.SET_ASIDE)  # perhaps it was
+            return True
+        if len(content) != entry.size or zlib.crc32(content) != entry.check:
+            self.discard()
+            return False
+        sync_file(self.file)
+        self._mark(entry.offset, State.SEALED)
+        return True
 
     def _mark(self, offset: int, state: State) -> None:
         at, mark = state_mark(offset, state)
@@ -106,86 +146,162 @@ class Segments:
         self._folders = Folders(folder)
         self._guard = threading.Lock()
         self._own: Path | None = None
-        self._lock: FileIO | None = None
+        self._locks: list[FileIO] = []
         self._free: list[Segment] = []
-        self._full: deque[Segment] = deque()
+        self._full: deque[Segment] = deque()  # and what others left, oldest first; closed but for the first
+        self._lent = 0
+        self._is_closed = False
+
+    def adopt(self) -> str:
+        """At first, take over what processes that died have left; the newest arrival in it, "" for none."""
+        with self._guard:
+            return self._adopt() if self._own is None else ""
 
     def take(self) -> Segment:
-        """A segment with room, for one thread until it is given back. Raises OSError."""
+        """A segment with room, for one thread until it is given back or retired. Raises OSError."""
         with self._guard:
-            folder = self._own_folder()
+            if self._is_closed:
+                raise OSError(errno.ESHUTDOWN, "the spool is closed")
+            if self._own is None:
+                self._adopt()
             self._look_for_filed()
+            self._lent += 1
             if self._free:
                 return self._free.pop()
-        return self._new(folder)
+        return self._new()
 
     def give_back(self, segment: Segment) -> None:
         """It may be given to another."""
         with self._guard:
-            (self._free if segment.has_room else self._full).append(segment)
+            self._lent -= 1
+            if self._is_closed:
+                segment.put_down()
+                self._end()
+            elif has_room(segment.end):
+                self._free.append(segment)
+            else:
+                segment.put_down()
+                self._full.append(segment)
 
     def retire(self, segment: Segment) -> None:
-        """Write it never again, because the disk failed; what was sealed in it before stays."""
-        with suppress(OSError):
-            segment.file.close()
-            if segment.is_empty:
-                segment.path.unlink()
+        """Write it never again, because the disk failed; it stays until what was sealed in it before is filed."""
+        segment.is_failing = True
+        with self._guard:
+            self._lent -= 1
+            if segment.needed() is None:
+                _remove(segment)
+            else:
+                segment.put_down()
+                self._full.append(segment)
+            self._end()
+
+    def prepare(self, count: int) -> None:
+        """Have at least `count` segments that are warm. Raises OSError."""
+        with self._guard:
+            if self._own is None:
+                self._adopt()
+            missing = max(0, count - len(self._free) - len(self._full))
+            self._lent += missing
+        for _ in range(missing):
+            segment = self._new()
+            try:
+                segment.warm()
+            except OSError:
+                self.retire(segment)
+                raise
+            self.give_back(segment)
 
     def close(self) -> None:
-        """Let go of everything; what waits to be filed stays on the disk."""
+        """Let go of everything, of a segment that is in use when it is given back; what waits stays on the disk."""
         with self._guard:
+            self._is_closed = True
             for segment in (*self._free, *self._full):
-                segment.file.close()
+                segment.put_down()
             self._free.clear()
             self._full.clear()
-            if self._lock:
-                self._lock.close()
-                self._lock = self._own = None
+            self._end()
 
-    def recover(self) -> str:
-        """Adopt what processes that died have sealed but not marked; the newest arrival found, "" for none."""
-        newest = ""
-        for folder in sorted(self._folder.iterdir()):
-            lock = _locked(folder)
-            if lock is not None:
-                with lock:
-                    for segment in _segments(folder):
-                        with segment.file:
-                            newest = max(newest, segment.recover())
-        return newest
+    def _end(self) -> None:
+        """Let others adopt what is here, once it is closed and nothing of it can be written any more."""
+        if self._is_closed and not self._lent:
+            self._unlock()
 
-    def _own_folder(self) -> Path:
-        """The folder of this process: the first that no living one has, with what is in it."""
-        number = 0
-        while self._own is None:
-            folder = self._folder / f"{number}"
-            self._folders.ensure(folder)
-            self._lock = _locked(folder)
-            if self._lock is not None:
-                self._own = folder
-                for segment in _segments(folder):
-                    segment.recover()
-                    self._full.append(segment)
-            number += 1
-        return self._own
+    def _unlock(self) -> None:
+        for lock in self._locks:
+            lock.close()
+        self._locks.clear()
+
+    def _adopt(self) -> str:
+        """The first folder that no living process has becomes ours, with the segments in all such folders."""
+        folders: list[Path] = []
+        try:
+            for number in range(_MOST_WRITERS):
+                folder = self._folder / f"{number}"
+                if folders and not folder.is_dir():
+                    break
+                self._folders.ensure(folder)
+                lock = _locked(folder)
+                if lock is not None:
+                    self._locks.append(lock)
+                    folders.append(folder)
+            if not folders:
+                raise OSError(errno.ENOLCK, "no lock can be had")
+        except OSError:
+            self._unlock()
+            raise
+        self._own = folders[0]
+        found = sorted((each for folder in folders for each in _recovered(folder)), key=lambda each: each[0])
+        self._full += (segment for _, segment in found)
+        return found[-1][0] if found else ""
 
     def _look_for_filed(self) -> None:
-        """Free the oldest full segments once all in them is filed; what a long backlog added is removed again."""
-        while self._full and not self._free and self._full[0].is_filed():
-            segment = self._full.popleft()
-            segment.renew()
-            self._free.append(segment)
-        if len(self._full) >= _KEPT and self._full[0].is_filed():
-            surplus = self._full.popleft()
-            surplus.file.close()
-            with suppress(OSError):  # Windows: while the filing process has it open
-                surplus.path.unlink()
+        """Free the oldest full segment once all in it is filed; what a long backlog added is removed again."""
+        if self._free and len(self._full) < _KEPT:
+            return
+        for _ in range(min(_KEPT, len(self._full))):
+            segment = self._full[0]
+            needed = segment.needed()
+            if needed is State.SEALED:
+                return
+            self._full.popleft()
+            if needed is not None:  # a person or a repaired disk will have to help; the others must not wait for that
+                segment.put_down()
+                self._full.append(segment)
+                continue
+            try:
+                if self._free or segment.is_failing:
+                    _remove(segment)
+                else:
+                    segment.renew()
+                    self._free.append(segment)
+            except OSError:
+                _remove(segment)
+            if self._free:
+                return
 
-    def _new(self, folder: Path) -> Segment:
-        path = folder / f"{uuid4().hex}{SUFFIX}"
-        segment = Segment(create(path), path)
-        sync_folder(folder)
+    def _new(self) -> Segment:
+        """A new segment, which counts as lent already."""
+        try:
+            assert self._own is not None
+            path = self._own / f"{uuid4().hex}{SUFFIX}"
+            segment = Segment(path, create(path))
+            try:
+                sync_folder(self._own)
+            except OSError:
+                _remove(segment)
+                raise
+        except BaseException:
+            with self._guard:
+                self._lent -= 1
+                self._end()
+            raise
         return segment
+
+
+def _remove(segment: Segment) -> None:
+    segment.put_down()
+    with suppress(OSError):  # Windows: while the filing process reads in it; then it is found at the next start
+        segment.path.unlink()
 
 
 def _locked(folder: Path) -> FileIO | None:
@@ -201,6 +317,12 @@ def _locked(folder: Path) -> FileIO | None:
     return None
 
 
-def _segments(folder: Path) -> list[Segment]:
-    """The segments of a folder, opened."""
-    return [Segment(FileIO(path, "r+"), path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+def _recovered(folder: Path) -> list[tuple[str, Segment]]:
+    """The segments of a folder, each with its newest arrival; what the disk does not give back is left alone."""
+    found = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        segment = Segment(path)
+        with suppress(OSError):
+            found.append((segment.recover(), segment))
+        segment.put_down()
+    return found

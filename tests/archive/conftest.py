@@ -1,11 +1,12 @@
 """Fixtures of the archive's tests: a spool, and an archive on each database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from archive import Archive, Database, Spool
+from tests.support.arrivals import LARGE
 from tests.support.databases import database, database_server
 
 __all__ = ["database", "database_server"]
@@ -17,6 +18,12 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     spool = Spool(tmp_path / "spool")
     yield spool
     spool.close()
+
+
+@pytest.fixture(params=["in a segment", "in a file"])
+def sized(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
+    """A content as it is, or grown at its end to what has a file of its own; the test runs once for each."""
+    return (lambda content: content) if request.param == "in a segment" else (lambda content: content.ljust(LARGE))
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The hold: what waits for a person is safe, listed, decided once, and filed only then."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from archive import Archive, Entry, EntryUnreadableError, Filing, Hold, InstanceKey, NotKeptError, Spool
-from tests.support.arrivals import RECEIVED_AT, data_set, filed, origin, sealed
+from archive.entry import read_entry
+from tests.support.arrivals import LARGE, RECEIVED_AT, data_set, filed, origin, sealed
 
 
 def _hold(archive: Archive, *entries: Entry, state: str = "held", reason: str = "PatientID is unknown") -> None:
@@ -14,21 +16,28 @@ def _hold(archive: Archive, *entries: Entry, state: str = "held", reason: str = 
         archive.hold(connection, [Hold(each, reason, "a rule", "rev1", state, {"PatientID": "7"}) for each in entries])
 
 
-def test_held_instance_is_listed_and_safe(archive: Archive, spool: Spool) -> None:
+def test_held_instance_is_listed_and_safe(archive: Archive, spool: Spool, sized: Callable[[bytes], bytes]) -> None:
     """A held instance lies in the hold folder with all that is known of it, also when the spool has let it go."""
-    entry = sealed(spool, b"0123456789", "1.2.3")
+    content = sized(b"0123456789")
+    entry = sealed(spool, content, "1.2.3")
     _hold(archive, entry)
     spool.remove([entry.arrival])
     (held,) = archive.held()
     assert held.path == archive.folder / "hold" / f"{entry.arrival}.dcm"
-    assert data_set(held.path, entry.data_set_offset) == b"0123456789"
+    kept = read_entry(held.path)
+    assert data_set(held.path, kept.data_set_offset) == content
     assert (held.arrival, held.state, held.reason, held.rule) == (
         entry.arrival,
         "held",
         "PatientID is unknown",
         "a rule",
     )
-    assert (held.identity, held.origin, held.digest, held.bytes) == (entry.identity, origin(), entry.digest, 10)
+    assert (held.identity, held.origin, held.digest, held.bytes) == (
+        entry.identity,
+        origin(),
+        entry.digest,
+        len(content),
+    )
     assert (held.attributes, held.fixes, held.decided_by) == ({"PatientID": "7"}, {}, None)
     assert held.origin.received_at == RECEIVED_AT
 
@@ -132,8 +141,8 @@ def test_long_values_are_cut(archive: Archive, spool: Spool) -> None:
 
 
 def test_vanished_entry_is_an_error(archive: Archive, spool: Spool, tmp_path: Path) -> None:
-    """An entry without a file is never said to be held."""
-    entry = sealed(spool, b"1")
+    """An entry whose own file is gone is never said to be held."""
+    entry = sealed(spool, bytes(LARGE))
     spool.remove([entry.arrival])
     with pytest.raises(EntryUnreadableError):
         archive.place_held([entry])

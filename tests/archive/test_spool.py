@@ -5,9 +5,12 @@ import json
 import multiprocessing
 import os
 import stat
+import re
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,33 +18,55 @@ import pydicom
 import pytest
 
 from archive import EntryUnreadableError, Identity, NotKeptError, Origin, Spool, SpoolFailedError, SpoolFullError
-from tests.support.arrivals import CT, IMPLICIT, RECEIVED_AT, origin, sealed
+from archive.segment import LARGEST_BYTES
+from tests.support.arrivals import CT, IMPLICIT, LARGE, RECEIVED_AT, origin, sealed
 
 NOON = 1_800_000_000_000_000_000  # nanoseconds
 
 
-def test_sealed_entry_is_read_from_its_file_alone(spool: Spool, tmp_path: Path) -> None:
-    """Identity, origin, digest and data set come back from a mere copy of the file in another place."""
-    content = os.urandom(100_001)
+def test_sealed_entry_is_read_from_its_file_alone(
+    spool: Spool, tmp_path: Path, sized: Callable[[bytes], bytes]
+) -> None:
+    """Identity, origin, digest and data set come back from a mere copy of the spool's folder in another place."""
+    content = sized(os.urandom(100_001))
     entry = sealed(spool, content, "1.2.840.99")
+    shutil.copytree(tmp_path / "spool", tmp_path / "elsewhere")
     elsewhere = Spool(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "sealed" / entry.path.name).write_bytes(entry.path.read_bytes())
     again = elsewhere.read(elsewhere.sealed(1)[0])
     assert again.identity == Identity(CT, "1.2.840.99", IMPLICIT)
     assert again.origin == origin()
     assert (again.digest, again.size) == (hashlib.sha256(content).hexdigest(), len(content))
-    assert again.path.read_bytes()[again.data_set_offset :] == content
-    assert again.data_set(0, 10) == content[:10]
+    assert again.path.is_relative_to(tmp_path / "elsewhere")
+    assert again.path.read_bytes()[again.data_set_offset :][: again.size] == content
+    assert (again.data_set(0, 10), again.data_set(5, 3)) == (content[:10], content[5:8])
+    assert again.data_set(len(content) - 3, 10) == content[-3:]
+    assert entry.arrival == again.arrival
+
+
+@pytest.mark.parametrize("size", [LARGEST_BYTES - 1, LARGEST_BYTES, LARGEST_BYTES + 1])
+@pytest.mark.parametrize("fragment", [1 << 16, 1 << 30])
+def test_only_what_is_large_has_a_file_of_its_own(spool: Spool, tmp_path: Path, size: int, fragment: int) -> None:
+    """Up to 4 MB are kept in a segment, more in a Part 10 file, whole in both cases and in whatever fragments."""
+    content = os.urandom(size)
+    with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as incoming:
+        for start in range(0, size, fragment):
+            incoming.write(content[start : start + fragment])
+            assert incoming.size == min(size, start + fragment)
+        entry = spool.read(incoming.seal())
+    own_files = list((tmp_path / "spool" / "sealed").iterdir())
+    assert (entry.path in own_files, len(own_files)) == (size > LARGEST_BYTES, int(size > LARGEST_BYTES))
+    assert (entry.data_set(0, size + 1), entry.digest) == (content, hashlib.sha256(content).hexdigest())
+    assert (spool.sealed(10), spool.backlog().count) == ([entry.arrival], 1)
 
 
 def test_file_is_part_10(spool: Spool) -> None:
-    """Another reader takes the file for what it is: a DICOM file with meta information."""
-    entry = sealed(spool, b"\x08\x00\x60\x00\x02\x00\x00\x00CT")
-    read = pydicom.dcmread(entry.path)
+    """Another reader takes a file of its own for what it is: a DICOM file with meta information."""
+    entry = sealed(spool, b"\x08\x00\x60\x00\x02\x00\x00\x00CT".ljust(18) + bytes(LARGE))
+    read = pydicom.dcmread(entry.path, stop_before_pixels=True, specific_tags=["Modality"])
     assert (read.Modality, read.file_meta.MediaStorageSOPInstanceUID) == ("CT", "1.2.3.4")
     assert read.file_meta.FileMetaInformationGroupLength == entry.data_set_offset - 144
     stamp = json.loads(read.file_meta.PrivateInformation)
-    assert (stamp["arrival"], stamp["source"], stamp["size"]) == (entry.arrival, "scanner", 10)
+    assert (stamp["arrival"], stamp["source"], stamp["size"]) == (entry.arrival, "scanner", 18 + LARGE)
 
 
 def test_fragments_are_kept_in_order(spool: Spool) -> None:
@@ -56,37 +81,45 @@ def test_fragments_are_kept_in_order(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("hostile", ["../../x", "/etc/passwd", "a\0b", "x" * 300, "ü\n", ""])
-def test_received_values_stay_out_of_names(spool: Spool, tmp_path: Path, hostile: str) -> None:
+def test_received_values_stay_out_of_names(
+    spool: Spool, tmp_path: Path, hostile: str, sized: Callable[[bytes], bytes]
+) -> None:
     """Whatever the UIDs, AE titles and host are, the file's name is ours, and they come back as they were."""
     came_from = Origin(hostile, hostile, hostile, hostile, RECEIVED_AT)
     with spool.open(Identity(CT, hostile, IMPLICIT), came_from) as incoming:
-        incoming.write(b"12")
+        incoming.write(sized(b"12"))
         entry = spool.read(incoming.seal())
     assert entry.origin == came_from
     assert entry.identity.sop_instance_uid == hostile
-    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert names == {f"spool/sealed/{entry.arrival}.dcm", "spool/last-arrival"}
+    names = {path.relative_to(tmp_path / "spool").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    ours = re.compile(rf"last-arrival|sealed/{entry.arrival}\.dcm|segments/0/(lock|[0-9a-f]{{32}}\.segment)")
+    assert all(ours.fullmatch(name) for name in names)
+    assert len(names) == (4 if entry.content is None else 3)
 
 
-def test_unsealed_leaves_nothing(spool: Spool, tmp_path: Path) -> None:
+def test_unsealed_leaves_nothing(spool: Spool, tmp_path: Path, sized: Callable[[bytes], bytes]) -> None:
     """An instance that is discarded, or whose `with` ends early, leaves no file and is not among the sealed."""
     incoming = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
-    incoming.write(b"12")
+    incoming.write(sized(b"12"))
     incoming.discard()
     incoming.discard()
     with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as incoming:
-        incoming.write(b"12")
-    assert spool.sealed(10) == []
+        incoming.write(sized(b"12"))
+    assert (spool.sealed(10), spool.backlog().count) == ([], 0)
     assert list((tmp_path / "spool" / "incoming").iterdir()) == []
+    with pytest.raises((SpoolFailedError, ValueError)):
+        incoming.seal()
+    assert spool.sealed(10) == []
 
 
 def test_sealed_is_oldest_first_until_removed(spool: Spool) -> None:
     """Entries are listed in the order in which they were sealed, and go when they are removed; twice is harmless."""
-    arrivals = [sealed(spool, b"1").arrival for _ in range(12)]
+    arrivals = [sealed(spool, b"1".ljust(size)).arrival for size in (1, 1, LARGE, 1, 1, 1, LARGE, LARGE, 1, 1, 1, 1)]
     assert spool.sealed(5) == arrivals[:5]
     spool.remove(arrivals[:3])
     spool.remove(arrivals[:3])
     assert spool.sealed(100) == arrivals[3:]
+    assert spool.backlog().count == 9
 
 
 def test_backlog(spool: Spool) -> None:
@@ -137,22 +170,28 @@ def test_names_increase_over_processes_and_threads(tmp_path: Path) -> None:
     assert len({name[:16] for name in every + gathered}) == 128
 
 
-def test_sweep_drops_the_dead_and_spares_the_living(tmp_path: Path) -> None:
-    """At start-up the unsealed files of a killed process go; one still being received stays and can be sealed."""
+def test_sweep_drops_the_dead_and_spares_the_living(tmp_path: Path, sized: Callable[[bytes], bytes]) -> None:
+    """At start-up what a killed process did not seal goes; what is still being received stays and can be sealed."""
     script = (
         "import os, sys; from pathlib import Path; from archive import Spool, Identity\n"
         "from tests.support.arrivals import origin\n"
-        "incoming = Spool(Path(sys.argv[1])).open(Identity('1', '2', '3'), origin()); incoming.write(b'12')\n"
+        "incoming = Spool(Path(sys.argv[1])).open(Identity('1', '2', '3'), origin()); incoming.write(bytes(int(sys.argv[2])))\n"
         "os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, cwd=Path(__file__).parents[2])
+    content = sized(b"12")
+    command = [sys.executable, "-c", script, str(tmp_path), str(len(content))]
+    subprocess.run(command, check=False, cwd=Path(__file__).parents[2])
+    own_files = int(len(content) == LARGE)
     spool = Spool(tmp_path)
     living = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
-    living.write(b"12")
-    assert len(list((tmp_path / "incoming").iterdir())) == 2
-    assert Spool(tmp_path).sweep() == 1
-    living.seal()
-    assert len(spool.sealed(10)) == 1
+    living.write(content)
+    assert len(list((tmp_path / "incoming").iterdir())) == 2 * own_files
+    other = Spool(tmp_path)
+    assert other.sweep() == own_files
+    assert other.sealed(10) == []
+    arrival = living.seal()
+    assert other.sealed(10) == [arrival]
+    assert other.read(arrival).data_set(0, LARGE) == content
 
 
 def test_short_disk_is_refused_at_the_door(tmp_path: Path) -> None:
@@ -165,11 +204,25 @@ def test_short_disk_is_refused_at_the_door(tmp_path: Path) -> None:
 def test_vanished_folder_is_never_success(spool: Spool, tmp_path: Path) -> None:
     """If the disk goes away under an instance, sealing it fails; nothing is acknowledged."""
     incoming = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
-    incoming.write(b"12")
+    incoming.write(bytes(LARGE))
     (tmp_path / "spool" / "sealed").rename(tmp_path / "gone")
     with pytest.raises(SpoolFailedError):
         incoming.seal()
     assert list((tmp_path / "gone").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+def test_deleted_segment_is_never_success(spool: Spool, tmp_path: Path) -> None:
+    """If somebody deletes the segments, what is being written into one is not acknowledged, nor what comes later."""
+    sealed(spool, b"1")
+    incoming = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+    incoming.write(b"12")
+    shutil.rmtree(tmp_path / "spool" / "segments")
+    with pytest.raises(SpoolFailedError):
+        incoming.seal()
+    for _ in range(3):
+        with pytest.raises(SpoolFailedError):
+            sealed(spool, b"1")
 
 
 @pytest.mark.parametrize("name", ["", "../x", "0" * 23, "0" * 23 + "G", "0" * 24])
@@ -180,16 +233,16 @@ def test_unknown_arrival_is_an_error(spool: Spool, name: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "longer", "head", "empty", "other"])
-def test_damaged_entry_is_noticed_and_set_aside(spool: Spool, tmp_path: Path, damage: str) -> None:
+def test_damaged_file_is_noticed_and_set_aside(spool: Spool, tmp_path: Path, damage: str) -> None:
     """A sealed file that was cut, lengthened, overwritten or exchanged is not taken for an entry, and is kept apart."""
-    entry = sealed(spool, b"0123456789" * 10)
+    entry = sealed(spool, bytes(LARGE))
     content = entry.path.read_bytes()
     damaged = {
         "cut": content[:-1],
         "longer": content + b"x",
         "head": content[:200] + b"\xff" * 40 + content[240:],
         "empty": b"",
-        "other": sealed(spool, b"abc").path.read_bytes(),
+        "other": sealed(spool, bytes(LARGE + 1)).path.read_bytes(),
     }[damage]
     entry.path.write_bytes(damaged)
     with pytest.raises(EntryUnreadableError):
@@ -200,12 +253,13 @@ def test_damaged_entry_is_noticed_and_set_aside(spool: Spool, tmp_path: Path, da
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_modes(tmp_path: Path) -> None:
+def test_modes(tmp_path: Path, sized: Callable[[bytes], bytes]) -> None:
     """Files are 0640 and folders 0750 under the usual umask."""
     before = os.umask(0o022)
     try:
-        entry = sealed(Spool(tmp_path / "a" / "spool"), b"1")
+        sealed(Spool(tmp_path / "a" / "spool"), sized(b"1"))
     finally:
         os.umask(before)
-    assert stat.S_IMODE(entry.path.stat().st_mode) == 0o640
-    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (entry.path.parent, tmp_path / "a")} == {0o750}
+    every = [tmp_path / "a", *(tmp_path / "a").rglob("*")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in every if path.is_file()} == {0o640}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in every if path.is_dir()} == {0o750}

@@ -8,6 +8,7 @@ from archive import Amendment, Archive, Entry, Filing, Identity, InstanceKey, Or
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = "1.2.840.10008.1.2"
+LARGE = 5 << 20  # bytes: too large for a segment
 RECEIVED_AT = datetime(2026, 11, 22, 10, 30, 0, 123456, tzinfo=UTC)
 
 

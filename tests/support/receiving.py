@@ -33,14 +33,12 @@ class Receiver:
 
     def data_sets(self) -> dict[str, bytes]:
         """The spooled data set of each SOP Instance UID."""
-        return {
-            entry.identity.sop_instance_uid: entry.path.read_bytes()[entry.data_set_offset :]
-            for entry in self.entries()
-        }
+        return {entry.identity.sop_instance_uid: entry.data_set(0, entry.size) for entry in self.entries()}
 
     def unsealed(self) -> int:
         """How many instances are on their way in, or were left behind."""
-        return len(list((self.folder / "incoming").glob("*.part")))
+        in_segments = self.spool._segments._lent
+        return in_segments + len(list((self.folder / "incoming").glob("*.part")))
 
     def change(self, **values: object) -> None:
         """Reconfigure with some values of the reception changed."""

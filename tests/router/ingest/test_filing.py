@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archive import Entry, Identity, filing
+from archive import Entry, Identity, filing, taking
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import State
@@ -34,6 +34,9 @@ otherwise: hold
 """
 
 
+LARGE = b"\xe0\x7f\x10\0OW\0\0" + (5 << 20).to_bytes(4, "little") + bytes(5 << 20)  # pixel data
+
+
 class Site:
     """An appliance without processes: spool, archive and queue of one configuration, filed by hand."""
 
@@ -50,8 +53,8 @@ class Site:
         parts = self.appliance
         return Filer(parts.database, parts.spool, parts.archive, parts.queue, parts.journal, lambda: self.configuration)
 
-    def arrive(self, number: int = 1, **attributes: object) -> Entry:
-        """One sealed CT instance of one study."""
+    def arrive(self, number: int = 1, more: bytes = b"", **attributes: object) -> Entry:
+        """One sealed CT instance of one study; `more` is what follows the attributes."""
         uid = f"1.2.3.{number}"
         values = {
             "SOPClassUID": CT,
@@ -64,7 +67,7 @@ class Site:
         }
         kept = {keyword: value for keyword, value in values.items() if value is not None}
         with self.appliance.spool.open(Identity(CT, uid, EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
-            incoming.write(encoded(data_set(**kept)))
+            incoming.write(encoded(data_set(**kept)) + more)
             return self.appliance.spool.read(incoming.seal())
 
     def deliveries(self) -> list[tuple[str, State]]:
@@ -255,23 +258,37 @@ def test_a_batch_sees_one_configuration(site: Site) -> None:
     assert {event["revision"] for event in parts.journal.of_study(study_id)} == {before.revision}
 
 
-def test_an_entry_the_disk_does_not_give_back_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def _break(patch: pytest.MonkeyPatch, error: OSError, arrival: str) -> None:
+    """Let the entry of this arrival, in a segment or in a file of its own, fail when it is read."""
+    read_header, read = judgement.read_header, taking._Reading.read
+
+    def failing_file(path: Path, *rest: Any) -> Header:
+        if path.stem == arrival:
+            raise error
+        return read_header(path, *rest)
+
+    def failing_segment(reading: Any, entry: Any) -> bytes:
+        if entry.arrival == arrival:
+            raise error
+        return read(reading, entry)
+
+    patch.setattr(judgement, "read_header", failing_file)
+    patch.setattr(taking._Reading, "read", failing_segment)
+
+
+@pytest.mark.parametrize("more", [b"", LARGE], ids=["in a segment", "in a file"])
+def test_an_entry_the_disk_does_not_give_back_stops_no_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
     """An I/O error in one spool entry sets that one aside, and it comes back when it can be read again."""
-    bad, good = site.arrive(1), site.arrive(2)
-    read = judgement.read_header
-
-    def failing(path: Path, *rest: Any) -> Header:
-        if path == bad.path:
-            raise OSError(errno.EIO, "Input/output error")
-        return read(path, *rest)
-
+    bad, good = site.arrive(1, more), site.arrive(2)
     with monkeypatch.context() as patch:
-        patch.setattr(judgement, "read_header", failing)
+        _break(patch, OSError(errno.EIO, "Input/output error"), bad.arrival)
         while site.filer.file_arrivals():
             pass
     found = site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})
     assert [each["SOPInstanceUID"] for each in found] == [good.identity.sop_instance_uid]
-    assert site.waiting() == 0
+    assert (site.waiting(), site.appliance.spool.backlog().unreadable) == (0, 1)
     assert site.appliance.spool.readmit() == 1
     assert site.filer.file_arrivals() == 1
     assert len(site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})) == 2
@@ -295,15 +312,14 @@ def test_an_entry_that_fails_while_it_is_copied_stops_no_other(site: Site, monke
     assert [each["SOPInstanceUID"] for each in found] == [good.identity.sop_instance_uid]
 
 
-def test_a_shortage_of_the_process_sets_nothing_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more", [b"", LARGE], ids=["in a segment", "in a file"])
+def test_a_shortage_of_the_process_sets_nothing_aside(
+    site: Site, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
     """Too many open files say nothing of an entry: it stays in the spool for the next time."""
-    site.arrive()
-
-    def failing(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
+    entry = site.arrive(1, more)
     with monkeypatch.context() as patch:
-        patch.setattr(judgement, "read_header", failing)
+        _break(patch, OSError(errno.EMFILE, "Too many open files"), entry.arrival)
         with pytest.raises(OSError, match="Too many"):
             site.filer.file_arrivals()
     assert site.filer.file_arrivals() == 1
@@ -317,15 +333,8 @@ def test_a_released_instance_the_disk_does_not_give_back_is_held_again(
     site.filer.file_arrivals()
     for each in (bad, good):
         site.appliance.archive.release(each.arrival, "somebody", {"PatientID": "00000009"})
-    read = judgement.read_header
-
-    def failing(path: Path, *rest: Any) -> Header:
-        if path.stem == bad.arrival:
-            raise OSError(errno.EIO, "Input/output error")
-        return read(path, *rest)
-
     with monkeypatch.context() as patch:
-        patch.setattr(judgement, "read_header", failing)
+        _break(patch, OSError(errno.EIO, "Input/output error"), bad.arrival)
         while site.filer.file_released():
             pass
     [held] = site.appliance.archive.held()

@@ -6,7 +6,6 @@ import pytest
 
 from archive import Identity, Spool
 from router.ingest.wholeness import is_cut_short
-from router.reading import read_header
 from rules import Header
 from tests.support.arrivals import CT, origin
 from tests.support.data import data_files, needs_data
@@ -22,7 +21,7 @@ def _is_cut_short(tmp_path: Path, syntax: str, data_set: bytes) -> bool:
         incoming.write(data_set)
         entry = spool.read(incoming.seal())
     spool.close()
-    return is_cut_short(entry, read_header(entry.path, entry.data_set_offset, syntax))
+    return is_cut_short(entry, Header.scan(entry.data_set(0, entry.size), syntax, complete=True))
 
 
 @needs_data
