@@ -19,7 +19,6 @@ NUMBER_FORMATS = {
     "AT": "HH",
 }
 _PADDING = "\0 "
-_LEADING_SPACE_COUNTS = TEXT_VRS | {"UR"}
 
 
 def decode(raw: bytes, vr: str, *, little: bool, charset: Charset) -> tuple[str, ...]:
@@ -31,23 +30,22 @@ def decode(raw: bytes, vr: str, *, little: bool, charset: Charset) -> tuple[str,
         return ()
     if vr in TEXT_VRS:
         return _split(charset.decode(raw, name=vr == "PN"), vr)
-    if vr in PLAIN_VRS:
+    if vr == "UR":
         return _split(raw.decode("latin_1"), vr)
+    if vr in PLAIN_VRS:
+        text = raw.decode("latin_1").strip(_PADDING)
+        if "\\" in text:
+            return tuple([value.strip(_PADDING) for value in text.split("\\")])
+        return (text,) if text else ()
     if vr in NUMBER_FORMATS:
         return _numbers(raw, vr, little)
     return ("",)
 
 
 def _split(text: str, vr: str) -> tuple[str, ...]:
-    """The values of a text without their padding."""
+    """The values of a text without their padding; leading spaces are part of them."""
     text = text.rstrip(_PADDING)
-    if vr in SINGLE_VALUE_VRS:
-        return (text,) if text else ()
-    if vr not in _LEADING_SPACE_COUNTS:
-        text = text.lstrip(_PADDING)
-        if "\\" in text:
-            return tuple([value.strip(_PADDING) for value in text.split("\\")])
-    elif "\\" in text:
+    if "\\" in text and vr not in SINGLE_VALUE_VRS:
         return tuple([value.rstrip(_PADDING) for value in text.split("\\")])
     return (text,) if text else ()
 

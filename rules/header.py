@@ -69,7 +69,7 @@ class Header:
         if len(steps) == 1:
             tag = steps[0].tag
             if tag in self.top.offsets:
-                return read(self.top, attribute)
+                return self.top.text(tag) if steps[0].item is None else read(self.top, attribute)
             if tag == TRANSFER_SYNTAX_UID:
                 return (self.transfer_syntax_uid,)
             if tag is not None:

@@ -1,5 +1,6 @@
 """How elements lie in bytes: implicit or explicit VR, byte order, delimiters (PS3.5 7). It decodes no values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import NamedTuple
@@ -13,7 +14,8 @@ ITEM_LITTLE, ITEM_BIG = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
 SEQUENCE_END = 0xFFFEE0DD
 DEEPEST = 64  # sequences inside each other; more is no header but an attack
 
-SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_SHORT = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
+SHORT_VRS: Mapping[bytes, str] = {vr.encode("ascii"): vr for vr in _SHORT.split()}  # as written, and its name
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 DEFLATED = "1.2.840.10008.1.2.1.99"

@@ -11,11 +11,23 @@ from rules.attribute import SPECIFIC_CHARACTER_SET, Attribute, Private, Step, ta
 from rules.charset import Charset, charset
 from rules.decoding import decode
 from rules.errors import HeaderError, HeaderIncompleteError
-from rules.layout import DEEPEST, ITEM_BIG, ITEM_LITTLE, Element, Item, Layout, read_element, read_items
+from rules.layout import (
+    DEEPEST,
+    EXPLICIT_LITTLE,
+    ITEM_BIG,
+    ITEM_LITTLE,
+    SHORT_VRS,
+    Element,
+    Item,
+    Layout,
+    read_element,
+    read_items,
+)
 from rules.scanning import Scan
 
 _PIXEL_REPRESENTATION = 0x00280103
 _LONGEST_UNKNOWN_TEXT = 1024  # bytes; what is longer is taken for bulk data
+_EXPLICIT = EXPLICIT_LITTLE.explicit_header.unpack_from
 _PRINTABLE = re.compile(rb"[\x20-\x7e]+\0?")
 _UNSIGNED_OR_SIGNED = frozenset({"US or SS"})
 
@@ -174,9 +186,18 @@ class Level:
 
         A value of unknown VR is text where every byte is printable ASCII: private attributes often are.
         """
-        element = self.element(tag)
-        if element is None:
+        offset = self.offsets.get(tag)
+        if offset is None:
             return None
+        if self.layout is EXPLICIT_LITTLE:  # nearly always; most elements have a 16-bit length
+            _, _, written, length = _EXPLICIT(self.data, offset)
+            short_vr = SHORT_VRS.get(written)
+            if short_vr is not None:
+                end = offset + 8 + length
+                if end > self.end:
+                    raise HeaderIncompleteError(end)
+                return decode(self.data[offset + 8 : end], short_vr, little=True, charset=charset or self.charset)
+        element = read_element(self.data, offset, self.end, self.layout)
         raw = self.data[element.value : element.value_end]
         if element.undefined:
             return ("",) if raw else ()

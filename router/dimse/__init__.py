@@ -10,7 +10,7 @@ from router.dimse.reception import Reception
 from router.dimse.requestor import Peer, Requestor
 from router.dimse.sources import Source, Sources
 from router.dimse.store_scp import StoreScp
-from router.dimse.store_scu import StoreScu
+from router.dimse.store_scu import ReadyRequest, StoreScu
 from router.dimse.tls import ClientTls, ServerTls
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Limits",
     "Listener",
     "Peer",
+    "ReadyRequest",
     "Reception",
     "Requestor",
     "ServerTls",

@@ -8,8 +8,7 @@ from archive import Identity
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
 from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, UNREADABLE, Kind, Outcome, from_association_error, from_status
 from router.delivery.sender import DestinationError, Shipment
-from router.dimse import DataSet, Limits, Peer, Requestor, StoreScu
-from router.dimse.store_scu import ReadyRequest
+from router.dimse import DataSet, Limits, Peer, ReadyRequest, Requestor, StoreScu
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetUnreadable
 from router.senders.ahead import Ahead
 from rules import RulesError

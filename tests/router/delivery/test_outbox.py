@@ -1,12 +1,17 @@
 """The sent ledger: an answer is on file at once and entered once."""
 
+import json
+import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
-from router.delivery import State
+from router.delivery import Queue, Settlement, State
+from router.delivery import outbox as ledger
 from router.delivery.outbox import GROUP, Outbox, ledger_path, recover
 from tests.support.deliveries import DELIVERED, LATER, Bench, settlement
 
@@ -26,6 +31,55 @@ def test_answers_are_entered_in_groups(bench: Bench, tmp_path: Path) -> None:
     assert ledger_path(tmp_path / "outbox", "here", 1).stat().st_size == 0
     outbox.close()
     assert not list((tmp_path / "outbox").iterdir())
+
+
+def test_what_is_answered_while_others_are_entered_stays_on_file(bench: Bench, tmp_path: Path) -> None:
+    """An answer that comes in the middle of an entry waits for none, and is not dropped with those entered."""
+    bench.put([1, 2])
+    path = ledger_path(tmp_path, "here", 1)
+    late: list[Settlement] = []
+
+    def meanwhile(_: sa.Connection, __: Collection[int]) -> None:
+        while late:
+            outbox.note(late.pop())
+
+    queue = Queue(bench.database, "here", bench.clock, meanwhile)
+    outbox = Outbox(path, queue)
+    first, second = (settlement(each, DELIVERED, bench.clock()) for each in queue.lease("pacs", 2))
+    late.append(second)
+    outbox.note(first)
+    outbox.flush()
+    assert bench.states() == {1: State.DELIVERED, 2: State.LEASED}
+    assert len(path.read_bytes().splitlines()) == 2
+    outbox.flush()
+    assert bench.states() == {1: State.DELIVERED, 2: State.DELIVERED}
+    assert path.stat().st_size == 0
+    outbox.close()
+
+
+def test_a_long_ledger_is_entered_to_its_end(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that never rests does not grow its ledger for ever: at some length the next answer waits for the entry."""
+    monkeypatch.setattr(ledger, "MOST_BYTES", 10)
+    bench.put([1, 2])
+    path = ledger_path(tmp_path, "here", 1)
+    threads: list[threading.Thread] = []
+
+    def meanwhile(_: sa.Connection, __: Collection[int]) -> None:
+        if not threads:
+            threads.append(threading.Thread(target=outbox.note, args=[second]))
+            threads[0].start()
+            time.sleep(0.1)
+
+    queue = Queue(bench.database, "here", bench.clock, meanwhile)
+    outbox = Outbox(path, queue)
+    first, second = (settlement(each, DELIVERED, bench.clock()) for each in queue.lease("pacs", 2))
+    outbox.note(first)
+    outbox.flush()
+    threads[0].join()
+    assert [json.loads(line)["delivery_id"] for line in path.read_bytes().splitlines()] == [second.delivery_id]
+    outbox.flush()
+    outbox.close()
+    assert bench.states() == {1: State.DELIVERED, 2: State.DELIVERED}
 
 
 def test_an_answer_does_not_wait_longer_than_half_a_second(bench: Bench, tmp_path: Path) -> None:

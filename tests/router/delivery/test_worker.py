@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,6 +72,44 @@ def test_an_edit_that_cannot_be_made_holds_the_delivery(folder: Path) -> None:
             departures.wait_for(State.DELIVERED, State.HELD)
     assert departures.states() == [State.HELD, State.DELIVERED]
     assert list(script.stored) == [with_number[0].sop_instance_uid]
+
+
+def test_an_edit_that_fails_while_another_is_on_the_wire_holds_its_own_delivery_only(folder: Path) -> None:
+    """Of one lot the second and the last cannot be edited: the others leave, each once and edited."""
+    script = Script()
+    edit = "edit: [{set: {InstitutionName: '{AccessionNumber}'}}], to:"
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port).replace("to:", edit))
+        kept = [
+            one
+            for number, there in enumerate([{"AccessionNumber": "A1"}, {}, {"AccessionNumber": "A3"}, {}], start=1)
+            for one in departures.keep(1, study=f"1.2.{number}", **there)
+        ]
+        study_id = kept[0].recorded.study_id
+        one_lot = [replace(each, recorded=replace(each.recorded, study_id=study_id)) for each in kept]
+        departures.enqueue(one_lot, "pacs")
+        with departures.sending():
+            departures.wait_for(State.DELIVERED, State.HELD)
+    assert departures.states() == [State.DELIVERED, State.HELD, State.DELIVERED, State.HELD]
+    assert script.requests == [kept[0].sop_instance_uid, kept[2].sop_instance_uid]
+    assert all(number in script.stored[uid] for number, uid in zip([b"A1", b"A3"], script.requests, strict=True))
+
+
+def test_a_route_without_edits_reads_no_header(folder: Path) -> None:
+    """What no rule looks at is not looked at: bytes that are no header are sent as they are kept."""
+    script = Script()
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port))
+        [kept] = departures.keep(1)
+        departures.enqueue([kept], "pacs")
+        stored = departures.archive.stored([kept.recorded.instance_id])[kept.recorded.instance_id]
+        whole = stored.path.read_bytes()
+        stored.path.chmod(0o640)
+        stored.path.write_bytes(whole[: stored.data_set_offset] + b"?" * stored.bytes)
+        with departures.sending():
+            departures.wait_for(State.DELIVERED)
+        received = script.requests
+    assert received == [kept.sop_instance_uid]
 
 
 @pytest.mark.parametrize(

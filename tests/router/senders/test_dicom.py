@@ -1,8 +1,9 @@
 """The DICOM sender by itself: silence, conversion of real data, contexts."""
 
+import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,50 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
         sender.close()
     assert kinds == [Kind.LATER, Kind.LATER, Kind.DELIVERED]
     assert list(script.stored) == ["1.2.3.2"]
+
+
+def test_one_shipment_is_asked_for_ahead(tmp_path: Path) -> None:
+    """While the n-th is with the peer no more than the one after it has been made."""
+    shipments = [shipment(tmp_path, number) for number in range(6)]
+    asked = 0
+    asked_at: list[int] = []
+
+    def made() -> Iterator[Shipment]:
+        nonlocal asked
+        for each in shipments:
+            asked += 1
+            yield each
+
+    def answer(_: int) -> int:
+        time.sleep(0.05)
+        asked_at.append(asked)
+        return 0
+
+    with scripted(Script(answer=answer), [CT]) as port:
+        sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS")
+        assert len(list(sender.send(identities(shipments), made()))) == 6
+        sender.close()
+    assert asked_at == [2, 3, 4, 5, 6, 6]
+
+
+def test_the_digest_is_of_what_was_sent(tmp_path: Path) -> None:
+    """Of an edited header and a file longer than one window it is computed on the way, padding not counted."""
+    script = Script()
+    path = tmp_path / "long.dcm"
+    pixels = b"\xe0\x7f\x10\x00OW\0\0" + (1_300_001).to_bytes(4, "little") + bytes(range(256)) * 5079
+    path.write_bytes(CONTENT + pixels[: 12 + 1_300_001])
+    prefix = encoded(data_set(SOPClassUID=CT, SOPInstanceUID="1.2.3.4", PatientID="other"))
+    identity = Identity(CT, "1.2.3.4", EXPLICIT_LITTLE_ENDIAN)
+    size = len(prefix) + path.stat().st_size - len(CONTENT)
+    edited = Shipment(1, identity, prefix, len(CONTENT), path, 0, size, None)
+    with scripted(script, [CT]) as port:
+        sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS")
+        [(sent, outcome)] = sender.send([identity], iter([edited]))
+        sender.close()
+    assert outcome.kind is Kind.DELIVERED
+    assert size % 2
+    assert sent.digest == hashlib.sha256(script.stored["1.2.3.4"][:size]).hexdigest()
+    assert sent.size == size
 
 
 PIXEL_DATA = 0x7FE00010
