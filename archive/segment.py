@@ -172,11 +172,12 @@ def state_mark(entry_offset: int, state: State) -> tuple[int, bytes]:
 
 def _found_at(file: FileIO, offset: int, generation: bytes) -> SegmentEntry | Damage | None:
     head = _head_at(file, offset)
-    entry = decode(head or b"", offset)
-    if entry is not None:
-        return entry if entry.generation == generation else None
-    if head is not None and _generation_in(head) != generation:
-        return None
+    if head is not None:
+        if _generation_in(head) != generation:
+            return None
+        entry = decode(head, offset)
+        if entry is not None:
+            return entry
     following = _next(file, offset, generation)
     if head is not None and following is None:
         return None  # it is being written, or was when the process died: nothing follows what was not acknowledged

@@ -76,7 +76,7 @@ class Spool:
     def read(self, arrival: str) -> Entry:
         """The sealed entry of this name, from the spool alone; EntryUnreadableError if it cannot be read."""
         path = self._path(arrival)
-        in_segment = None if path.exists() else self._taking.read(arrival)
+        in_segment = self._taking.read(arrival) if arrival in self._taking or not path.exists() else None
         if in_segment is not None:
             return in_segment
         entry = read_entry(path)
@@ -87,10 +87,11 @@ class Spool:
     def remove(self, arrivals: Iterable[str]) -> None:
         """Forget entries that are filed. Not synchronised: one that comes back after a power cut is filed again."""
         for arrival in arrivals:
-            try:
-                self._path(arrival).unlink()
-            except FileNotFoundError:
+            path = self._path(arrival)
+            if arrival in self._taking or not path.exists():
                 self._taking.remove(arrival)
+            else:
+                path.unlink(missing_ok=True)
 
     def set_aside(self, arrival: str) -> None:
         """Put an entry that cannot be read out of the way, a file into `unreadable`; nothing is deleted."""

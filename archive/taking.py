@@ -3,6 +3,7 @@
 Keeps no file open, because a long backlog has more segments than a process may have files.
 """
 
+import os
 import threading
 import zlib
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class _Found(NamedTuple):
 class _Reading:
     """How far one segment has been looked through: all that waits in it lies between `start` and `end`."""
 
-    path: Path
+    path: str
     generation: bytes = b""
     begun_at: int = 0  # more than 0 where the first head cannot be read
     start: int = 0
@@ -180,8 +181,12 @@ class Taking:
         """`folder` holds the folders of all writing processes."""
         self._folder = folder
         self._guard = threading.Lock()
-        self._readings: dict[Path, _Reading] = {}
+        self._readings: dict[str, _Reading] = {}
         self._given: dict[str, _Found] = {}
+
+    def __contains__(self, arrival: str) -> bool:
+        """Whether it is among those that `waiting` gave last and that still wait."""
+        return arrival in self._given
 
     def waiting(self, limit: int) -> list[str]:
         """The arrivals that wait to be filed, oldest first, at most `limit`."""
@@ -207,7 +212,14 @@ class Taking:
             raise EntryUnreadableError("it is not what was received", arrival)
         digest = sha256(content).hexdigest()
         return Entry(
-            arrival, reading.path, entry.identity, entry.origin, digest, entry.data_set_offset, entry.size, content
+            arrival,
+            Path(reading.path),
+            entry.identity,
+            entry.origin,
+            digest,
+            entry.data_set_offset,
+            entry.size,
+            content,
         )
 
     def remove(self, arrival: str) -> bool:
@@ -264,13 +276,20 @@ class Taking:
         return self._given.get(arrival)
 
     def _look(self) -> None:
-        paths = set(self._folder.glob(f"*/*{SUFFIX}"))
+        paths = set(_segments(self._folder))
         for path in self._readings.keys() - paths:
             del self._readings[path]
         for path in paths - self._readings.keys():
             self._readings[path] = _Reading(path)
         for reading in self._readings.values():
             reading.look()
+
+
+def _segments(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as writers:
+        for writer in writers:
+            with suppress(NotADirectoryError), os.scandir(writer) as files:
+                yield from (file.path for file in files if file.name.endswith(SUFFIX))
 
 
 def _arrival(found: _Found) -> str:

@@ -244,11 +244,11 @@ class Segments:
                 if lock is not None:
                     self._locks.append(lock)
                     folders.append(folder)
-            if not folders:
-                raise OSError(errno.ENOLCK, "no lock can be had")
         except OSError:
             self._unlock()
             raise
+        if not folders:
+            raise OSError(errno.ENOLCK, "no lock can be had")
         self._own = folders[0]
         found = sorted((each for folder in folders for each in _recovered(folder)), key=lambda each: each[0])
         self._full += (segment for _, segment in found)

@@ -4,9 +4,9 @@ import hashlib
 import json
 import multiprocessing
 import os
-import stat
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -175,7 +175,8 @@ def test_sweep_drops_the_dead_and_spares_the_living(tmp_path: Path, sized: Calla
     script = (
         "import os, sys; from pathlib import Path; from archive import Spool, Identity\n"
         "from tests.support.arrivals import origin\n"
-        "incoming = Spool(Path(sys.argv[1])).open(Identity('1', '2', '3'), origin()); incoming.write(bytes(int(sys.argv[2])))\n"
+        "incoming = Spool(Path(sys.argv[1])).open(Identity('1', '2', '3'), origin())\n"
+        "incoming.write(bytes(int(sys.argv[2])))\n"
         "os._exit(9)"
     )
     content = sized(b"12")

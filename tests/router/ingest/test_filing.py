@@ -313,9 +313,7 @@ def test_an_entry_that_fails_while_it_is_copied_stops_no_other(site: Site, monke
 
 
 @pytest.mark.parametrize("more", [b"", LARGE], ids=["in a segment", "in a file"])
-def test_a_shortage_of_the_process_sets_nothing_aside(
-    site: Site, monkeypatch: pytest.MonkeyPatch, more: bytes
-) -> None:
+def test_a_shortage_of_the_process_sets_nothing_aside(site: Site, monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
     """Too many open files say nothing of an entry: it stays in the spool for the next time."""
     entry = site.arrive(1, more)
     with monkeypatch.context() as patch:
