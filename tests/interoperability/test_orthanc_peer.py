@@ -11,10 +11,11 @@ import pydicom
 import pytest
 
 from tests.support.appliance import RunningAppliance
-from tests.support.dcmtk import free_port, needs_dcmtk, storescp, storescu
+from tests.support.dcmtk import needs_dcmtk, storescp, storescu
 from tests.support.keeping import assert_kept
 from tests.support.orthanc import Orthanc, needs_orthanc, orthanc
 from tests.support.phantoms import compressed, phantom
+from tests.support.ports import free_port
 
 pytestmark = [needs_orthanc, needs_dcmtk, pytest.mark.peer, pytest.mark.xdist_group("interoperability orthanc")]
 

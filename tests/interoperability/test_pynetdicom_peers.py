@@ -22,10 +22,11 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import PositronEmissionTomographyImageStorage, Verification
 
-from tests.support.appliance import RunningAppliance, free_port, wait_until
+from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.dcmtk import echoscu, needs_dcmtk, storescp, storescu
 from tests.support.keeping import assert_kept
 from tests.support.phantoms import compressed, phantom
+from tests.support.ports import free_port
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.xdist_group("interoperability pynetdicom")]
 

@@ -11,18 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 needs_dcmtk = pytest.mark.skipif(shutil.which("storescp") is None, reason="DCMTK is not installed")
 NO_NAGLE = {"TCP_NODELAY": "1"}  # DCMTK's programs leave Nagle's algorithm on without it
 
 _LISTENS_SECONDS = 10.0
 _SEND_SECONDS = 120.0
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager
