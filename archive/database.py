@@ -37,7 +37,7 @@ _SQLITE_PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "case_sensitive_like = ON",
-    "cache_size = -16384",  # KiB a connection; an index with random keys wants more than the 2 MB it gets by default
+    "cache_size = -8192",  # KiB a connection: what a batch changes lies together, so more of it would not be asked for
     "wal_autocheckpoint = 4000",  # pages; the same page changed by many batches is then copied once
 )
 _MYSQL = ("mysql", "mariadb")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from archive.attributes import Level, at_level
 from archive.database import Database
@@ -17,16 +17,17 @@ from archive.tables import amendments, instances, series, studies
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+_TOUCH = (
+    update(studies)
+    .where(studies.c.id.in_(bindparam("ids", expanding=True)))
+    .values(manifest_stale=True, version=studies.c.version + 1, changed_at=bindparam("now"))
+)
 
 
 def touch(connection: Connection, study_ids: Iterable[int]) -> None:
     """Mark the studies' manifests as saying too little."""
     for some in in_parts(sorted(set(study_ids))):
-        connection.execute(
-            update(studies)
-            .where(studies.c.id.in_(some))
-            .values(manifest_stale=True, version=studies.c.version + 1, changed_at=datetime.now(UTC))
-        )
+        connection.execute(_TOUCH, {"ids": some, "now": datetime.now(UTC)})
 
 
 def stale(connection: Connection, before: datetime, limit: int) -> list[int]:

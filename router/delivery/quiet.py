@@ -1,6 +1,6 @@
 """Quiet times: deliveries that wait until nothing new has come for their series or study. The clock is handed in."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +24,16 @@ _PERIODS = (
     .where(quiet_periods.c.destination.in_(sa.bindparam("names", expanding=True)))
     .order_by(quiet_periods.c.id)
     .with_for_update()
+)
+
+
+_PENDING = sa.select(quiet_periods).where(quiet_periods.c.released_at.is_(None))
+_OVER = _PENDING.where(quiet_periods.c.release_at <= sa.bindparam("until"))
+_AHEAD = _PENDING.where(quiet_periods.c.last_arrival_at > sa.bindparam("slack"))
+_ANY_OVER, _ANY_AHEAD = _OVER.limit(1), _AHEAD.limit(1)
+_SOME_OVER, _SOME_AHEAD = (
+    each.order_by(quiet_periods.c.release_at, quiet_periods.c.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+    for each in (_OVER, _AHEAD)
 )
 
 
@@ -102,30 +112,21 @@ def release_quiet(database: Database, now: datetime, filed_through: datetime | N
     time ends later is released, for what breaks the quiet may still lie in the spool.
     """
     until = now if filed_through is None else min(now, filed_through)
-    over = sa.and_(quiet_periods.c.released_at.is_(None), quiet_periods.c.release_at <= until)
-    ahead = sa.and_(quiet_periods.c.released_at.is_(None), quiet_periods.c.last_arrival_at > now + CLOCK_SLACK)
-    with database.read() as connection:
-        if not any(_first(connection, which) for which in (over, ahead)):
+    moments = {"until": until, "slack": now + CLOCK_SLACK}
+    with database.read() as connection:  # asked several times a second: nothing is mostly the answer
+        if not any(connection.execute(which, moments).first() for which in (_ANY_OVER, _ANY_AHEAD)):
             return 0
 
     def release(connection: sa.Connection) -> int:
-        released = _release(connection, _some(connection, over), now)
-        for period in _some(connection, ahead):  # the clock went back: the quiet time begins anew by the clock as it is
+        released = _release(connection, connection.execute(_SOME_OVER, moments).all(), now)
+        for period in connection.execute(
+            _SOME_AHEAD, moments
+        ).all():  # the clock went back: the quiet time begins anew by the clock as it is
             times = {"last_arrival_at": now, "release_at": now + timedelta(seconds=period.quiet_seconds)}
             connection.execute(sa.update(quiet_periods).where(quiet_periods.c.id == period.id).values(times))
         return released
 
     return write(database, release)
-
-
-def _first(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
-    return connection.execute(sa.select(quiet_periods.c.id).where(which).limit(1)).first() is not None
-
-
-def _some(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Sequence[sa.Row[tuple[object, ...]]]:
-    """The longest waiting of these, locked; no more than one transaction should take."""
-    query = sa.select(quiet_periods).where(which).order_by(quiet_periods.c.release_at, quiet_periods.c.id)
-    return connection.execute(query.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
 
 
 def _release(connection: sa.Connection, periods: Collection[sa.Row[tuple[object, ...]]], now: datetime) -> int:
