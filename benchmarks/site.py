@@ -9,7 +9,8 @@ from pathlib import Path
 
 from router.appliance import Appliance
 from router.config import load
-from tests.support.appliance import RunningAppliance, free_port
+from tests.support.appliance import RunningAppliance
+from tests.support.ports import free_port
 
 SAFE_SECONDS = 300.0
 _LOOK_SECONDS = 0.005

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.dcmtk import NO_NAGLE, free_port
+from tests.support.dcmtk import NO_NAGLE
+from tests.support.ports import free_port
 
 PROGRAM = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin")
 needs_orthanc = pytest.mark.skipif(PROGRAM is None, reason="Orthanc is not installed")
