@@ -1,19 +1,23 @@
 """Checklist (b) 5: connections that only cost room; and associations beyond the caps, abandoned, or without an end."""
 
 import resource
+import socket
+import struct
 import time
+from contextlib import suppress
 
 import pytest
 
 from router.dimse.command import echo_request, store_request
 from router.dimse.pdu import abort_pdu, data_pdu
-from tests.support.besieged import GOOD, BadPeer, Besieged, request_of
+from tests.support.besieged import GOOD, BadPeer, Besieged, planted, request_of
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.receiving import CT, VERIFICATION, read_pdu
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.xdist_group("besieged")]
 
 STORE = data_pdu(1, store_request(1, CT, "1.2.3"), is_command=True)
+HEAD = data_pdu(1, planted("1.2.3") + struct.pack("<HHI", 0x7FE0, 0x10, 100_000_000), is_command=False, is_last=False)
 PIECE = data_pdu(1, bytes(16_000), is_command=False, is_last=False)
 LOCAL_LIMIT = (3, bytes((0, 2, 3, 2)))
 
@@ -26,34 +30,31 @@ def many_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
 
 
-@pytest.mark.parametrize("count", [10, 100, 1000])
-@pytest.mark.parametrize("first", [b"", b"\1"], ids=["silent", "one byte"])
+@pytest.mark.parametrize(
+    ("count", "first"), [(10, b""), (100, b""), (1000, b""), (1000, b"\1")], ids=["10", "100", "1000", "1000 of a byte"]
+)
 def test_item_5_connections_that_wait(besieged: Besieged, count: int, first: bytes) -> None:
-    """Ten, a hundred or a thousand connections that say nothing, or one byte, keep nobody out while they are there."""
+    """Ten, a hundred or a thousand connections that say nothing, or one byte, keep nobody out until their deadline."""
 
     def attack(peer: BadPeer) -> None:
-        for sock in [peer.connect() for _ in range(count)]:
-            try:
+        crowd = [peer.connect() for _ in range(count)]
+        for sock in crowd:
+            with suppress(OSError):  # it had to make room already
                 sock.sendall(first)
-            except OSError:  # it had to make room already
-                continue
-        peer.done.wait()
-        time.sleep(2.5 if count == 10 else 0)  # until the deadline
+        for sock in crowd:
+            assert [kind for kind, _ in peer.hear_out(sock)] in ([], [7])
 
     besieged.attacked_by(attack, "no association request in time")
 
 
-@pytest.mark.parametrize("first", [b"", b"\1"], ids=["silent", "one byte"])
-def test_item_5_a_thousand_from_the_address_of_the_scanner(besieged: Besieged, first: bytes) -> None:
+def test_item_5_hundreds_at_a_time_from_the_address_of_the_scanner(besieged: Besieged) -> None:
     """New connections from the good scanner's own address, as fast as they can be had, do not keep it out."""
 
     def attack(peer: BadPeer) -> None:
-        crowd = [peer.connect() for _ in range(250)]
-        for sock in crowd:
-            try:
-                sock.sendall(first)
-            except OSError:
-                continue
+        crowd = [peer.connect() for _ in range(450)]
+        for sock in crowd[::2]:
+            with suppress(OSError):
+                sock.sendall(b"\1")
         peer.close()
 
     besieged.attacked_by(attack, "no association request in time", host=GOOD, again=True)
@@ -73,7 +74,7 @@ def test_associations_beyond_the_cap_of_an_address(besieged: Besieged) -> None:
     """One address may have so many associations; one more is to come later, and other addresses have room."""
 
     def attack(peer: BadPeer) -> None:
-        held = [peer.associate() for _ in range(6)]
+        held = [peer.associate() for _ in range(40)]
         for _ in range(20):
             sock = peer.connect()
             sock.sendall(request_of())
@@ -89,12 +90,15 @@ def test_associations_beyond_the_cap_of_an_address(besieged: Besieged) -> None:
 def test_an_echo_is_answered_while_all_associations_are_taken(besieged: Besieged) -> None:
     """With every association in the middle of an instance a C-ECHO is answered within two seconds, again and again."""
     peers = [BadPeer(besieged.port, f"127.1.200.{number}") for number in (1, 2)]
-    for sock in [peer.associate() for peer, count in zip(peers, (6, 2), strict=True) for _ in range(count)]:
-        sock.sendall(STORE + PIECE)
+    sending = [peer.associate() for peer, count in zip(peers, (40, 10), strict=True) for _ in range(count)]
+    for sock in sending:
+        sock.sendall(STORE + HEAD)
     sock = peers[1].connect()
     sock.sendall(request_of())
     assert read_pdu(sock) == LOCAL_LIMIT
-    for _ in range(10):
+    for _ in range(5):
+        for sock in sending:
+            sock.sendall(PIECE)
         besieged.assert_echo_answered()
     for peer in peers:
         peer.close()
@@ -110,8 +114,9 @@ def test_an_instance_that_is_abandoned(besieged: Besieged, last: bytes, pieces: 
 
     def attack(peer: BadPeer) -> None:
         sock = peer.associate()
-        sock.sendall(STORE + pieces * PIECE + last)
-        sock.close()
+        sock.sendall(STORE + HEAD + pieces * PIECE + last)
+        sock.shutdown(socket.SHUT_WR)
+        peer.hear_out(sock)
 
     besieged.attacked_by(attack, None, again=True)
 

@@ -7,7 +7,7 @@ import pytest
 
 from router.dimse.command import Command, Element, decode, echo_request, encode, store_request
 from router.dimse.pdu import RELEASE_RP, RELEASE_RQ, data_pdu
-from tests.support.besieged import PLANTED_ID, PLANTED_NAME, BadPeer, Besieged, request_of
+from tests.support.besieged import BadPeer, Besieged, planted, request_of
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.receiving import CT, VERIFICATION, read_pdu
 
@@ -16,23 +16,8 @@ pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.xdist_group("besieged")
 MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 STORE = data_pdu(1, store_request(1, CT, "1.2.3"), is_command=True)
 ECHO = data_pdu(3, echo_request(1, VERIFICATION), is_command=True)
+HEAD = data_pdu(1, planted("1.2.3") + struct.pack("<HHI", 0x7FE0, 0x10, 100_000_000), is_command=False, is_last=False)
 PIECE = data_pdu(1, bytes(16_000), is_command=False, is_last=False)
-
-
-def element(group: int, number: int, value: str) -> bytes:
-    """An element in implicit VR little endian."""
-    encoded = value.encode() + b" " * (len(value) % 2)
-    return struct.pack("<HHI", group, number, len(encoded)) + encoded
-
-
-def data_set(sop_instance_uid: str, sop_class_uid: str = CT) -> bytes:
-    """A data set of the patient nobody is to read of."""
-    return (
-        element(8, 0x16, sop_class_uid + "\0" * (len(sop_class_uid) % 2))
-        + element(8, 0x18, sop_instance_uid + "\0" * (len(sop_instance_uid) % 2))
-        + element(0x10, 0x10, PLANTED_NAME)
-        + element(0x10, 0x20, PLANTED_ID)
-    )
 
 
 def pdu(body: bytes) -> bytes:
@@ -54,10 +39,10 @@ def status(sock_pdu: tuple[int, bytes]) -> int:
         ([STORE, pdu(b"\0\0\0\5\1")], "malformed PDU"),
         ([data_pdu(9, store_request(1, CT, "1.2.3"), is_command=True)], "malformed PDU"),
         ([STORE, data_pdu(3, bytes(10), is_command=False)], "protocol violation"),
-        ([STORE, PIECE, STORE], "protocol violation"),
+        ([STORE, HEAD, STORE], "protocol violation"),
         ([PIECE], "protocol violation"),
         ([data_pdu(1, bytes(16_000), is_command=True, is_last=False)] * 6, "malformed PDU"),
-        ([STORE, *[PIECE] * 1000], "PDU or instance too long"),
+        ([STORE, HEAD, *[PIECE] * 1000], "PDU or instance too long"),
     ],
     ids=[
         "value longer than its PDU", "value of no length", "value cut", "context never accepted", "context changes",
@@ -85,7 +70,7 @@ def test_item_12_a_message_that_takes_for_ever(besieged: Besieged) -> None:
 
     def attack(peer: BadPeer) -> None:
         sock = peer.associate()
-        sock.sendall(STORE)
+        sock.sendall(STORE + HEAD)
         started = time.monotonic()
         try:
             while time.monotonic() - started < 10:
@@ -117,7 +102,7 @@ def test_item_13_another_instance_than_was_announced(besieged: Besieged) -> None
 
     def attack(peer: BadPeer) -> None:
         sock = peer.associate()
-        for found in (data_set("1.2.4"), data_set("1.2.3", "1.2.840.10008.5.1.4.1.1.4")):
+        for found in (planted("1.2.4"), planted("1.2.3", "1.2.840.10008.5.1.4.1.1.4")):
             sock.sendall(STORE + data_pdu(1, found, is_command=False))
             assert status(read_pdu(sock)) == 0xA900
         sock.close()
@@ -133,9 +118,9 @@ def test_item_13_another_instance_than_was_announced(besieged: Besieged) -> None
         [data_pdu(3, encode({Element.COMMAND_FIELD: 0x0FFF, Element.MESSAGE_ID_RESPONDED_TO: 1,
                              Element.DATA_SET_TYPE: 0x0101}), is_command=True)] * 2000,
         [RELEASE_RP],
-        [STORE, PIECE, RELEASE_RQ],
+        [STORE, HEAD, RELEASE_RQ],
         [request_of()],
-        [STORE, PIECE, request_of()],
+        [STORE, HEAD, request_of()],
     ],
     ids=["cancel flood", "release collision", "release in a message", "second request", "second request in a message"],
 )  # fmt: skip
@@ -151,7 +136,7 @@ def test_item_14_out_of_turn(besieged: Besieged, messages: list[bytes]) -> None:
 
 
 def test_item_15_five_hundred_requests_at_once(besieged: Besieged) -> None:
-    """Who asks for unlimited operations gets a window of one; who ignores it is served in order, without memory for it."""
+    """Who asks for unlimited operations gets a window of one; who ignores that is served in order, at no cost."""
 
     def attack(peer: BadPeer) -> None:
         request = request_of((1, CT), (3, VERIFICATION))
@@ -168,7 +153,7 @@ def test_item_15_five_hundred_requests_at_once(besieged: Besieged) -> None:
 
 
 def test_item_16_a_move(besieged: Besieged) -> None:
-    """C-MOVE is not on offer: its context is not accepted, and on another one it is declined; nothing is sent anywhere."""
+    """C-MOVE is not on offer: its context is not accepted, on another one it is declined, and nothing is sent."""
 
     def attack(peer: BadPeer) -> None:
         sock = peer.connect()
@@ -189,7 +174,7 @@ def test_item_16_a_move(besieged: Besieged) -> None:
             }
         )
         assert isinstance(decode(move), Command)
-        sock.sendall(data_pdu(1, move, is_command=True) + data_pdu(1, data_set("1.2.3"), is_command=False))
+        sock.sendall(data_pdu(1, move, is_command=True) + data_pdu(1, planted("1.2.3"), is_command=False))
         assert status(read_pdu(sock)) == 0x0211
         sock.close()
 

@@ -6,6 +6,7 @@ The bad peers of each test call from an address of their own (127.1.x.y), by whi
 import json
 import os
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -34,7 +35,7 @@ appliance:
   listen: "127.0.0.1:{port}"
   data: ./data
   limits:
-    {associations: 8, per_host: 6, first_pdu: 2s, pdu: 1s, idle: 8s, message: 3s, association: 10s, instance: 12MB}
+    {associations: 50, per_host: 40, first_pdu: 2s, pdu: 1s, idle: 8s, message: 3s, association: 6s, instance: 12MB}
 sources:
   scanner: {ae_title: SCANNER, host: 127.0.0.1}
   bad: {ae_title: BAD, host: 127.1.0.0/16}
@@ -113,6 +114,18 @@ def _attack(attack: Attack, peer: BadPeer, *, again: bool) -> None:
     attack(peer)
     while again and not peer.done.is_set():
         attack(peer)
+
+
+def element(group: int, number: int, value: str) -> bytes:
+    """A text element in implicit VR little endian."""
+    encoded = value.encode() + (b"\0" if number in (0x16, 0x18) else b" ") * (len(value) % 2)
+    return struct.pack("<HHI", group, number, len(encoded)) + encoded
+
+
+def planted(sop_instance_uid: str, sop_class_uid: str = CT) -> bytes:
+    """A data set of the patient nobody is to read of."""
+    uids = element(8, 0x16, sop_class_uid) + element(8, 0x18, sop_instance_uid)
+    return uids + element(0x10, 0x10, PLANTED_NAME) + element(0x10, 0x20, PLANTED_ID)
 
 
 class Besieged(RunningAppliance):
