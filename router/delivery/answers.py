@@ -12,7 +12,7 @@ from router.delivery.sender import Shipment
 def settlement_of(
     leased: Leased, outcome: Outcome, retry: Retry, now: datetime, seconds: float, shipment: Shipment | None
 ) -> Settlement:
-    """The settlement of a delivery answered `now`, after `seconds`; `shipment` is as it was sent, None if it was not."""
+    """The settlement of a delivery answered `now`, after `seconds`; `shipment` as it was sent, None if it was not."""
     attempts = leased.attempts + 1
     wait = 0.0
     if outcome.kind is Kind.LATER:

@@ -8,7 +8,7 @@ from pathlib import Path
 from router.dimse.pdu import DATA_HEADER, PduType
 from router.errors import DataSetUnreadable
 
-_WINDOW_BYTES = 2**19  # handed to the kernel in one call
+_WINDOW_BYTES = 2**20  # handed to the kernel in one call: a CT slice in one, so that its digest waits for no window
 _LONGEST_PDU_BYTES = 2**18  # for a peer that takes any length
 _LAST = 2
 
