@@ -20,13 +20,20 @@ class Prepared:
     def execute(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         """Execute it for each of the rows; none is nothing."""
         if rows:
-            connection.exec_driver_sql(self._statement, [self._bound(row) for row in rows])
+            connection.exec_driver_sql(self._statement, self._bound(rows))
 
-    def _bound(self, row: tuple[object, ...]) -> tuple[object, ...]:
-        values = list(row)
+    def _bound(self, rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        """The rows as the driver takes them; a value that the next row has too, as a time of filing, is bound once."""
+        lists = [list(row) for row in rows]
         for place, process in self._processors:
-            values[place] = process(values[place])
-        return tuple(values)
+            before = lists[0][place]
+            bound = process(before)
+            for values in lists:
+                if values[place] is not before:
+                    before = values[place]
+                    bound = process(before)
+                values[place] = bound
+        return [tuple(values) for values in lists]
 
 
 def insertion(dialect: Dialect, table: Table, columns: Sequence[str], *, only_new: bool) -> Prepared:
