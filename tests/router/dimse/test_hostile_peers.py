@@ -9,6 +9,7 @@ import pytest
 
 from router.dimse import Limits
 from router.dimse.command import echo_request, store_request
+from router.dimse.limits import ASSOCIATE_BYTES
 from router.dimse.pdu import RELEASE_RQ, abort_pdu, data_pdu
 from tests.support.receiving import (
     CT,
@@ -51,7 +52,7 @@ def assert_served(receiver: Receiver) -> None:
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 1),
         (b"\x00", 1),
         (struct.pack(">BxI", 1, 0xFFFFFFFF), 6),
-        (struct.pack(">BxI", 1, 65537), 6),
+        (struct.pack(">BxI", 1, ASSOCIATE_BYTES + 1), 6),
         (struct.pack(">BxI", 4, 0xFFFFFFFF), 6),
         (pdu(1, b""), 6),
         (pdu(1, b"x"), 6),
