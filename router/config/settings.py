@@ -81,7 +81,8 @@ class Limits(Part):
     per_host: Count = 50
     """Associations at a time from one address."""
     unassociated: Count = 200
-    """Connections at a time that are not associated yet; one more takes the place of the oldest."""
+    """Connections at a time that ask for an association; one more takes the place of the oldest. Five times as many
+    may be silent."""
     first_pdu: Duration = 30.0
     """A connection that asks for no association within this time is closed; default 30s."""
     pdu: Duration = 60.0

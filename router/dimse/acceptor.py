@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from typing import Protocol
 
 from router.dimse import associate, contexts
 from router.dimse.association import AcceptedContext, Association
@@ -25,15 +25,26 @@ _MOST_CANCELS = 100  # of nothing, on one association
 _MOST_REQUESTS_AHEAD = 16  # that did not wait for the response before, on one association
 
 
+class Admit(Protocol):
+    """Answers whether there is room for an association, and keeps it for that one."""
+
+    def __call__(self, *, only_verifies: bool) -> bool:
+        """True when there is."""
+        ...
+
+
+def everybody(*, only_verifies: bool) -> bool:  # noqa: ARG001
+    """Room without end."""
+    return True
+
+
 class Acceptor(Association):
     """One association that a peer at `host` asked for; `statuses` counts what it was answered.
 
     Its connection was opened at `since` (monotonic); `admit` is asked once whether there is room for an association.
     """
 
-    def __init__(
-        self, stream: Stream, host: str, reception: Reception, since: float, admit: Callable[[], bool]
-    ) -> None:
+    def __init__(self, stream: Stream, host: str, reception: Reception, since: float, admit: Admit) -> None:
         super().__init__(stream, reception.limits)
         self.host = host
         self.is_accepted = False
@@ -127,9 +138,9 @@ class Acceptor(Association):
         may_send = self.source is not None or (sources.accept_unknown and associate.is_ae_title(request.calling_ae))
         if not may_send:
             return _PERMANENT, _BY_USER, _CALLING_AE_NOT_RECOGNISED
-        # an echo is answered however many are sending: it takes no room from them and may itself be pushed out
         only_verifies = all(context.abstract_syntax == contexts.VERIFICATION for context in request.contexts)
-        return None if only_verifies or self._admit() else (_TRANSIENT, _BY_PRESENTATION, _LOCAL_LIMIT_EXCEEDED)
+        has_room = self._admit(only_verifies=only_verifies)
+        return None if has_room else (_TRANSIENT, _BY_PRESENTATION, _LOCAL_LIMIT_EXCEEDED)
 
     def _decline(self, context: AcceptedContext, request: Command) -> None:
         """Answer a request nobody here serves; a C-CANCEL has no answer (PS3.7 9.3.2.3)."""

@@ -2,11 +2,10 @@
 
 import time
 import traceback
-from collections.abc import Callable
 
 import structlog
 
-from router.dimse.acceptor import Acceptor
+from router.dimse.acceptor import Acceptor, Admit, everybody
 from router.dimse.breach import Breach, breach_of
 from router.dimse.pdu import AbortReason
 from router.dimse.reception import Reception
@@ -24,11 +23,11 @@ def converse(
     reception: Reception,
     *,
     since: float | None = None,
-    admit: Callable[[], bool] = lambda: True,
+    admit: Admit = everybody,
 ) -> None:
     """Serve one connection to its end; never raises, tells the peer when it is this side that ends it, and logs.
 
-    It was opened at `since` (monotonic, default now); `admit` is asked once whether there is room for an association.
+    It was opened at `since` (monotonic, default now); `admit` is asked once whether there is room for it.
     """
     started = time.monotonic() if since is None else since
     acceptor = Acceptor(stream, host, reception, started, admit)

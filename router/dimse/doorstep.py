@@ -31,11 +31,11 @@ class Doorstep:
         now = time.monotonic()
         sock.setblocking(False)
         self._selector.register(sock, selectors.EVENT_READ, partial(self._ready, host, sock, now, speaks))
-        pushed_out = self._room.enter(host, sock, now, most)
-        if pushed_out is None:
-            return None
-        self._close(*pushed_out)
-        return pushed_out[0]
+        return self._pushed_out(self._room.enter(host, sock, now, most))
+
+    def make_room(self) -> str | None:
+        """Close one, because something else is short; its address, None when there is none."""
+        return self._pushed_out(self._room.push_out())
 
     def expire(self, instant: float) -> list[str]:
         """Close those that came before `instant`; their addresses."""
@@ -47,6 +47,12 @@ class Doorstep:
     def close(self) -> None:
         """Close all."""
         self.expire(inf)
+
+    def _pushed_out(self, caller: tuple[str, socket.socket] | None) -> str | None:
+        if caller is None:
+            return None
+        self._close(*caller)
+        return caller[0]
 
     def _ready(self, host: str, sock: socket.socket, since: float, speaks: Speaks) -> None:
         try:

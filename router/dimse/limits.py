@@ -12,7 +12,7 @@ class Limits:
 
     associations: int = 100  # at once, in all; one that asks only for Verification does not count
     per_host: int = 50  # at once, from one address
-    unassociated: int = 200  # at once, connections that have said nothing; and as many that ask for an association
+    unassociated: int = 200  # at once, connections that ask for an association; and five times as many silent ones
     first_pdu_seconds: float = 30.0  # from the connection to the end of the A-ASSOCIATE-RQ
     pdu_seconds: float = 60.0  # from the first byte of a PDU to its last, and to hand one PDU to the peer
     idle_seconds: float = 600.0  # between two messages

@@ -19,6 +19,7 @@ from router.dimse.stream import Stream
 
 _TICK_SECONDS = 1.0
 _LAST_SECONDS = 10.0
+_SILENT_FOR_ONE_ASKING = 5  # they cost no thread, and who is slow to speak in a flood shall have the time
 _PAUSE_SECONDS = 0.2  # after the system had no socket or thread left
 
 log = structlog.get_logger(__name__)
@@ -107,12 +108,17 @@ class Listener:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # the caller has gone again, or another process was faster
         except OSError as error:
-            log.error("cannot accept connections", error=error.strerror)  # noqa: TRY400 - the trace says no more
-            self._stopping.wait(_PAUSE_SECONDS)
+            pushed_out = doorstep.make_room()  # mostly it is descriptors that there are no more of
+            if pushed_out is None:
+                log.error("cannot accept connections", error=error.strerror)  # noqa: TRY400 - the trace says no more
+                self._stopping.wait(_PAUSE_SECONDS)
+            else:
+                self._unheard(pushed_out)
             return
         host = plain_address(str(address[0]))
         begin = partial(self._begin, host, is_secured=listening in self._secured)
-        pushed_out = doorstep.add(host, sock, self._reception.limits.unassociated, begin)
+        most = _SILENT_FOR_ONE_ASKING * self._reception.limits.unassociated
+        pushed_out = doorstep.add(host, sock, most, begin)
         if pushed_out is not None:
             self._unheard(pushed_out)
 
@@ -140,10 +146,9 @@ class Listener:
             self._stopping.wait(_PAUSE_SECONDS)
 
     def _serve(self, stream: Stream, host: str, reception: Reception, since: float) -> None:
+        admit = partial(self._seats.take, host, stream, reception.limits)
         try:
-            converse(
-                stream, host, reception, since=since, admit=partial(self._seats.take, host, stream, reception.limits)
-            )
+            converse(stream, host, reception, since=since, admit=admit)
         finally:
             self._forget(threading.current_thread(), host, stream)
 

@@ -8,13 +8,19 @@ from router.dimse.limits import Limits
 from router.dimse.stream import Stream
 from router.dimse.waiting_room import WaitingRoom
 
+_MOST_VERIFYING = 50
+
 
 class Seats:
-    """A seat for every association; whoever has none yet may be pushed out by those who come after. For all threads."""
+    """A seat for every association; whoever has none yet may be pushed out by those who come after. For all threads.
+
+    Who only verifies needs no seat, so that an echo is answered when all are taken; echoes push out one another.
+    """
 
     def __init__(self) -> None:
         self._guard = Lock()
         self._asking: WaitingRoom[Stream] = WaitingRoom()
+        self._verifying: WaitingRoom[Stream] = WaitingRoom()
         self._seated: dict[Stream, str] = {}
         self._hosts: Counter[str] = Counter()
 
@@ -25,8 +31,10 @@ class Seats:
         if pushed_out is not None:
             pushed_out[1].drop()
 
-    def take(self, host: str, stream: Stream, limits: Limits) -> bool:
+    def take(self, host: str, stream: Stream, limits: Limits, *, only_verifies: bool) -> bool:
         """A seat for this connection; False when all are taken, in all or by its address."""
+        if only_verifies:
+            return self._verify(host, stream)
         with self._guard:
             if len(self._seated) >= limits.associations or self._hosts[host] >= limits.per_host:
                 return False
@@ -36,11 +44,20 @@ class Seats:
             self._hosts[host] += 1
             return True
 
+    def _verify(self, host: str, stream: Stream) -> bool:
+        with self._guard:
+            if not self._asking.leave(host, stream):
+                return False
+            pushed_out = self._verifying.enter(host, stream, time.monotonic(), _MOST_VERIFYING)
+        if pushed_out is not None:
+            pushed_out[1].drop()
+        return True
+
     def leave(self, host: str, stream: Stream) -> None:
         """The connection has ended, seated or not."""
         with self._guard:
             if self._seated.pop(stream, None) is None:
-                self._asking.leave(host, stream)
+                _ = self._asking.leave(host, stream) or self._verifying.leave(host, stream)
                 return
             self._hosts[host] -= 1
             if not self._hosts[host]:

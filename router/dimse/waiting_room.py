@@ -20,7 +20,11 @@ class WaitingRoom(Generic[_Caller]):
         """Let one in. When more than `most` are in, the first of the address that has most has to go, and is given."""
         self._hosts.setdefault(host, {})[caller] = since
         self._count += 1
-        if self._count <= most:
+        return self.push_out() if self._count > most else None
+
+    def push_out(self) -> tuple[str, _Caller] | None:
+        """The first of the address that has most goes, and is given; None when nobody is in."""
+        if not self._hosts:
             return None
         crowded = max(self._hosts, key=lambda each: len(self._hosts[each]))
         first = next(iter(self._hosts[crowded]))

@@ -2,6 +2,7 @@
 
 import struct
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.support.receiving import CT, VERIFICATION, read_pdu
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.xdist_group("besieged")]
 
+NO_DATA_SET = 0x0101
 MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 STORE = data_pdu(1, store_request(1, CT, "1.2.3"), is_command=True)
 ECHO = data_pdu(3, echo_request(1, VERIFICATION), is_command=True)
@@ -31,38 +33,47 @@ def status(sock_pdu: tuple[int, bytes]) -> int:
     return decode(sock_pdu[1][6:]).number(Element.STATUS)
 
 
-@pytest.mark.parametrize(
-    ("messages", "event"),
-    [
-        ([pdu(struct.pack(">IBB", 100, 1, 3) + bytes(10))], "malformed PDU"),
-        ([STORE, pdu(struct.pack(">IBB", 0, 1, 0))], "malformed PDU"),
-        ([STORE, pdu(b"\0\0\0\5\1")], "malformed PDU"),
-        ([data_pdu(9, store_request(1, CT, "1.2.3"), is_command=True)], "malformed PDU"),
-        ([STORE, data_pdu(3, bytes(10), is_command=False)], "protocol violation"),
-        ([STORE, HEAD, STORE], "protocol violation"),
-        ([PIECE], "protocol violation"),
-        ([data_pdu(1, bytes(16_000), is_command=True, is_last=False)] * 6, "malformed PDU"),
-        ([STORE, HEAD, *[PIECE] * 1000], "PDU or instance too long"),
-    ],
-    ids=[
-        "value longer than its PDU", "value of no length", "value cut", "context never accepted", "context changes",
-        "command after data", "data without command", "command without end", "instance without end",
-    ],
-)  # fmt: skip
-def test_item_12_messages_out_of_order(besieged: Besieged, messages: list[bytes], event: str) -> None:
-    """Whatever breaks the order of values, contexts and commands, or never ends, is aborted, and nothing is kept."""
+MALFORMED = {
+    "value longer than its PDU": pdu(struct.pack(">IBB", 100, 1, 3) + bytes(10)),
+    "value of no length": STORE + pdu(struct.pack(">IBB", 0, 1, 0)),
+    "value cut": STORE + pdu(b"\0\0\0\5\1"),
+    "context never accepted": data_pdu(9, store_request(1, CT, "1.2.3"), is_command=True),
+    "command without end": 6 * data_pdu(1, bytes(16_000), is_command=True, is_last=False),
+}
+VIOLATIONS = {
+    "context changes": STORE + data_pdu(3, bytes(10), is_command=False),
+    "command after data": STORE + HEAD + STORE,
+    "data without command": PIECE,
+}
+TOO_LONG = {"instance without end": STORE + HEAD + 1000 * PIECE}
+CANCEL = encode({Element.COMMAND_FIELD: 0x0FFF, Element.MESSAGE_ID_RESPONDED_TO: 1, Element.DATA_SET_TYPE: NO_DATA_SET})
+OUT_OF_TURN = {
+    "cancel flood": 2000 * data_pdu(3, CANCEL, is_command=True),
+    "release collision": RELEASE_RP,
+    "release in a message": STORE + HEAD + RELEASE_RQ,
+    "second request": request_of(),
+    "second request in a message": STORE + HEAD + request_of(),
+}
 
-    def attack(peer: BadPeer) -> None:
-        peer_says = b"".join(messages)
+
+def assert_each_is_aborted(peer: BadPeer, said: dict[str, bytes]) -> None:
+    """Each of these, on an association of its own, is aborted."""
+    for name, data in said.items():
         sock = peer.associate((1, CT), (3, VERIFICATION))
-        try:
-            sock.sendall(peer_says)
-        except OSError:
-            return
-        heard = peer.hear_out(sock)
-        assert [kind for kind, _ in heard] in ([7], [])  # [] where the rest of ours met a closed connection
+        with suppress(OSError):
+            sock.sendall(data)
+        heard = [kind for kind, _ in peer.hear_out(sock)]
+        assert heard in ([7], []), name  # [] where the rest of ours met a closed connection
 
-    besieged.attacked_by(attack, event, again=True)
+
+@pytest.mark.parametrize(
+    ("said", "event"),
+    [(MALFORMED, "malformed PDU"), (VIOLATIONS, "protocol violation"), (TOO_LONG, "PDU or instance too long")],
+    ids=["malformed", "out of order", "without end"],
+)
+def test_item_12_messages(besieged: Besieged, said: dict[str, bytes], event: str) -> None:
+    """Whatever breaks the form or order of values, contexts and commands, or never ends, is aborted and not kept."""
+    besieged.attacked_by(lambda peer: assert_each_is_aborted(peer, said), event, again=True)
 
 
 def test_item_12_a_message_that_takes_for_ever(besieged: Besieged) -> None:
@@ -78,7 +89,7 @@ def test_item_12_a_message_that_takes_for_ever(besieged: Besieged) -> None:
                 time.sleep(0.3)
         except OSError:
             pass
-        assert 2 < time.monotonic() - started < 7
+        assert 1 < time.monotonic() - started < 7
 
     besieged.attacked_by(attack, "PDU or message too slow")
 
@@ -112,27 +123,9 @@ def test_item_13_another_instance_than_was_announced(besieged: Besieged) -> None
     assert besieged.count("select count(*) from held") == 0
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [
-        [data_pdu(3, encode({Element.COMMAND_FIELD: 0x0FFF, Element.MESSAGE_ID_RESPONDED_TO: 1,
-                             Element.DATA_SET_TYPE: 0x0101}), is_command=True)] * 2000,
-        [RELEASE_RP],
-        [STORE, HEAD, RELEASE_RQ],
-        [request_of()],
-        [STORE, HEAD, request_of()],
-    ],
-    ids=["cancel flood", "release collision", "release in a message", "second request", "second request in a message"],
-)  # fmt: skip
-def test_item_14_out_of_turn(besieged: Besieged, messages: list[bytes]) -> None:
+def test_item_14_out_of_turn(besieged: Besieged) -> None:
     """A flood of C-CANCEL, a release nobody asked for or in a message, and a second request abort the association."""
-
-    def attack(peer: BadPeer) -> None:
-        sock = peer.associate((1, CT), (3, VERIFICATION))
-        sock.sendall(b"".join(messages))
-        assert [kind for kind, _ in peer.hear_out(sock)] in ([7], [])
-
-    besieged.attacked_by(attack, "protocol violation", again=True)
+    besieged.attacked_by(lambda peer: assert_each_is_aborted(peer, OUT_OF_TURN), "protocol violation", again=True)
 
 
 def test_item_15_five_hundred_requests_at_once(besieged: Besieged) -> None:

@@ -35,7 +35,8 @@ appliance:
   listen: "127.0.0.1:{port}"
   data: ./data
   limits:
-    {associations: 50, per_host: 40, first_pdu: 2s, pdu: 1s, idle: 8s, message: 3s, association: 6s, instance: 12MB}
+    {associations: 50, per_host: 40, unassociated: 100, instance: 12MB,
+     first_pdu: 2s, pdu: 1s, idle: 8s, message: 2s, association: 5s}
 sources:
   scanner: {ae_title: SCANNER, host: 127.0.0.1}
   bad: {ae_title: BAD, host: 127.1.0.0/16}

@@ -124,13 +124,13 @@ def test_the_cap_in_all_holds_for_every_host(tmp_path: Path) -> None:
 
 @needs_dcmtk
 def test_a_crowd_of_silent_connections_does_not_lock_scanners_out(tmp_path: Path) -> None:
-    """300 silent connections get no thread, only so many stay as may, and a C-ECHO is answered at once."""
+    """300 silent connections get no thread, five for one that may ask stay, and a C-ECHO is answered at once."""
     limits = Limits(per_host=2, unassociated=20, first_pdu_seconds=30)
     with receiving(tmp_path / "spool", limits=limits) as receiver:
         crowd = [connect(receiver.port) for _ in range(300)]
         assert echoscu(receiver.port)
         assert eventually(lambda: receiver.listener.running == 0)
-        assert sum(is_open(sock) for sock in crowd) <= 20
+        assert sum(is_open(sock) for sock in crowd) <= 100
         for sock in crowd:
             sock.close()
 
