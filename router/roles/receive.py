@@ -2,8 +2,10 @@
 
 import argparse
 import socket
+import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--tls-socket", type=int, help="the same for TLS")
     arguments = parser.parse_args()
     start_logging("receive")
+    allow_descriptors()
     stop = stop_when_told()
     active = ActiveConfiguration(arguments.data)
     configuration = active()
@@ -72,6 +75,16 @@ def _receive(
     for listening in (*plain, *secured):
         listening.close()  # before the drain: whoever takes our place, after a killed supervisor too, can have the port
     listener.stop(DRAIN_SECONDS)
+
+
+def allow_descriptors() -> None:
+    """Let this process have as many descriptors as the system lets it: each connection is one."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(OSError, ValueError):  # macOS says it has no limit, and takes none
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def reception(configuration: Configuration, spool: Spool, alarm: Alarm) -> Reception:
