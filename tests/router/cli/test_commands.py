@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from router.appliance import Appliance
+from router.appliance import Appliance, utc_now
 from router.cli.application import application
 from router.config import load
+from router.security import Folding, Ledger, ledger_folder
 from tests.support.appliance import free_port
 
 YAML = """
@@ -151,3 +152,25 @@ def test_sending_tells_what_was_left_out(file: Path, tmp_path: Path) -> None:
     code, output, _ = run("-c", file, "send", tmp_path / "junk.txt", "--to", "pacs", "--json")
     assert code == 2
     assert "junk.txt: not a DICOM file" in json.loads(output)["hint"]
+
+
+def test_status_tells_of_security_events(file: Path) -> None:
+    """The events of the last day stand on the screen, the latest first, and whole in the JSON."""
+    data = load(file).data
+    for host in ("10.1.1.8", "10.1.1.9"):
+        noted = Ledger(ledger_folder(data))
+        noted.note("unknown PDU", host, "CT1")
+        noted.write()
+        appliance = Appliance.open(load(file))
+        folding = Folding(ledger_folder(data), appliance.database, appliance.journal, utc_now)
+        folding.fold()
+        assert folding.fold() == 1
+        appliance.close()
+    _, output, _ = run("status", "-c", file)
+    assert "security   2 events in the last 24 hours" in output
+    assert "unknown PDU: 10.1.1.9 as CT1, 1 times" in output
+    events = json.loads(run("status", "-c", file, "--json")[1])["security"]
+    assert [(event["what"], event["host"], event["count"]) for event in events] == [
+        ("unknown PDU", "10.1.1.9", 1),
+        ("unknown PDU", "10.1.1.8", 1),
+    ]
