@@ -16,7 +16,7 @@ RUN useradd --system --uid 10112 --home /srv/micropacs micropacs \
 USER micropacs
 WORKDIR /srv/micropacs
 ENV MICROPACS_CONFIG=/srv/micropacs/micropacs.yaml
-EXPOSE 11112
+EXPOSE 11112 2762
 VOLUME /srv/micropacs
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s CMD ["micropacs", "status", "--quiet"]

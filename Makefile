@@ -6,18 +6,20 @@ BIN := $(VENV)/bin
 CONFIG ?= examples/hospital.yaml
 STUDY ?=
 WORKERS ?= auto
+FUZZ_SECONDS ?= 60
 ONLY ?=
 ROUNDS ?= 5
 JSON ?=
 WRITE ?=
 
-.PHONY: help setup setup-dev peers demo serve test bench check format clean
+.PHONY: help setup setup-dev peers demo serve test bench fuzz check format clean
 
 help:
 	@echo "make demo    set up, then do the main job once, with real DICOM over TCP   (STUDY=/path/to/dicom: with your files)"
 	@echo "make test    set up, then run the whole test suite"
 	@echo "make serve   run the appliance in the foreground                            (CONFIG=file.yaml)"
 	@echo "make bench   measure it beside DCMTK and Orthanc, a quarter of an hour      (ONLY=receive,forward ROUNDS=5; docs/benchmarks.md)"
+	@echo "make fuzz    let atheris look for what breaks the readers of the wire       (FUZZ_SECONDS=60 each)"
 	@echo "make check   lint, types, import law"
 	@echo "make format  let ruff format and fix"
 	@echo "make setup   create .venv; afterwards .venv/bin/micropacs exists"
@@ -52,6 +54,10 @@ test: setup-dev peers
 
 bench: setup-dev peers
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write $(WRITE))
+
+fuzz: setup-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]'
+	nice $(BIN)/python -m tests.fuzzing.atheris_harness $(FUZZ_SECONDS)
 
 check: setup-dev
 	$(BIN)/ruff check .
