@@ -6,13 +6,13 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from router.dimse.limits import ASSOCIATE_BYTES
 from router.dimse.stream import Stream
 from router.errors import AssociationAborted, ProtocolError, TooLong
 
 HEADER = Struct(">BxI")  # PDU type, length of what follows
 DATA_HEADER = Struct(">BxIIBB")  # the same, then the only PDV's length, context ID and message control header
 _PDV = Struct(">IBB")
+_FIRST_BYTES = 4096  # of the buffer, which most requests for an association fit into
 _COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 
 
@@ -92,7 +92,7 @@ class PduReader:
     def __init__(self, stream: Stream, data_bytes: int) -> None:
         self._stream = stream
         self._data_bytes = data_bytes
-        self._view = memoryview(bytearray(ASSOCIATE_BYTES + HEADER.size))
+        self._view = memoryview(bytearray(_FIRST_BYTES))
         self._is_small = True
         self._start = self._end = 0
 
@@ -105,11 +105,12 @@ class PduReader:
         """The next PDU's type and body; the body is good until the next call.
 
         Its first byte has to come before `deadline`, its last within `pdu_seconds` after that and, with
-        `associate_bytes` (the longest A-ASSOCIATE taken, at most ASSOCIATE_BYTES; 0: none is), before `deadline` too.
+        `associate_bytes` (the longest A-ASSOCIATE taken, 0: none is), before `deadline` too.
         Raises PeerSilent, AssociationAborted, ProtocolError.
         """
-        if self._is_small and not associate_bytes:
-            self._enlarge()
+        if self._is_small and not associate_bytes:  # room for several P-DATA PDUs, once there is an association
+            self._is_small = False
+            self._enlarge(max(4 * (self._data_bytes + HEADER.size), 2**18))
         if self._start == self._end:
             self._start = self._end = 0
             self._need(1, deadline)
@@ -121,17 +122,19 @@ class PduReader:
         self._need(HEADER.size, whole_by)
         length = HEADER.unpack_from(self._view, self._start)[1]
         self._check_length(pdu_type, length, associate_bytes)
+        if HEADER.size + length > len(self._view):
+            self._enlarge(HEADER.size + length)
         self._need(HEADER.size + length, whole_by)
         body_start = self._start + HEADER.size
         self._start = body_start + length
         return pdu_type, self._view[body_start : self._start]
 
-    def _enlarge(self) -> None:
-        """Room for several P-DATA PDUs, once there is an association; who only connects costs little."""
-        larger = memoryview(bytearray(max(4 * (self._data_bytes + HEADER.size), 2**18)))
+    def _enlarge(self, size: int) -> None:
+        """A buffer of so many bytes; who only connects costs little."""
         held = self._end - self._start
+        larger = memoryview(bytearray(max(size, held)))
         larger[:held] = self._view[self._start : self._end]
-        self._view, self._start, self._end, self._is_small = larger, 0, held, False
+        self._view, self._start, self._end = larger, 0, held
 
     def _check_length(self, pdu_type: PduType, length: int, associate_bytes: int) -> None:
         if pdu_type is PduType.DATA:

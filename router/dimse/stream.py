@@ -104,10 +104,10 @@ class Stream:
         """
         deadline = time.monotonic() + seconds
         self._stopped.clear()
-        sink = memoryview(bytearray(65536))
         with suppress(AssociationAborted, PeerSilent, OSError):
             self.send([data], deadline)
             self._end_sending()
+            sink = memoryview(bytearray(65536))
             while True:
                 self.receive_into(sink, deadline)
         self.close()
