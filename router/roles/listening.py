@@ -6,7 +6,7 @@ import time
 from router.config import Address
 from router.errors import RouterError
 
-BACKLOG = 256
+BACKLOG = 2048  # the system may allow less; one that overflows costs a caller a second
 PATIENCE_SECONDS = 15.0
 
 
