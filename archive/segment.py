@@ -149,9 +149,8 @@ def beginning(file: FileIO) -> Beginning:
     for offset in range(_BLOCK_BYTES, SEGMENT_BYTES, _BLOCK_BYTES):
         entry = decode(_head_at(file, offset) or b"", offset)
         if entry is not None:
-            is_damaged = head is None or _generation_in(head) == entry.generation
-            return Beginning(entry.generation, offset, is_damaged)
-    return Beginning(b"", 0, is_damaged=head is None)
+            return Beginning(entry.generation, offset, _is_needed(head))
+    return Beginning(b"", 0, _is_needed(head))
 
 
 def entries(file: FileIO, offset: int, generation: bytes) -> Iterator[SegmentEntry | Damage]:
@@ -179,9 +178,7 @@ def _found_at(file: FileIO, offset: int, generation: bytes) -> SegmentEntry | Da
         if entry is not None:
             return entry
     following = _next(file, offset, generation)
-    if head is not None and following is None:
-        return None  # it is being written, or was when the process died: nothing follows what was not acknowledged
-    return Damage(offset, following)
+    return Damage(offset, following) if following is not None or _is_needed(head) else None
 
 
 def _next(file: FileIO, offset: int, generation: bytes) -> int | None:
@@ -204,6 +201,14 @@ def _head_at(file: FileIO, offset: int) -> bytes | None:
         if error.errno in SHORT_OF_MEANS:
             raise
         return None
+
+
+def _is_needed(head: bytes | None) -> bool:
+    """Whether a head that cannot be read is that of an entry; not if it is being written, or was at a power cut."""
+    return head is None or head[_STATE_OFFSET : _STATE_OFFSET + 1] in (
+        bytes((State.SEALED,)),
+        bytes((State.SET_ASIDE,)),
+    )
 
 
 def _generation_in(head: bytes) -> bytes:

@@ -65,7 +65,7 @@ class _Reading:
 
     def look(self) -> None:
         """Take in what was sealed since."""
-        if self.waiting and not has_room(self.end):
+        if self.waiting and self.generation and not has_room(self.end):
             return
         try:
             with FileIO(self.path) as file:
@@ -84,7 +84,7 @@ class _Reading:
             with FileIO(self.path) as file:
                 for entry in entries(file, self.start, self.generation):
                     if entry.end is None or entry.offset >= self.end:
-                        return
+                        break
                     if isinstance(entry, SegmentEntry) and entry.state is State.SEALED:
                         yield _Found(entry.arrival, self, entry)
                         left -= 1
@@ -92,6 +92,7 @@ class _Reading:
                             return
                     elif entry.offset == self.start:
                         self.start = entry.end
+            self.generation = b""  # not all that was counted is there: count again
         except OSError as error:
             self._failed(error)
 
@@ -174,7 +175,7 @@ class _Reading:
 class Taking:
     """The sealed entries of all segments below a folder. Safe for several threads.
 
-    What another process files is not noticed: only the process that files sees the truth for longer than one look.
+    What another process files is noticed late: only the process that files has true counts at any time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -210,17 +211,8 @@ class Taking:
             raise EntryUnreadableError(f"it cannot be read: {error.strerror}", arrival) from error
         if not _is_whole(content, entry):
             raise EntryUnreadableError("it is not what was received", arrival)
-        digest = sha256(content).hexdigest()
-        return Entry(
-            arrival,
-            Path(reading.path),
-            entry.identity,
-            entry.origin,
-            digest,
-            entry.data_set_offset,
-            entry.size,
-            content,
-        )
+        path, digest = Path(reading.path), sha256(content).hexdigest()
+        return Entry(arrival, path, entry.identity, entry.origin, digest, entry.data_set_offset, entry.size, content)
 
     def remove(self, arrival: str) -> bool:
         """It is filed; False if it does not wait here. Not synchronised."""

@@ -17,7 +17,6 @@ from archive.files import Folders, create, read_at, sync_file, sync_folder, try_
 from archive.segment import (
     GENERATION_BYTES,
     HEAD_BYTES,
-    SEGMENT_BYTES,
     SUFFIX,
     Damage,
     SegmentEntry,
@@ -32,7 +31,6 @@ from archive.segment import (
 
 _KEPT = 8  # segments that stay when all is filed; and how many are looked at to find one that can be used again
 _MOST_WRITERS = 256  # processes of one spool
-_ZEROES = bytes(1 << 20)
 
 
 class Segment:
@@ -112,12 +110,6 @@ class Segment:
         self.end = max(self.end, int(is_damaged))
         return newest
 
-    def warm(self) -> None:
-        """Fill it once, so that later writes change nothing but the contents. Raises OSError."""
-        for offset in range(0, SEGMENT_BYTES, len(_ZEROES)):
-            write_at(self.file, _ZEROES, offset)
-        sync_file(self.file)
-
     def _adopt(self, entry: SegmentEntry) -> bool:
         """Whether an entry whose mark did not reach the disk is whole; else it was never acknowledged."""
         try:
@@ -194,22 +186,6 @@ class Segments:
                 segment.put_down()
                 self._full.append(segment)
             self._end()
-
-    def prepare(self, count: int) -> None:
-        """Have at least `count` segments that are warm. Raises OSError."""
-        with self._guard:
-            if self._own is None:
-                self._adopt()
-            missing = max(0, count - len(self._free) - len(self._full))
-            self._lent += missing
-        for _ in range(missing):
-            segment = self._new()
-            try:
-                segment.warm()
-            except OSError:
-                self.retire(segment)
-                raise
-            self.give_back(segment)
 
     def close(self) -> None:
         """Let go of everything, of a segment that is in use when it is given back; what waits stays on the disk."""

@@ -1,0 +1,407 @@
+"""The spool's segments: written over and over, and yet nothing acknowledged is lost, doubled, invented or reordered."""
+
+import errno
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive import (
+    EntryUnreadableError,
+    Identity,
+    Spool,
+    SpoolFailedError,
+    SpoolFullError,
+    incoming,
+    segment,
+    taking,
+    writing,
+)
+from archive.files import write_at
+from archive.segment import (
+    HEAD_BYTES,
+    LARGEST_BYTES,
+    SEGMENT_BYTES,
+    SegmentEntry,
+    State,
+    after,
+    encode,
+    state_mark,
+)
+from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, sealed
+
+ARRIVAL = "0" * 24
+
+
+def _head() -> bytes:
+    return encode(SegmentEntry(0, b"g" * 16, State.WRITTEN, ARRIVAL, Identity(CT, "1.2", IMPLICIT), origin(), 0, 0))
+
+
+def test_entries_share_no_block(spool: Spool) -> None:
+    """What is written later starts in a block of the disk of its own, whatever the sizes."""
+    found = [sealed(spool, b"x" * size) for size in (0, 1, 2047, 2048, 2049, 4096, 100_000)]
+    assert len({entry.path for entry in found}) == 1
+    for one, other in pairwise(found):
+        end, start = one.data_set_offset + one.size, other.data_set_offset - HEAD_BYTES
+        assert start % 4096 == 0
+        assert end <= start == after(one.data_set_offset - HEAD_BYTES, one.size)
+
+
+def test_segment_is_written_over_when_all_in_it_is_filed(spool: Spool, tmp_path: Path) -> None:
+    """While filing keeps up a few files of 32 MB are all there is, however much goes through."""
+    for _ in range(40):
+        entry = sealed(spool, os.urandom(LARGEST_BYTES))
+        assert spool.sealed(10) == [entry.arrival]
+        spool.remove([entry.arrival])
+    assert [path.stat().st_size <= SEGMENT_BYTES for path in _segments(tmp_path)] == [True]
+
+
+def test_what_waits_is_never_written_over(spool: Spool, tmp_path: Path) -> None:
+    """Whatever is filed around them, entries that wait stay whole."""
+    kept = {}
+    for number in range(40):
+        entry = sealed(spool, os.urandom(3_000_000))
+        if number % 13:
+            spool.remove([entry.arrival])
+        else:
+            kept[entry.arrival] = entry.content
+    assert spool.sealed(100) == list(kept)
+    assert {arrival: spool.read(arrival).content for arrival in kept} == kept
+
+
+def test_surplus_of_a_long_backlog_goes(spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backlog has as many segments as it needs; when it is filed, few are left, also after a restart."""
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", 2 * LARGEST_BYTES)
+    arrivals = [sealed(spool, bytes(2_000_000)).arrival for _ in range(60)]
+    assert len(_segments(tmp_path)) >= 20
+    assert spool.sealed(100) == arrivals
+    spool.remove(arrivals[:30])
+    spool.close()
+    again = Spool(tmp_path / "spool")
+    again.sweep()
+    assert again.sealed(100) == arrivals[30:]
+    again.remove(arrivals[30:])
+    for _ in range(40):
+        again.remove([sealed(again, b"1").arrival])
+    assert len(_segments(tmp_path)) <= writing._KEPT + 1
+    again.close()
+
+
+def test_long_backlog_needs_few_files_and_little_memory(tmp_path: Path) -> None:
+    """10,000 entries in 40 segments are listed in order and counted by a process that may open 24 files."""
+    script = (
+        "import os, resource, sys; from pathlib import Path; from archive import Spool, segment\n"
+        "os.fdatasync = lambda _: None\n"
+        "from tests.support.arrivals import sealed\n"
+        "segment.SEGMENT_BYTES = segment.LARGEST_BYTES + (1 << 20)\n"
+        "spool = Spool(Path(sys.argv[1]))\n"
+        "arrivals = [sealed(spool, b'1').arrival for _ in range(10)]; spool.close(); spool = Spool(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))\n"
+        "from tests.support.arrivals import CT, IMPLICIT, origin; from archive import Identity\n"
+        "for number in range(9_990):\n"
+        "    with spool.open(Identity(CT, f'1.{number}', IMPLICIT), origin()) as incoming:\n"
+        "        incoming.write(b'x' * (number % 100)); arrivals.append(incoming.seal())\n"
+        "print(len(list(Path(sys.argv[1]).rglob('*.segment'))))\n"
+        "reader = Spool(Path(sys.argv[1]))\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert (reader.backlog().count, reader.sealed(8)) == (10_000, arrivals[:8])\n"
+        "while found := reader.sealed(8):\n"
+        "    assert found == arrivals[:8]\n"
+        "    for each in found: reader.read(each)\n"
+        "    reader.remove(found); arrivals = arrivals[8:]\n"
+        "assert (reader.backlog().count, arrivals) == (0, [])\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    segments, megabytes = map(int, done.stdout.split())
+    assert segments >= 35
+    assert megabytes < 24
+
+
+DAMAGES = (
+    "content",
+    "head",
+    "first head",
+    "last head",
+    "unreadable content",
+    "unreadable head",
+    "unreadable first head",
+    "unreadable last head",
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_stops_no_other(spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    """One entry the disk does not give back is counted, and kept; those before and behind it are filed."""
+    found = [sealed(spool, f"{number}".encode() * 3000) for number in range(5)]
+    bad = found[0 if "first" in damage else 4 if "last" in damage else 2]
+    head = bad.data_set_offset - HEAD_BYTES
+    if damage.startswith("unreadable"):
+        _unreadable(monkeypatch, bad.path, bad.data_set_offset if damage == "unreadable content" else head)
+    else:
+        with bad.path.open("r+b") as file:
+            file.seek(bad.data_set_offset + 5 if damage == "content" else head + 60)
+            file.write(b"\xff\xff")
+    for reader in (spool, Spool(tmp_path / "spool")):
+        for arrival in reader.sealed(10):
+            try:
+                reader.read(arrival)
+            except EntryUnreadableError:
+                reader.set_aside(arrival)
+        assert reader.sealed(10) == [entry.arrival for entry in found if entry is not bad]
+        assert (reader.backlog().count, reader.backlog().unreadable) == (4, 1)
+    spool.remove(spool.sealed(10))
+    spool.close()
+    again = Spool(tmp_path / "spool")
+    again.sweep()
+    for _ in range(12):
+        again.remove([sealed(again, bytes(LARGEST_BYTES)).arrival])
+    content = bad.path.read_bytes()[bad.data_set_offset :][: bad.size]
+    assert content[100:] == bad.content[100:], "the bytes are still there for a person"
+    assert again.backlog().unreadable == 1
+
+
+def test_set_aside_is_readmitted_when_it_is_whole_again(spool: Spool, tmp_path: Path) -> None:
+    """Of two entries set aside, the one that can be read again waits once more, in its place, after a restart too."""
+    found = [sealed(spool, os.urandom(5000)) for _ in range(4)]
+    for entry in found[1:3]:
+        _overwrite(entry.path, entry.data_set_offset, b"\xff" * 10)
+        with pytest.raises(EntryUnreadableError):
+            spool.read(entry.arrival)
+        spool.set_aside(entry.arrival)
+    assert (spool.backlog().count, spool.backlog().unreadable) == (2, 2)
+    _overwrite(found[1].path, found[1].data_set_offset, found[1].data_set(0, 10))
+    again = Spool(tmp_path / "spool")
+    assert again.backlog().unreadable == 2
+    assert (again.readmit(), again.readmit()) == (1, 0)
+    assert again.sealed(10) == [found[number].arrival for number in (0, 1, 3)]
+    assert (again.backlog().count, again.backlog().unreadable) == (3, 1)
+    assert again.read(found[1].arrival).content == found[1].content
+
+
+def test_one_that_is_set_aside_does_not_fill_the_disk(spool: Spool, tmp_path: Path) -> None:
+    """A segment that must be kept for a person is passed over; the others are written over as before."""
+    aside = sealed(spool, b"1")
+    spool.set_aside(aside.arrival)
+    for _ in range(60):
+        spool.remove([sealed(spool, bytes(LARGEST_BYTES)).arrival])
+    assert len(_segments(tmp_path)) <= writing._KEPT + 2
+    assert aside.path in _segments(tmp_path)
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("step", ["data", "head", "sync", "mark"])
+def test_segment_that_failed_is_not_used_again(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: int
+) -> None:
+    """After an error nothing is acknowledged, what was sealed before stays, and the segment goes when that is filed."""
+    before = sealed(spool, b"before")
+    failing = iter([None, error]) if step == "mark" else iter([error])
+
+    def fail(*_: object) -> None:
+        if number := next(failing, None):
+            raise OSError(number, "broken")
+        write_at(*_)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        place = incoming if step == "data" else writing
+        patch.setattr(place, "sync_file" if step == "sync" else "write_at", fail)
+        with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as under_way:
+            if step != "data":
+                under_way.write(b"12")
+            with pytest.raises(SpoolFullError if error == errno.ENOSPC else SpoolFailedError):
+                under_way.write(b"12") if step == "data" else under_way.seal()
+    with pytest.raises(SpoolFailedError):
+        under_way.seal()
+    after_it = sealed(spool, b"after")
+    assert after_it.path != before.path
+    assert spool.sealed(10) == [before.arrival, after_it.arrival]
+    assert [spool.read(arrival).content for arrival in spool.sealed(10)] == [b"before", b"after"]
+    spool.remove([before.arrival])
+    for _ in range(20):
+        spool.remove([sealed(spool, bytes(LARGEST_BYTES)).arrival])
+    assert before.path not in _segments(tmp_path)
+
+
+@pytest.mark.parametrize("left", ["whole", "data", "head", "check"])
+def test_written_and_not_marked(tmp_path: Path, left: str) -> None:
+    """What a process left without its mark is adopted if it is whole, else dropped; only when that process is gone."""
+    spool = Spool(tmp_path / "spool")
+    first, last = sealed(spool, b"1" * 3000), sealed(spool, b"2" * 3000)
+    _overwrite(last.path, *state_mark(last.data_set_offset - HEAD_BYTES, State.WRITTEN))
+    if left != "whole":
+        place = {"data": last.data_set_offset + 2900, "head": 60, "check": 12}[left]
+        place += 0 if left == "data" else last.data_set_offset - HEAD_BYTES
+        _overwrite(last.path, place, b"\xff" * 8)
+    other = Spool(tmp_path / "spool")
+    other.sweep()
+    assert other.sealed(10) == [first.arrival], "its process lives and may still be writing it"
+    spool.close()
+    other.close()
+    other = Spool(tmp_path / "spool")
+    other.sweep()
+    assert other.sealed(10) == [first.arrival, last.arrival][: 2 if left == "whole" else 1]
+    later = sealed(other, b"3")
+    assert later.arrival > last.arrival
+    assert other.sealed(10)[-1] == later.arrival
+    assert other.backlog().unreadable == 0
+
+
+@pytest.mark.parametrize("kept", ["beginning", "end"])
+def test_unfinished_head_of_a_new_generation(tmp_path: Path, kept: str) -> None:
+    """A power cut in the very first head of a segment's new generation brings back nothing, and is no damage."""
+    spool = Spool(tmp_path / "spool")
+    for number in range(3):
+        spool.remove([sealed(spool, f"{number}".encode() * 9000).arrival])
+    (path,) = _segments(tmp_path)
+    spool.close()
+    old, new = path.read_bytes()[:HEAD_BYTES], _head()
+    _overwrite(path, 0, new[:100] + old[100:] if kept == "beginning" else old[:100] + new[100:])
+    spool = Spool(tmp_path / "spool")
+    spool.sweep()
+    assert (spool.sealed(10), spool.backlog().count, spool.backlog().unreadable) == ([], 0, 0)
+    entry = sealed(spool, b"1")
+    spool.remove([entry.arrival])
+    for _ in range(9):
+        spool.remove([sealed(spool, bytes(LARGEST_BYTES)).arrival])
+    assert _segments(tmp_path) == [path], "it is used again"
+
+
+def test_forged_head_in_a_data_set_is_no_entry(spool: Spool, tmp_path: Path) -> None:
+    """A sender that puts heads of segments into its data sets, at every block, invents no instance."""
+    genuine = sealed(spool, b"1")
+    copied = genuine.path.read_bytes()[:HEAD_BYTES]
+    forged = _head()
+    content = (forged + copied) * 200
+    for start in range(0, 4096, 1024):
+        arrival = sealed(spool, content[start:]).arrival
+    with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as under_way:
+        under_way.write(content)
+    assert spool.backlog().count == 5
+    spool.close()
+    again = Spool(tmp_path / "spool")
+    again.sweep()
+    assert again.backlog().count == 5
+    assert (again.sealed(9)[-1], again.backlog().unreadable) == (arrival, 0)
+
+
+def test_growing_instance_leaves_nothing_in_its_segment(spool: Spool, tmp_path: Path) -> None:
+    """What becomes too large while it comes moves into a file, whole; its place in the segment is written over."""
+    content = os.urandom(LARGE)
+    before = sealed(spool, b"before")
+    with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as under_way:
+        for start in range(0, LARGE, 100_000):
+            under_way.write(content[start : start + 100_000])
+        between = sealed(spool, b"between")
+        large = under_way.seal()
+    assert (before.path, spool.read(large).path.parent.name) == (between.path, "sealed")
+    assert between.data_set_offset == after(0, len(b"before")) + HEAD_BYTES
+    assert spool.read(large).data_set(0, LARGE) == content
+    assert spool.sealed(10) == [before.arrival, between.arrival, large]
+
+
+def test_changed_bytes_do_not_move_out(spool: Spool) -> None:
+    """If a segment does not give back what was received so far, the growing instance fails."""
+    with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as under_way:
+        under_way.write(bytes(LARGEST_BYTES))
+        (path,) = spool._segments._folder.rglob("*.segment")
+        _overwrite(path, HEAD_BYTES + 1000, b"\xff")
+        with pytest.raises(SpoolFailedError):
+            under_way.write(b"12")
+    assert spool.sealed(10) == []
+
+
+def test_closing_leaves_what_is_under_way_to_its_thread(tmp_path: Path) -> None:
+    """A process adopts no segment in which a thread of a closed spool still writes, and may when that has ended."""
+    spool = Spool(tmp_path / "spool")
+    under_way = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+    under_way.write(b"12")
+    spool.close()
+    other = Spool(tmp_path / "spool")
+    other.sweep()
+    assert sealed(other, b"1").path.parent.name == "1"
+    under_way.discard()
+    third = Spool(tmp_path / "spool")
+    assert sealed(third, b"1").path.parent.name == "0"
+    with pytest.raises(SpoolFailedError):
+        spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+
+
+def test_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no lock can be had nothing is acknowledged, and folders are not made for ever."""
+    monkeypatch.setattr(writing, "try_lock", lambda _: False)
+    spool = Spool(tmp_path / "spool")
+    spool.sweep()
+    with pytest.raises(SpoolFailedError):
+        spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+
+
+def _write_many(folder: str, writer: int, count: int) -> list[tuple[str, bytes]]:
+    """In three threads, each to what it was told: arrival and content of all that was acknowledged."""
+    spool = Spool(Path(folder))
+    spool.sweep()
+    found: list[tuple[str, bytes]] = []
+
+    def write(thread: int) -> None:
+        for number in range(count):
+            content = f"{writer} {thread} {number} ".encode() * 50
+            with spool.open(Identity(CT, f"1.{writer}.{thread}.{number}", IMPLICIT), origin()) as under_way:
+                under_way.write(content)
+                found.append((under_way.seal(), content))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spool.close()
+    return found
+
+
+def test_many_writers_and_one_taker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three processes of three threads write while another files: each entry comes once, whole, and none is left."""
+    taken: dict[str, bytes | None] = {}
+    reader = Spool(tmp_path)
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        writing_now = pool.starmap_async(_write_many, [(str(tmp_path), number, 60) for number in range(3)])
+        while not writing_now.ready() or reader.backlog().count:
+            for arrival in reader.sealed(16):
+                assert arrival not in taken
+                taken[arrival] = reader.read(arrival).content
+                reader.remove([arrival])
+        runs = writing_now.get()
+    assert taken == {arrival: content for run in runs for arrival, content in run}
+    assert len(taken) == 540
+    assert (reader.backlog().count, reader.backlog().unreadable) == (0, 0)
+    assert Spool(tmp_path).backlog().count == 0
+
+
+def _segments(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "spool" / "segments").rglob("*.segment"))
+
+
+def _overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def _unreadable(monkeypatch: pytest.MonkeyPatch, path: Path, place: int) -> None:
+    """Reading anything that includes this byte of the file is an I/O error."""
+    read_at, number = segment.read_at, path.stat().st_ino
+
+    def failing(file: Any, size: int, offset: int) -> bytes:
+        if offset <= place < offset + size and os.fstat(file.fileno()).st_ino == number:
+            raise OSError(errno.EIO, "Input/output error")
+        return read_at(file, size, offset)
+
+    for module in (segment, taking, writing):
+        monkeypatch.setattr(module, "read_at", failing)
