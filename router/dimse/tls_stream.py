@@ -31,6 +31,8 @@ _UNKNOWN_ISSUER = {18, 19, 20, 21}  # X509_V_ERR_* of OpenSSL: self-signed, or t
 class TlsStream(Stream):
     """A connected socket on which the first read or write shakes hands, within that read's or write's deadline."""
 
+    can_wait_in_kernel = False  # a record may be half there
+
     def __init__(
         self, sock: socket.socket, context: Callable[[], ssl.SSLContext], server_name: str | None = None
     ) -> None:
@@ -126,7 +128,7 @@ class TlsStream(Stream):
                 if not socket.socket.recv_into(self._socket, sink):
                     return
 
-    def _receive_some(self, view: memoryview) -> int:
+    def _receive_some(self, view: memoryview, _: bool, /) -> int:
         try:
             return self._socket.recv_into(view)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -134,7 +136,7 @@ class TlsStream(Stream):
         except ssl.SSLError as error:
             raise TlsFailed(_reason(error)) from error
 
-    def _send_some(self, pending: Sequence[memoryview]) -> int:
+    def _send_some(self, pending: Sequence[memoryview], _: bool, /) -> int:
         """Send records as long as the kernel takes them; one that it did not take is tried again, the very same."""
         sent = 0
         for record in _records(pending):
