@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 from archive.errors import NotKeptError
-from archive.files import create, lock, unlock
+from archive.files import create, lock, read_at, unlock, write_at
 
 ARRIVAL_LENGTH = 24
 _ARRIVAL = re.compile(r"[0-9a-f]{24}")
@@ -44,14 +44,11 @@ class ArrivalNames:
     def next(self) -> str:
         """A name above all names given out before."""
         with self._guard:
-            self._file.seek(0)
             lock(self._file)
             try:
                 number = max(self._clock() // 1000, self._last() + 1, self._floor + 1)
-                self._file.seek(0)
-                self._file.write(f"{number:016x}".encode("ascii"))
+                write_at(self._file, f"{number:016x}".encode("ascii"), 0)
             finally:
-                self._file.seek(0)
                 unlock(self._file)
         return f"{number:016x}{secrets.token_hex(4)}"
 
@@ -66,6 +63,6 @@ class ArrivalNames:
 
     def _last(self) -> int:
         try:
-            return int(self._file.read(16) or b"0", 16)
+            return int(read_at(self._file, 16, 0) or b"0", 16)
         except ValueError:
             return 0  # torn by a power cut

@@ -101,16 +101,18 @@ def try_lock(file: FileIO) -> bool:
 
 
 def lock(file: FileIO) -> None:
-    """Wait for the file's advisory lock. On Windows the byte at the present position is locked."""
+    """Wait for the file's advisory lock; on Windows it is its first byte that is locked."""
     if sys.platform == "win32":
+        file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
     else:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
 
 
 def unlock(file: FileIO) -> None:
-    """Give the lock back; on Windows at the position where it was taken."""
+    """Give the lock back."""
     if sys.platform == "win32":
+        file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
     else:
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)
