@@ -106,7 +106,7 @@ def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) ->
     if spool["unreadable"]:
         console.print(
             f"[red]{spool['unreadable']} acknowledged instances cannot be read back[/] from "
-            f"{escape(str(loaded.data / 'spool' / 'unreadable'))}: check the disk, then start again"
+            f"{escape(str(loaded.data / 'spool'))}: check the disk, then start again"
         )
     console.print(
         f"archive    {kept['studies']} studies, {kept['instances']} instances, {size(kept['bytes'])}; "

@@ -8,24 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from archive import Identity, Spool, SpoolFailedError, SpoolFullError
-from tests.support.arrivals import CT, IMPLICIT, origin, sealed
+from archive import Identity, Incoming, Spool, SpoolFailedError, SpoolFullError
+from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, sealed
 from tests.support.tracing import needs_strace, traced
 
 SEAL = """
-import os, sys
+import sys
 from pathlib import Path
 from archive import ArchiveError, Spool
 from tests.support.arrivals import sealed
 spool = Spool(Path(sys.argv[1]) / "new" / "spool")
 Path("/spool-is-open").exists()
-try:
-    sealed(spool, b"x" * 100_000)
-    Path("/sealed").exists()
-    print("sealed")
-except ArchiveError as error:
-    print(type(error).__name__)
+for content in (b"1", b"2", b"3")[:COUNT]:
+    try:
+        sealed(spool, content * SIZE)
+        Path("/sealed").exists()
+        print("sealed", end=" ")
+    except ArchiveError as error:
+        print(type(error).__name__, end=" ")
 """
+SMALL = 100_000
+
+
+def _seal(size: int, count: int = 1) -> str:
+    return SEAL.replace("SIZE", f"{size}").replace("COUNT", f"{count}")
+
 
 PLACE = """
 import sys
@@ -33,7 +40,7 @@ from pathlib import Path
 from archive import Archive, Database, Filing, InstanceKey, Spool
 from tests.support.arrivals import sealed
 folder = Path(sys.argv[1])
-entry = sealed(Spool(folder / "spool"), b"x" * 100_000)
+entry = sealed(Spool(folder / "spool"), b"x" * SIZE)
 archive = Archive(Database(f"sqlite:///{folder / 'd.db'}"), folder / "archive")
 Path("/placing").exists()
 archive.place([Filing(entry, InstanceKey("1", "2", "3")), Filing(entry, InstanceKey("4", "2", "3"), b"new", 10),
@@ -49,9 +56,47 @@ def _position(calls: list[str], pattern: str) -> int:
 
 
 @needs_strace
+def test_segment_and_its_name_are_synchronised_before_seal_returns(tmp_path: Path) -> None:
+    """Data and head, in a segment whose name was synchronised before, then the mark that says that they are."""
+    output, calls = traced(_seal(SMALL, 2), tmp_path)
+    assert output == "sealed sealed"
+    opened = _position(calls, r'"/spool-is-open"')
+    first, second = (number for number, call in enumerate(calls) if '"/sealed"' in call)
+    segment = r"\(\d+<[^>]*/segments/0/[0-9a-f]{32}\.segment>"
+    folder_synced = _position(calls[:first], r"fsync\(\d+<[^>]*/segments/0>\)\s+= 0")
+    assert _position(calls[:first], r"openat\(.*O_CREAT.*\.segment>") < folder_synced
+    for start, end, head in ((opened, first, 0), (first, second, 102_400)):
+        during = calls[start:end]
+        data = _position(during, rf'pwrite64{segment}, "[12]+"\.\.\., {SMALL}, {head + 2048}\)\s+= {SMALL}')
+        headed = _position(during, rf'pwrite64{segment}, "MPACSEG1W.*, 2048, {head}\)\s+= 2048')
+        synced = _position(during, rf"fdatasync{segment}\)\s+= 0")
+        marked = _position(during, rf'pwrite64{segment}, "S", 1, {head + 8}\)\s+= 1')
+        assert data < headed < synced < marked
+    for folder in ("", "/new", "/new/spool", "/new/spool/segments"):
+        assert _position(calls[:folder_synced], rf"fsync\(\d+<{re.escape(str(tmp_path))}{folder}>\)\s+= 0")
+
+
+@needs_strace
+def test_no_segment_is_written_again_before_what_is_filed_is_synchronised(tmp_path: Path) -> None:
+    """The marks of what is filed are on the disk before the first byte that may destroy it is written."""
+    script = _seal(4_000_000, 1).replace(
+        "        Path(",
+        "        for _ in range(8): spool.remove(spool.sealed(1)); sealed(spool, content * 4_000_000)\n        Path(",
+        1,
+    )
+    output, calls = traced(script, tmp_path)
+    assert output == "sealed"
+    segment = r"\(\d+<[^>]*\.segment>"
+    again = [number for number, call in enumerate(calls) if re.search(rf'pwrite64{segment}, "1.*, 2048\)\s+=', call)]
+    assert len(again) == 2, "the segment was full once"
+    filed = _position(calls[: again[1]], rf'pwrite64{segment}, "F", 1')
+    assert _position(calls[filed : again[1]], rf"fdatasync{segment}\)\s+= 0")
+
+
+@needs_strace
 def test_file_and_names_are_synchronised_before_seal_returns(tmp_path: Path) -> None:
-    """The file's bytes, then its name in `sealed`, and before them each new folder's name, are synchronised."""
-    output, calls = traced(SEAL, tmp_path)
+    """A large instance: its file's bytes, its name in `sealed`, and before them each new folder's name."""
+    output, calls = traced(_seal(LARGE), tmp_path)
     assert output == "sealed"
     end = _position(calls, r'"/sealed"')
     opened = _position(calls, r'"/spool-is-open"')
@@ -65,14 +110,15 @@ def test_file_and_names_are_synchronised_before_seal_returns(tmp_path: Path) -> 
 
 
 @needs_strace
-def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "written"), [(SMALL, 3), (LARGE, 2)])
+def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path, size: int, written: int) -> None:
     """New files' bytes, then every touched study folder's names are synchronised, and new folders in their parents."""
-    _, calls = traced(PLACE, tmp_path)
+    _, calls = traced(PLACE.replace("SIZE", f"{size}"), tmp_path)
     start, end = _position(calls, r'"/placing"'), _position(calls, r'"/placed"')
     during = calls[start:end]
     synced = {number for number, call in enumerate(during) if re.search(r"sync\(\d+<[^>]*\.part>\)\s+= 0", call)}
     renamed = {number for number, call in enumerate(during) if re.search(r"rename\w*\(.*/archive/incoming/", call)}
-    assert (len(synced), len(renamed)) == (2, 2)
+    assert (len(synced), len(renamed)) == (written, written)
     folder = rf"{re.escape(str(tmp_path))}/archive/[0-9a-f]{{2}}"
     folders = {
         call for call in during if re.search(rf"fsync\(\d+<{folder}/[0-9a-f]{{2}}/[0-9a-f]{{24}}>\)\s+= 0", call)
@@ -86,33 +132,50 @@ def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path) -
 
 @needs_strace
 @pytest.mark.parametrize(
-    ("call", "number", "error", "outcome"),
+    ("size", "call", "number", "error", "outcome"),
     [
-        ("fdatasync", 1, "EIO", "SpoolFailedError"),
-        ("fdatasync", 1, "ENOSPC", "SpoolFullError"),
-        ("fsync", -1, "EIO", "SpoolFailedError"),
-        ("rename", 1, "EIO", "SpoolFailedError"),
+        (SMALL, "pwrite64", 4, "EIO", "SpoolFailedError"),  # the data
+        (SMALL, "pwrite64", 4, "ENOSPC", "SpoolFullError"),
+        (SMALL, "pwrite64", 5, "EIO", "SpoolFailedError"),  # the head
+        (SMALL, "pwrite64", 5, "EDQUOT", "SpoolFullError"),
+        (SMALL, "fdatasync", 2, "EIO", "SpoolFailedError"),
+        (SMALL, "fdatasync", 2, "ENOSPC", "SpoolFullError"),
+        (SMALL, "pwrite64", 6, "EIO", "SpoolFailedError"),  # the mark
+        (SMALL, "fsync", -1, "EIO", "SpoolFailedError"),  # the new segment's name
+        (LARGE, "fdatasync", 2, "EIO", "SpoolFailedError"),
+        (LARGE, "fdatasync", 2, "ENOSPC", "SpoolFullError"),
+        (LARGE, "fsync", -1, "EIO", "SpoolFailedError"),
+        (LARGE, "rename", 2, "EIO", "SpoolFailedError"),
     ],
 )
-def test_failing_disk_is_never_success(tmp_path: Path, call: str, number: int, error: str, outcome: str) -> None:
-    """When a synchronisation or the naming fails, seal raises and neither a sealed nor an unsealed file is left."""
+def test_failing_disk_is_never_success(
+    tmp_path: Path, size: int, call: str, number: int, error: str, outcome: str
+) -> None:
+    """When a write, a synchronisation or the naming fails, seal raises; the other two of three are there and whole."""
     if number < 0:  # the last of an undisturbed run
         (tmp_path / "first").mkdir()
-        _, calls = traced(SEAL, tmp_path / "first", f"--trace={call}")
+        _, calls = traced(_seal(size, 3), tmp_path / "first", f"--trace={call}")
         number = len(calls)
-    output, _ = traced(SEAL, tmp_path, f"--inject={call}:error={error}:when={number}")
-    assert output == outcome
-    spool = tmp_path / "new" / "spool"
-    assert [*(spool / "sealed").iterdir(), *(spool / "incoming").iterdir()] == []
+    output, _ = traced(_seal(size, 3), tmp_path, f"--inject={call}:error={error}:when={number}")
+    outcomes = output.split()
+    assert sorted(outcomes) == sorted([outcome, "sealed", "sealed"])
+    spool = Spool(tmp_path / "new" / "spool")
+    contents = [content * size for content, said in zip((b"1", b"2", b"3"), outcomes, strict=True) if said == "sealed"]
+    assert [spool.read(arrival).data_set(0, LARGE) for arrival in spool.sealed(10)] == contents
+    assert spool.sweep() == 0
+    assert (len(spool.sealed(10)), spool.backlog().unreadable) == (2, 0)
+    paths = {spool.read(arrival).path for arrival in spool.sealed(10)}
+    assert len(paths) == (1 if call == "fsync" and size == SMALL else 2), "what failed is not written again"
+    assert list((tmp_path / "new" / "spool" / "incoming").iterdir()) == []
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
+    """A file system of 16 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
     )
     if not mounted or mounted.returncode:
         pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip() if mounted else 'there is no mount'}")
@@ -120,28 +183,57 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_full_disk_is_said_and_recovers(small_disk: Path) -> None:
+@pytest.mark.parametrize("size", [3_900_000, 2 * LARGE])
+def test_full_disk_is_said_and_recovers(small_disk: Path, size: int) -> None:
     """On a full disk the instance is refused as such and leaves nothing; when there is room again it is taken."""
     spool = Spool(small_disk)
     kept = sealed(spool, b"x" * 1_000_000)
-    incoming = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - 3_000_000))
+    for _ in range(3):
+        incoming = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+        with pytest.raises(SpoolFullError):
+            _fill(incoming, size)
+        assert list((small_disk / "incoming").iterdir()) == []
+        assert spool.sealed(10) == [kept.arrival]
+    assert shutil.disk_usage(small_disk).free <= 3_000_000
+    assert len(list(small_disk.rglob("*.segment"))) <= 2
+    ballast.unlink()
+    taken = sealed(spool, b"y" * size)
+    assert [spool.read(each).data_set(0, size) for each in spool.sealed(10)] == [b"x" * 1_000_000, b"y" * size]
+    assert spool.sealed(10) == [kept.arrival, taken.arrival]
+    spool.close()
 
-    def fill() -> None:
-        for _ in range(100):
-            incoming.write(b"x" * 100_000)
 
-    with pytest.raises(SpoolFullError):
-        fill()
-    assert list((small_disk / "incoming").iterdir()) == []
-    assert spool.sealed(10) == [kept.arrival]
-    sealed(spool, b"x" * 2_000_000)
+def _fill(incoming: Incoming, size: int) -> None:
+    for start in range(0, size, 100_000):
+        incoming.write(b"x" * min(100_000, size - start))
+
+
+def test_full_disk_takes_what_is_written_over(small_disk: Path) -> None:
+    """A segment that has its size already needs no more space: a full disk goes on with it while filing keeps up."""
+    spool = Spool(small_disk)
+    for _ in range(3):
+        spool.remove([sealed(spool, bytes(3_000_000)).arrival])
+    (segment,) = small_disk.rglob("*.segment")
+    spool.close()
+    spool = Spool(small_disk)
+    (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    assert shutil.disk_usage(small_disk).free == 0
+    for number in range(3):
+        entry = sealed(spool, bytes((number,)) * 2_990_000)
+        assert entry.path == segment
+    assert len(spool.sealed(10)) == 3
     spool.close()
 
 
 def test_read_only_disk_is_never_success(small_disk: Path) -> None:
-    """When the disk turns read-only under an instance, it is not acknowledged."""
+    """When the disk turns read-only, nothing is acknowledged."""
     spool = Spool(small_disk)
-    spool.close()
+    spool._names_to_come.close()  # else the disk cannot be turned
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(SpoolFailedError):
-        spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+    for _ in range(2):
+        with pytest.raises(SpoolFailedError):
+            spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+    assert spool.sweep() == 0
+    spool.close()

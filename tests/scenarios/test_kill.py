@@ -75,7 +75,7 @@ def test_twenty_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
                 assert acknowledged <= there, f"{len(acknowledged - there)} missing at {name}"
             doubled = "select count(*) from (select sop_instance_uid from instances group by 1 having count(*) > 1)"
             assert appliance.count(doubled) == 0
-            assert not list((appliance.data / "spool" / "sealed").iterdir())
+            assert appliance.waiting() == 0
         finally:
             appliance.stop()
 

@@ -107,7 +107,7 @@ def test_every_malformed_file_is_refused_or_held_or_kept(tmp_path: Path) -> None
     ):
         before = appliance.roles()
         answers = Scanner(appliance.port, tmp_path / "scanner").finish()
-        wait_until(lambda: not list((appliance.data / "spool" / "sealed").iterdir()), 30, "the spool to be filed")
+        wait_until(lambda: not appliance.waiting(), 30, "the spool to be filed")
         kept = {str(digest): FILED for (digest,) in appliance.sql("select received_digest from instances")}
         held = dict(appliance.sql("select digest, reason from held where state = 'held'"))
         outcomes = {

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from archive import Spool
 from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -136,6 +137,14 @@ class RunningAppliance:
         wait_until(
             lambda: self.count("select count(*) from instances") >= instances, seconds, f"{instances} instances filed"
         )
+
+    def waiting(self) -> int:
+        """How many instances wait in the spool."""
+        spool = Spool(self.data / "spool")
+        try:
+            return spool.backlog().count
+        finally:
+            spool.close()
 
     def delivered(self, destination: str, instances: int, seconds: float = 60) -> None:
         """Wait until so many deliveries to a destination are delivered."""
