@@ -15,7 +15,7 @@ from archive.files import FULL, create, read_at, sync_file, sync_folder, try_loc
 from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
 from archive.segment import HEAD_BYTES, LARGEST_BYTES, SegmentEntry, State
-from archive.writing import Segments
+from archive.segments import Segments
 
 
 class _Place(Protocol):

@@ -18,8 +18,8 @@ from archive.errors import EntryUnreadableError, SpoolFailedError, SpoolFullErro
 from archive.files import Folders, drop_abandoned, sync_folder
 from archive.incoming import Incoming, translated
 from archive.origin import Identity, Origin
+from archive.segments import Segments
 from archive.taking import Taking
-from archive.writing import Segments
 
 _SPACE_IS_FRESH = 1.0  # seconds for which a measured free space is believed
 _NAME_LENGTH = ARRIVAL_LENGTH + len(".dcm")

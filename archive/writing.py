@@ -1,23 +1,16 @@
-"""The receiving side of the spool's segments: which one an instance is written into, and when one is written again.
-
-Each writing process has a folder of its own, told by a lock, and each instance on its way in a segment of its own.
-"""
+"""One segment of the spool as its writing process sees it. Chooses none, and shares none between threads."""
 
 import errno
 import os
-import threading
 import zlib
-from collections import deque
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from uuid import uuid4
 
-from archive.files import Folders, create, read_at, sync_file, sync_folder, try_lock, write_at
+from archive.files import read_at, sync_file, write_at
 from archive.segment import (
     GENERATION_BYTES,
     HEAD_BYTES,
-    SUFFIX,
     Damage,
     SegmentEntry,
     State,
@@ -25,12 +18,8 @@ from archive.segment import (
     encode,
     entries,
     entry_at,
-    has_room,
     state_mark,
 )
-
-_KEPT = 8  # segments that stay when all is filed; and how many are looked at to find one that can be used again
-_MOST_WRITERS = 256  # processes of one spool
 
 
 class Segment:
@@ -127,178 +116,3 @@ class Segment:
     def _mark(self, offset: int, state: State) -> None:
         at, mark = state_mark(offset, state)
         write_at(self.file, mark, at)
-
-
-class Segments:
-    """The segments one process writes; given out one at a time to whoever receives an instance."""
-
-    def __init__(self, folder: Path) -> None:
-        """`folder` holds the folders of all writing processes."""
-        self._folder = folder
-        self._folders = Folders(folder)
-        self._guard = threading.Lock()
-        self._own: Path | None = None
-        self._locks: list[FileIO] = []
-        self._free: list[Segment] = []
-        self._full: deque[Segment] = deque()  # and what others left, oldest first; closed but for the first
-        self._lent = 0
-        self._is_closed = False
-
-    def adopt(self) -> str:
-        """At first, take over what processes that died have left; the newest arrival in it, "" for none."""
-        with self._guard:
-            return self._adopt() if self._own is None else ""
-
-    def take(self) -> Segment:
-        """A segment with room, for one thread until it is given back or retired. Raises OSError."""
-        with self._guard:
-            if self._is_closed:
-                raise OSError(errno.ESHUTDOWN, "the spool is closed")
-            if self._own is None:
-                self._adopt()
-            self._look_for_filed()
-            self._lent += 1
-            if self._free:
-                return self._free.pop()
-        return self._new()
-
-    def give_back(self, segment: Segment) -> None:
-        """It may be given to another."""
-        with self._guard:
-            self._lent -= 1
-            if self._is_closed:
-                segment.put_down()
-                self._end()
-            elif has_room(segment.end):
-                self._free.append(segment)
-            else:
-                segment.put_down()
-                self._full.append(segment)
-
-    def retire(self, segment: Segment) -> None:
-        """Write it never again, because the disk failed; it stays until what was sealed in it before is filed."""
-        segment.is_failing = True
-        with self._guard:
-            self._lent -= 1
-            if segment.needed() is None:
-                _remove(segment)
-            else:
-                segment.put_down()
-                self._full.append(segment)
-            self._end()
-
-    def close(self) -> None:
-        """Let go of everything, of a segment that is in use when it is given back; what waits stays on the disk."""
-        with self._guard:
-            self._is_closed = True
-            for segment in (*self._free, *self._full):
-                segment.put_down()
-            self._free.clear()
-            self._full.clear()
-            self._end()
-
-    def _end(self) -> None:
-        """Let others adopt what is here, once it is closed and nothing of it can be written any more."""
-        if self._is_closed and not self._lent:
-            self._unlock()
-
-    def _unlock(self) -> None:
-        for lock in self._locks:
-            lock.close()
-        self._locks.clear()
-
-    def _adopt(self) -> str:
-        """The first folder that no living process has becomes ours, with the segments in all such folders."""
-        folders: list[Path] = []
-        try:
-            for number in range(_MOST_WRITERS):
-                folder = self._folder / f"{number}"
-                if folders and not folder.is_dir():
-                    break
-                self._folders.ensure(folder)
-                lock = _locked(folder)
-                if lock is not None:
-                    self._locks.append(lock)
-                    folders.append(folder)
-        except OSError:
-            self._unlock()
-            raise
-        if not folders:
-            raise OSError(errno.ENOLCK, "no lock can be had")
-        self._own = folders[0]
-        found = sorted((each for folder in folders for each in _recovered(folder)), key=lambda each: each[0])
-        self._full += (segment for _, segment in found)
-        return found[-1][0] if found else ""
-
-    def _look_for_filed(self) -> None:
-        """Free the oldest full segment once all in it is filed; what a long backlog added is removed again."""
-        if self._free and len(self._full) < _KEPT:
-            return
-        for _ in range(min(_KEPT, len(self._full))):
-            segment = self._full[0]
-            needed = segment.needed()
-            if needed is State.SEALED:
-                return
-            self._full.popleft()
-            if needed is not None:  # a person or a repaired disk will have to help; the others must not wait for that
-                segment.put_down()
-                self._full.append(segment)
-                continue
-            try:
-                if self._free or segment.is_failing:
-                    _remove(segment)
-                else:
-                    segment.renew()
-                    self._free.append(segment)
-            except OSError:
-                _remove(segment)
-            if self._free:
-                return
-
-    def _new(self) -> Segment:
-        """A new segment, which counts as lent already."""
-        try:
-            assert self._own is not None
-            path = self._own / f"{uuid4().hex}{SUFFIX}"
-            segment = Segment(path, create(path))
-            try:
-                sync_folder(self._own)
-            except OSError:
-                _remove(segment)
-                raise
-        except BaseException:
-            with self._guard:
-                self._lent -= 1
-                self._end()
-            raise
-        return segment
-
-
-def _remove(segment: Segment) -> None:
-    segment.put_down()
-    with suppress(OSError):  # Windows: while the filing process reads in it; then it is found at the next start
-        segment.path.unlink()
-
-
-def _locked(folder: Path) -> FileIO | None:
-    """The folder's lock, given back when it is closed; None if a living process has it."""
-    path = folder / "lock"
-    try:
-        file = create(path)
-    except FileExistsError:
-        file = FileIO(path, "r+")
-    if try_lock(file):
-        return file
-    file.close()
-    return None
-
-
-def _recovered(folder: Path) -> list[tuple[str, Segment]]:
-    """The segments of a folder, each with its newest arrival; what the disk does not give back is left alone."""
-    found = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        segment = Segment(path)
-        with suppress(OSError):
-            found.append((segment.recover(), segment))
-        segment.put_down()
-    return found

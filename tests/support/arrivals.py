@@ -59,3 +59,10 @@ def key_of(entry: Entry, attributes: Mapping[str, str]) -> InstanceKey:
 def data_set(path: Path, offset: int) -> bytes:
     """The bytes of a kept file after its head."""
     return path.read_bytes()[offset:]
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    """Put these bytes into a file."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive import incoming, taking, writing
+from archive import incoming, reading, writing
 from archive.files import write_at
 
 SECTOR = 512
@@ -26,7 +26,7 @@ class LossyDisk:
         self._pending: dict[str, list[tuple[int, bytes]]] = {}
         self.step: Callable[[], None] = lambda: None  # called before each write and each synchronisation
         self.synced: Callable[[str], None] = lambda _: None  # called with the path after a synchronisation
-        for module in (incoming, taking, writing):
+        for module in (incoming, reading, writing):
             patch.setattr(module, "write_at", self._write_at)
         patch.setattr(writing, "sync_file", self._sync_file)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archive import Entry, Identity, filing, taking
+from archive import Entry, Identity, filing, reading
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import State
@@ -260,20 +260,20 @@ def test_a_batch_sees_one_configuration(site: Site) -> None:
 
 def _break(patch: pytest.MonkeyPatch, error: OSError, arrival: str) -> None:
     """Let the entry of this arrival, in a segment or in a file of its own, fail when it is read."""
-    read_header, read = judgement.read_header, taking._Reading.read
+    read_header, read = judgement.read_header, reading.Reading.read
 
     def failing_file(path: Path, *rest: Any) -> Header:
         if path.stem == arrival:
             raise error
         return read_header(path, *rest)
 
-    def failing_segment(reading: Any, entry: Any) -> bytes:
+    def failing_segment(segment: Any, entry: Any) -> bytes:
         if entry.arrival == arrival:
             raise error
-        return read(reading, entry)
+        return read(segment, entry)
 
     patch.setattr(judgement, "read_header", failing_file)
-    patch.setattr(taking._Reading, "read", failing_segment)
+    patch.setattr(reading.Reading, "read", failing_segment)
 
 
 @pytest.mark.parametrize("more", [b"", LARGE], ids=["in a segment", "in a file"])
