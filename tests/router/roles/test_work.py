@@ -25,7 +25,7 @@ def appliance(tmp_path: Path) -> Iterator[Appliance]:
 def test_quiet_waits_for_what_the_spool_holds(appliance: Appliance) -> None:
     """All is filed only when nothing waits; where the oldest entries vanish while they are looked at, nothing is."""
     assert work._filed_through(appliance) is None
-    entry = sealed(appliance.spool, b"data")
+    entry = sealed(appliance.spool, bytes(5_000_000))  # so large that it has a file of its own
     assert work._filed_through(appliance) == RECEIVED_AT
     entry.path.write_bytes(b"no file of ours any more")
     through = work._filed_through(appliance)
