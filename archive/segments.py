@@ -35,17 +35,18 @@ class Segments:
         self._is_closed = False
 
     def adopt(self) -> str:
-        """At first, take over what processes that died have left; the newest arrival in it, "" for none."""
+        """Before the first is taken: take over what processes that died have left; the newest arrival, "" for none.
+
+        Raises OSError.
+        """
         with self._guard:
+            self._check()
             return self._adopt() if self._own is None else ""
 
     def take(self) -> Segment:
         """A segment with room, for one thread until it is given back or retired. Raises OSError."""
         with self._guard:
-            if self._is_closed:
-                raise OSError(errno.ESHUTDOWN, "the spool is closed")
-            if self._own is None:
-                self._adopt()
+            self._check()
             self._look_for_filed()
             self._lent += 1
             if self._free:
@@ -86,6 +87,10 @@ class Segments:
             self._free.clear()
             self._full.clear()
             self._end()
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise OSError(errno.ESHUTDOWN, "the spool is closed")
 
     def _end(self) -> None:
         """Let others adopt what is here, once it is closed and nothing of it can be written any more."""
