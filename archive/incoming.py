@@ -2,12 +2,13 @@
 
 import errno
 import hashlib
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 from uuid import uuid4
+
+from xxhash import xxh3_64, xxh3_64_intdigest
 
 from archive.arrivals import ArrivalNames
 from archive.errors import SpoolFailedError, SpoolFullError
@@ -99,7 +100,7 @@ class _InSegment:
         self._segments = segments
         self._identity = identity
         self._origin = origin
-        self._check = 0
+        self._check = xxh3_64()
         self._segment = segments.take()
         self._is_open = True
         self._start = self._segment.end + HEAD_BYTES
@@ -112,12 +113,12 @@ class _InSegment:
         except OSError:
             self._retire()
             raise
-        self._check = zlib.crc32(fragment, self._check)
+        self._check.update(fragment)
         self.size += len(fragment)
 
     def read_back(self) -> bytes:
         content = read_at(self._segment.file, self.size, self._start)
-        if zlib.crc32(content) != self._check:
+        if xxh3_64_intdigest(content) != self._check.intdigest():
             raise OSError(errno.EIO, "what was received is not there any more")
         return content
 
@@ -135,7 +136,7 @@ class _InSegment:
                     self._identity,
                     self._origin,
                     self.size,
-                    self._check,
+                    self._check.intdigest(),
                 )
             )
         except BaseException:

@@ -3,12 +3,13 @@
 Keeps no file open, because a long backlog has more segments than a process may have files.
 """
 
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from typing import NamedTuple
+
+from xxhash import xxh3_64_intdigest
 
 from archive.files import SHORT_OF_MEANS, read_at, write_at
 from archive.segment import Damage, SegmentEntry, State, beginning, entries, generation_at, has_room, state_mark
@@ -155,4 +156,4 @@ class Reading:
 
 def is_whole(content: bytes, entry: SegmentEntry) -> bool:
     """Whether this is the data set that the entry came with."""
-    return len(content) == entry.size and zlib.crc32(content) == entry.check
+    return len(content) == entry.size and xxh3_64_intdigest(content) == entry.check

@@ -27,7 +27,7 @@ HEAD_BYTES = 2048
 SUFFIX = ".segment"
 _BLOCK_BYTES = 4096
 _MAGIC = b"MPACSEG1"
-_HEAD = Struct("<8sB3xI16sQII")  # magic, state, check of the head, generation, size and check of the data set, length
+_HEAD = Struct("<8sB3xI16sQQI")  # magic, state, check of the head, generation, size and check of the data set, length
 _STATE_OFFSET, _GENERATION_OFFSET = 8, 16
 GENERATION_BYTES = 16
 
@@ -43,7 +43,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """An entry's head. `size` (bytes) and `check` (CRC-32) are of its data set; `offset` is the head's in the file.
+    """An entry's head, at `offset` in the file. `size` (bytes) and `check` (XXH3, 64 bits) are of its data set.
 
     `generation` is drawn anew each time a segment is written from its start again.
     """

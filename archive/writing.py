@@ -2,10 +2,11 @@
 
 import errno
 import os
-import zlib
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+
+from xxhash import xxh3_64_intdigest
 
 from archive.files import read_at, sync_file, write_at
 from archive.segment import (
@@ -106,7 +107,7 @@ class Segment:
         except OSError:
             self._mark(entry.offset, State.SET_ASIDE)  # perhaps it was
             return True
-        if len(content) != entry.size or zlib.crc32(content) != entry.check:
+        if len(content) != entry.size or xxh3_64_intdigest(content) != entry.check:
             self.discard()
             return False
         sync_file(self.file)

@@ -13,6 +13,7 @@ HEADER = Struct(">BxI")  # PDU type, length of what follows
 DATA_HEADER = Struct(">BxIIBB")  # the same, then the only PDV's length, context ID and message control header
 _PDV = Struct(">IBB")
 _FIRST_BYTES = 4096  # of the buffer, which most requests for an association fit into
+_LONG_BYTES = 16384
 _COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 
 
@@ -158,8 +159,10 @@ class PduReader:
             held = self._end - self._start
             self._view[:held] = self._view[self._start : self._end]
             self._start, self._end = 0, held
-        while self._end - self._start < count:
-            self._end += self._stream.receive_into(self._view[self._end :], deadline)
+        while (missing := self._start + count - self._end) > 0:
+            is_long = missing > _LONG_BYTES  # then nothing behind it is asked for, so that it comes in one piece
+            view = self._view[self._end : self._end + missing] if is_long else self._view[self._end :]
+            self._end += self._stream.receive_into(view, deadline, all_of_it=is_long)
 
 
 def _pdu_type(value: int) -> PduType:

@@ -16,7 +16,7 @@ _HAS_POLL = hasattr(select, "poll")
 _HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 _MOST_BUFFERS = 512  # a kernel takes at least 1,024 in one call (IOV_MAX)
 _SLICE_SECONDS = 1  # how long a wait may last before the order to stop is looked at again
-_AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
+_AT_ONCE, _ALL = getattr(socket, "MSG_DONTWAIT", 0), getattr(socket, "MSG_WAITALL", 0)
 
 
 class Stream:
@@ -61,14 +61,18 @@ class Stream:
         """True after `drop`."""
         return self._is_dropped
 
-    def receive_into(self, view: memoryview, deadline: float) -> int:
-        """Wait for bytes and put them into `view`; how many came, at least one."""
+    def receive_into(self, view: memoryview, deadline: float, *, all_of_it: bool = False) -> int:
+        """Wait for bytes and put them into `view`; how many came, at least one.
+
+        With `all_of_it` it may wait until `view` is full, or a slice of time is over.
+        """
         while True:
             if self._stopped.is_set():
                 raise AssociationAborted("the association was ended by this side")
             may_wait = self._may_wait(deadline)
+            flags = (_ALL if all_of_it else 0) if may_wait else _AT_ONCE
             try:
-                count = self._receive_some(view, may_wait)
+                count = self._receive_some(view, flags)
             except (BlockingIOError, InterruptedError):
                 if not may_wait:
                     self._wait(deadline, for_reading=True)
@@ -90,7 +94,7 @@ class Stream:
                 raise AssociationAborted("the association was ended by this side")
             may_wait = self._may_wait(deadline)
             try:
-                count = self._send_some(pending, may_wait)
+                count = self._send_some(pending, 0 if may_wait else _AT_ONCE)
             except (BlockingIOError, InterruptedError):
                 if not may_wait:
                     self._wait(deadline, for_reading=False)
@@ -146,8 +150,8 @@ class Stream:
         """Whether a call may wait in the kernel, for a slice of time: one call then, instead of three."""
         return self.can_wait_in_kernel and deadline - time.monotonic() > _SLICE_SECONDS
 
-    def _receive_some(self, view: memoryview, may_wait: bool, /) -> int:
-        return self._socket.recv_into(view, 0, 0 if may_wait else _AT_ONCE)
+    def _receive_some(self, view: memoryview, flags: int, /) -> int:
+        return self._socket.recv_into(view, 0, flags)
 
     def _end_sending(self) -> None:
         self._shut(socket.SHUT_WR)
@@ -155,9 +159,9 @@ class Stream:
     def _shut(self, how: int) -> None:
         self._socket.shutdown(how)
 
-    def _send_some(self, pending: Sequence[memoryview], may_wait: bool, /) -> int:
+    def _send_some(self, pending: Sequence[memoryview], flags: int, /) -> int:
         if _HAS_SENDMSG:
-            return self._socket.sendmsg(pending[:_MOST_BUFFERS], (), 0 if may_wait else _AT_ONCE)
+            return self._socket.sendmsg(pending[:_MOST_BUFFERS], (), flags)
         return self._socket.send(b"".join(pending[:_MOST_BUFFERS]))
 
     def _wait(self, deadline: float, *, for_reading: bool) -> None:

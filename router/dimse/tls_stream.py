@@ -52,10 +52,10 @@ class TlsStream(Stream):
         """The TLS version, and the SHA-256 fingerprint of the certificate that the peer showed."""
         return self._security
 
-    def receive_into(self, view: memoryview, deadline: float) -> int:
+    def receive_into(self, view: memoryview, deadline: float, *, all_of_it: bool = False) -> int:
         """See `Stream`; raises TlsFailed too."""
         self._secure(deadline)
-        return super().receive_into(view, deadline)
+        return super().receive_into(view, deadline, all_of_it=all_of_it)
 
     def send(self, buffers: Sequence[bytes | memoryview], deadline: float) -> None:
         """See `Stream`; raises TlsFailed too."""
@@ -128,7 +128,7 @@ class TlsStream(Stream):
                 if not socket.socket.recv_into(self._socket, sink):
                     return
 
-    def _receive_some(self, view: memoryview, _: bool, /) -> int:
+    def _receive_some(self, view: memoryview, _: int, /) -> int:
         try:
             return self._socket.recv_into(view)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -136,7 +136,7 @@ class TlsStream(Stream):
         except ssl.SSLError as error:
             raise TlsFailed(_reason(error)) from error
 
-    def _send_some(self, pending: Sequence[memoryview], _: bool, /) -> int:
+    def _send_some(self, pending: Sequence[memoryview], _: int, /) -> int:
         """Send records as long as the kernel takes them; one that it did not take is tried again, the very same."""
         sent = 0
         for record in _records(pending):
