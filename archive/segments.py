@@ -15,7 +15,7 @@ from archive.files import Folders, create, sync_folder, try_lock
 from archive.segment import SUFFIX, State, has_room
 from archive.writing import Segment
 
-_KEPT = 8  # segments that stay when all is filed; and how many are looked at to find one that can be used again
+_KEPT = 16  # segments that stay when all is filed; and how many are looked at to find one that can be used again
 _MOST_WRITERS = 256  # processes of one spool
 
 

@@ -22,9 +22,9 @@ from router.telemetry import start_logging
 from router.upkeep import Upkeep
 
 FILING_SECONDS = 0.02
-RELEASED_SECONDS = 0.4
-QUIET_SECONDS = 0.2
-SECURITY_SECONDS = 0.5
+RELEASED_SECONDS = 0.2
+QUIET_SECONDS = 0.1
+SECURITY_SECONDS = 0.1
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -114,7 +114,7 @@ def _loop(
 ) -> threading.Thread:
     """A thread that takes `step` again and again; trouble never ends it.
 
-    It rests when there was nothing to do, and after many such rests five times as long.
+    It rests when there was nothing to do, and after many such rests ten times as long.
     """
 
     def run() -> None:
@@ -131,7 +131,7 @@ def _loop(
                 then()
             else:
                 stop.wait(rest)
-                rest = min(rest * 1.1, 5 * rest_seconds)
+                rest = min(rest * 1.1, 10 * rest_seconds)
 
     thread = threading.Thread(target=run, name=name)
     thread.start()

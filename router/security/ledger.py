@@ -12,7 +12,7 @@ import structlog
 from router.security.event import ANYBODY, SecurityEvent, fit_title
 
 LEDGER_NAME = "events.log"
-WRITE_SECONDS = 0.25
+WRITE_SECONDS = 0.5
 AGAIN_SECONDS = 5.0  # between two lines of the same event
 MOST_ADDRESSES = 256  # told apart at a time
 MOST_BYTES = 1_000_000  # of the file, while nobody takes it up
