@@ -134,13 +134,13 @@ def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path, s
 @pytest.mark.parametrize(
     ("size", "call", "number", "error", "outcome"),
     [
-        (SMALL, "pwrite64", 4, "EIO", "SpoolFailedError"),  # the data
-        (SMALL, "pwrite64", 4, "ENOSPC", "SpoolFullError"),
-        (SMALL, "pwrite64", 5, "EIO", "SpoolFailedError"),  # the head
-        (SMALL, "pwrite64", 5, "EDQUOT", "SpoolFullError"),
+        (SMALL, "pwrite64", 5, "EIO", "SpoolFailedError"),  # the data
+        (SMALL, "pwrite64", 5, "ENOSPC", "SpoolFullError"),
+        (SMALL, "pwrite64", 7, "EIO", "SpoolFailedError"),  # the head
+        (SMALL, "pwrite64", 7, "EDQUOT", "SpoolFullError"),
         (SMALL, "fdatasync", 2, "EIO", "SpoolFailedError"),
         (SMALL, "fdatasync", 2, "ENOSPC", "SpoolFullError"),
-        (SMALL, "pwrite64", 6, "EIO", "SpoolFailedError"),  # the mark
+        (SMALL, "pwrite64", 8, "EIO", "SpoolFailedError"),  # the mark
         (SMALL, "fsync", -1, "EIO", "SpoolFailedError"),  # the new segment's name
         (LARGE, "fdatasync", 2, "EIO", "SpoolFailedError"),
         (LARGE, "fdatasync", 2, "ENOSPC", "SpoolFullError"),

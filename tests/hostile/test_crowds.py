@@ -1,6 +1,7 @@
 """Checklist (b) 5: connections that only cost room; and associations beyond the caps, abandoned, or without an end."""
 
 import resource
+import selectors
 import socket
 import struct
 import time
@@ -55,6 +56,10 @@ def test_item_5_hundreds_at_a_time_from_the_address_of_the_scanner(besieged: Bes
         for sock in crowd[::2]:
             with suppress(OSError):
                 sock.sendall(b"\1")
+        with selectors.DefaultSelector() as selector:
+            for sock in crowd:
+                selector.register(sock, selectors.EVENT_READ)
+            assert selector.select(10), "none had to make room"
         peer.close()
 
     besieged.attacked_by(attack, "no association request in time", host=GOOD, again=True)
