@@ -24,13 +24,14 @@ class DataSet:
 
 
 class Packer:
-    """Cuts data sets into PDUs through one buffer that is used again and again; for one association."""
+    """Cuts data sets into PDUs through two buffers that are used in turn; for one association."""
 
     def __init__(self, peer_pdu_bytes: int) -> None:
         """`peer_pdu_bytes` is the longest PDU the peer takes, 0 for any."""
         longest = min(peer_pdu_bytes or _LONGEST_PDU_BYTES, _LONGEST_PDU_BYTES)
         self._chunk = (longest - 6) // 2 * 2  # a fragment has even length (PS3.8 annex E.1)
-        self._view = memoryview(bytearray(max(1, _WINDOW_BYTES // self._chunk) * self._chunk))
+        size = max(1, _WINDOW_BYTES // self._chunk) * self._chunk
+        self._view, self._other = memoryview(bytearray(size)), memoryview(bytearray(size))
 
     def windows(
         self, data_set: DataSet, context_id: int, sent: Callable[[memoryview], object] | None = None
@@ -38,8 +39,8 @@ class Packer:
         """The PDUs of a data set in groups of buffers; the buffers of one group are good until the next is asked for.
 
         A data set of odd length gets one zero byte more. When the next group is asked for, `sent` is called with the
-        bytes of the last one. Raises DataSetUnreadable, before the first group when the file cannot be opened or is too
-        short.
+        bytes of the last one, which stay as they are until two groups later. Raises DataSetUnreadable, before the first
+        group when the file cannot be opened or is too short.
         """
         prefix = memoryview(data_set.prefix)
         remaining = len(prefix) + data_set.length
@@ -65,7 +66,8 @@ class Packer:
                 sent(self._view[:count])
 
     def _fill(self, count: int, prefix: memoryview, file: FileIO) -> memoryview:
-        """Put the next `count` bytes into the buffer; what is left of the prefix then."""
+        """Put the next `count` bytes into the buffer whose turn it is; what is left of the prefix then."""
+        self._view, self._other = self._other, self._view
         taken = min(count, len(prefix))
         if taken:
             self._view[:taken] = prefix[:taken]

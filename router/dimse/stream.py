@@ -16,6 +16,7 @@ _HAS_POLL = hasattr(select, "poll")
 _HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 _MOST_BUFFERS = 512  # a kernel takes at least 1,024 in one call (IOV_MAX)
 _SLICE_SECONDS = 1  # how long a wait may last before the order to stop is looked at again
+_PATIENT_SECONDS = 10  # the same for one in the kernel, which the order to stop ends
 _AT_ONCE, _ALL = getattr(socket, "MSG_DONTWAIT", 0), getattr(socket, "MSG_WAITALL", 0)
 
 
@@ -39,8 +40,8 @@ class Stream:
             self._writable.register(sock, select.POLLOUT)
         sock.setblocking(self.can_wait_in_kernel)
         if self.can_wait_in_kernel:
-            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                sock.setsockopt(socket.SOL_SOCKET, option, pack("ll", _SLICE_SECONDS, 0))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("ll", _PATIENT_SECONDS, 0))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pack("ll", _SLICE_SECONDS, 0))
         with suppress(OSError):  # not a TCP socket, or already gone: the next read tells
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -148,7 +149,7 @@ class Stream:
 
     def _may_wait(self, deadline: float) -> bool:
         """Whether a call may wait in the kernel, for a slice of time: one call then, instead of three."""
-        return self.can_wait_in_kernel and deadline - time.monotonic() > _SLICE_SECONDS
+        return self.can_wait_in_kernel and deadline - time.monotonic() > _PATIENT_SECONDS
 
     def _receive_some(self, view: memoryview, flags: int, /) -> int:
         return self._socket.recv_into(view, 0, flags)

@@ -1,6 +1,5 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
-import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from router.delivery.sender import DestinationError, Shipment
 from router.dimse import DataSet, Limits, Peer, ReadyRequest, Requestor, StoreScu
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetUnreadable
 from router.senders.ahead import Ahead
+from router.senders.digest import Digest
 from rules import RulesError
 
 Context = tuple[str, str]  # SOP class UID, transfer syntax UID
@@ -24,7 +24,7 @@ class Loaded:
     asked: Shipment
     leaving: Shipment
     request: ReadyRequest | Outcome
-    digest: "hashlib._Hash | None"  # grows while it leaves, where the shipment has none yet
+    digest: Digest | None  # grows while it leaves, where the shipment has none yet
 
 
 class DicomSender:
@@ -97,7 +97,7 @@ class DicomSender:
         scu = self._scu or self._associated(contexts)
         try:
             leaving = self._acceptable(shipment)
-            digest = hashlib.sha256() if leaving.digest is None else None
+            digest = Digest() if leaving.digest is None else None
             request = scu.prepare(leaving.identity, _data_set(leaving), digest.update if digest else None)
         except ContextNotAccepted:
             return Loaded(shipment, shipment, NO_ACCEPTED_CONTEXT, None)
