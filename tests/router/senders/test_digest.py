@@ -10,7 +10,7 @@ from router.senders.digest import Digest
 
 @pytest.mark.parametrize("sizes", [(), (10,), (1 << 20,), (1 << 20, 1 << 20, 3), (5, 1 << 18, 0, 1 << 17)])
 def test_it_is_that_of_all_pieces_in_order(sizes: tuple[int, ...]) -> None:
-    """Short and long pieces in any order give the digest of them all, though a buffer is used again two pieces later."""
+    """Short and long pieces give the digest of them all, though a buffer is used again two pieces later."""
     buffers = [bytearray(1 << 20), bytearray(1 << 20)]
     whole, digest = b"", Digest()
     for number, size in enumerate(sizes):
