@@ -13,6 +13,7 @@ from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, ago, as_json, console, size
 from router.cli.queue import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
+from router.delivery import LineState
 from router.locking import is_held
 from router.security import SecurityEvent, recent
 
@@ -37,7 +38,7 @@ def status(
         if json:
             as_json(found)
         else:
-            _tell(loaded, appliance, found)
+            _tell(loaded, found)
     raise typer.Exit(Exit.DONE if runs else Exit.UNREACHABLE)
 
 
@@ -84,7 +85,7 @@ def _disk_lasts_days(appliance: Appliance, free: int) -> float | None:
     return free / (received / seconds) / 86400 if received and seconds > SHORTEST_PACE_SECONDS else None
 
 
-def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) -> None:
+def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
     kept, spool = found["archive"], found["spool"]
     state = "[green]running[/]" if found["running"] else "[red]not running[/] (start it with: micropacs serve)"
     console.print(
@@ -122,7 +123,7 @@ def _tell(loaded: Configuration, appliance: Appliance, found: dict[str, Any]) ->
         else "nothing is undelivered"
     )
     console.print()
-    tell_lines(appliance.queue.overview())
+    tell_lines([LineState(**line) for line in found["destinations"]])
 
 
 def _tell_security(events: list[dict[str, Any]]) -> None:
