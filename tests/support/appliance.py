@@ -64,8 +64,15 @@ class RunningAppliance:
     def _up(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
-        has_database = "database:" in self.file.read_text(encoding="utf-8") or (self.data / "micropacs.db").exists()
+        has_database = "database:" in self.file.read_text(encoding="utf-8") or self._has_tables()
         return len(self.roles()) == 2 and has_database and self._answers()
+
+    def _has_tables(self) -> bool:
+        """Whether the embedded database is there with its schema, which the work role sees to."""
+        try:
+            return self.count("select count(*) from alembic_version") == 1
+        except sqlite3.OperationalError:
+            return False
 
     def _answers(self) -> bool:
         try:
