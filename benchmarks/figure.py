@@ -1,7 +1,7 @@
 """One measured figure beside its peer's, and whether it reaches what was asked. Measures nothing and prints nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 
@@ -91,9 +91,8 @@ def peer_to_ours(
     note: str = "",
 ) -> Figure:
     """As `ours_to_peer`, but the ratio is peer / ours: how many times faster ours is."""
-    mine, theirs = median(ours), median(peer)
-    samples = {"ours": list(ours), "peer": list(peer)}
-    return Figure(what, unit, mine, theirs, peer_is, theirs / mine, reach, beyond, note, samples)
+    figure = ours_to_peer(what, unit, ours, peer, peer_is, reach, beyond, note)
+    return replace(figure, ratio=median(peer) / median(ours))
 
 
 def ours_alone(
