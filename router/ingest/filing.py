@@ -22,7 +22,7 @@ from rules import RulesError, Verdict
 BATCH = 128
 BATCH_BYTES = 32 << 20  # of data sets held in memory
 SAME_UID_DIFFERS = Verdict(None, "the archive holds another instance with this SOP Instance UID and other content")
-NOT_FILED = Verdict(None, "the index does not take its values; see the log")
+NOT_FILED = Verdict(None, "its values cannot be indexed; see the log")
 UNFIT = (RulesError, sa.exc.DataError)  # what one instance brings upon a batch, unlike what befalls the database
 
 log = structlog.get_logger(__name__)
@@ -92,13 +92,20 @@ class Filer:
 
     def file_released(self) -> int:
         """File what a person released from the hold; the number filed. What the rules hold again stays there."""
+        released = self._archive.released(BATCH)
         try:
-            batch = self._file(self._archive.released(BATCH))
+            batch = self._file(released)
         except EntryUnreadableError as error:
             if error.arrival is None:
                 raise
             self._archive.put_back(error.arrival, str(error))
             return 1
+        except UNFIT:
+            try:
+                batch = self._file(released[:1])
+            except UNFIT:
+                self._archive.put_back(released[0][0].arrival, NOT_FILED.reason)
+                return 1
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
 

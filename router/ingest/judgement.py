@@ -10,7 +10,7 @@ import structlog
 from archive import INDEXED, Entry, InstanceKey
 from router.ingest.wholeness import is_cut_short
 from router.reading import read_header
-from rules import Arrival, Attribute, Decision, Header, Readable, RulesError, Ruleset, Verdict
+from rules import Arrival, Attribute, Decision, Header, HeaderError, Readable, RulesError, Ruleset, Verdict
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
 CUT_SHORT = Verdict(None, "the data set ends before its pixel data does")
@@ -29,13 +29,20 @@ class IndexedAttributes(Mapping[str, str]):
         self._header = header
 
     def __getitem__(self, keyword: str) -> str:
-        values = self._header.values(INDEXED_ATTRIBUTES[keyword])
+        attribute = INDEXED_ATTRIBUTES[keyword]
+        try:
+            values = self._header.values(attribute)
+        except RulesError:
+            raise
+        except Exception as error:  # the border of the work loop, as in `judge`, since this is read later than there
+            log.exception("attribute cannot be read", keyword=keyword)
+            raise HeaderError from error
         if not values:
             raise KeyError(keyword)
         return "\\".join(values)
 
     def __iter__(self) -> Iterator[str]:
-        return (keyword for keyword, attribute in INDEXED_ATTRIBUTES.items() if self._header.values(attribute))
+        return (keyword for keyword in INDEXED_ATTRIBUTES if keyword in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
