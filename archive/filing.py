@@ -1,11 +1,12 @@
 """Gives received instances their place in the archive's folders, durably and whole. Needs no database."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import FileIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -64,15 +65,15 @@ class Placed:
 class _Draft:
     """A file on its way to its name; `file` is open until it is synchronised."""
 
-    part: Path
+    part: str
     file: FileIO
     head: Head
 
 
-def study_folder(study_uid: str) -> PurePosixPath:
+def study_folder(study_uid: str) -> str:
     """The folder of a study below the archive's: made from a hash of the UID, so that nothing received is in a path."""
     digest = hashlib.sha256(b"study\0" + study_uid.encode("utf-8", "replace")).hexdigest()
-    return PurePosixPath(digest[:2], digest[2:4], digest[4:28])
+    return f"{digest[:2]}/{digest[2:4]}/{digest[4:28]}"
 
 
 class Shelves:
@@ -80,6 +81,7 @@ class Shelves:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._root = str(folder)
         self._incoming = folder / "incoming"
         self._folders = Folders(folder)
         self._folders.ensure(self._incoming)
@@ -89,15 +91,17 @@ class Shelves:
 
         ArchiveFullError or ArchiveFailedError if the disk does not take them; what was placed by then may stay.
         """
-        touched: set[Path] = set()
-        drafts: dict[int, tuple[PurePosixPath, _Draft]] = {}
+        touched: dict[str, str] = {}  # folders by study
+        drafts: dict[int, tuple[str, _Draft]] = {}
         placed: dict[int, Placed] = {}
         try:
             for number, filing in enumerate(filings):
-                folder = study_folder(filing.key.study_uid)
-                self._folders.ensure(self.folder / folder)
-                touched.add(self.folder / folder)
-                linked = self._linked(filing, folder / f"{checked(filing.entry.arrival)}.dcm")
+                study_uid = filing.key.study_uid
+                if study_uid not in touched:
+                    touched[study_uid] = study_folder(study_uid)
+                    self._folders.ensure(self.folder / touched[study_uid])
+                folder = touched[study_uid]
+                linked = self._linked(filing, f"{folder}/{checked(filing.entry.arrival)}.dcm")
                 if linked:
                     placed[number] = linked
                 else:
@@ -105,8 +109,8 @@ class Shelves:
             _synchronise([draft for _, draft in drafts.values()])
             for number, (folder, draft) in drafts.items():
                 placed[number] = self._name(draft, folder)
-            for folder_touched in touched:
-                sync_folder(folder_touched)
+            for folder in touched.values():
+                sync_folder(self.folder / folder)
         except OSError as error:
             raise _translated(error) from error
         finally:
@@ -125,7 +129,7 @@ class Shelves:
                     drafts[place / name] = self._write(entry)
             _synchronise(list(drafts.values()))
             for path, draft in drafts.items():
-                draft.part.rename(path)
+                os.rename(draft.part, path)
             sync_folder(place)
         except OSError as error:
             raise _translated(error) from error
@@ -137,12 +141,12 @@ class Shelves:
         """Drop files that were being written when their process died; gives how many."""
         return drop_abandoned(self._incoming)
 
-    def _linked(self, filing: Filing, file: PurePosixPath) -> Placed | None:
+    def _linked(self, filing: Filing, file: str) -> Placed | None:
         """The entry itself under a new name, if it is unchanged, links are possible and the name is free or its own."""
         entry = filing.entry
-        if filing.prefix is not None:
+        if filing.prefix is not None or entry.content is not None:
             return None
-        placed = Placed(str(file), entry.digest, entry.size, entry.data_set_offset)
+        placed = Placed(file, entry.digest, entry.size, entry.data_set_offset)
         try:
             return placed if _link(entry, self.folder / file) else None
         except FileExistsError:
@@ -156,7 +160,7 @@ class Shelves:
         size = entry.size if prefix is None else len(prefix) + entry.size - resume
         stamp = Stamp(entry.arrival, entry.origin, entry.digest, size, entry.digest)
         head = encode_head(entry.identity, stamp)
-        part = self._incoming / f"{uuid4().hex}.part"
+        part = f"{self._incoming}/{uuid4().hex}.part"
         file = create(part)
         try:
             try_lock(file)
@@ -173,25 +177,24 @@ class Shelves:
             start_to_sync(file)  # while the others of the batch are written; they share the disk's commits
         except BaseException:
             file.close()
-            part.unlink(missing_ok=True)
+            os.unlink(part)
             raise
         return _Draft(part, file, Head(entry.identity, stamp, len(head)))
 
-    def _name(self, draft: _Draft, folder: PurePosixPath) -> Placed:
+    def _name(self, draft: _Draft, folder: str) -> Placed:
         """The file under its arrival's name; if another content has it (made by older rules), with its digest added.
 
         So a file that the index may already know is never written over.
         """
         stamp = draft.head.stamp
         for name in (f"{stamp.arrival}.dcm", f"{stamp.arrival}-{stamp.digest[:16]}.dcm"):
-            path = self.folder / folder / name
-            placed = Placed(str(folder / name), stamp.digest, stamp.size, draft.head.data_set_offset)
-            if path.exists():
-                if _is(path, stamp.digest):
-                    return placed
-                continue
-            draft.part.rename(path)
-            return placed
+            path = f"{self._root}/{folder}/{name}"
+            placed = Placed(f"{folder}/{name}", stamp.digest, stamp.size, draft.head.data_set_offset)
+            if not os.path.exists(path):
+                os.rename(draft.part, path)
+                return placed
+            if _is(Path(path), stamp.digest):
+                return placed
         raise ArchiveFailedError("a file of the archive is not what its name says")
 
 
@@ -238,7 +241,7 @@ def _drop(drafts: Iterable[_Draft]) -> None:
     for draft in drafts:
         with suppress(OSError):
             draft.file.close()
-            draft.part.unlink(missing_ok=True)
+            os.unlink(draft.part)
 
 
 def _translated(error: OSError) -> ArchiveError:

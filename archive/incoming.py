@@ -8,14 +8,12 @@ from types import TracebackType
 from typing import Protocol, Self
 from uuid import uuid4
 
-from xxhash import xxh3_64, xxh3_64_intdigest
-
 from archive.arrivals import ArrivalNames
 from archive.errors import SpoolFailedError, SpoolFullError
-from archive.files import FULL, create, read_at, sync_file, sync_folder, try_lock, write, write_at
+from archive.files import FULL, create, sync_file, sync_folder, try_lock, write
 from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
-from archive.segment import HEAD_BYTES, LARGEST_BYTES, SegmentEntry, State
+from archive.segment import LARGEST_BYTES
 from archive.segments import Segments
 
 
@@ -93,64 +91,48 @@ class Incoming:
 
 
 class _InSegment:
-    """The way of most: one write to a file whose size does not change, one synchronisation, no name."""
+    """The way of most: blocks of a file whose size does not change, one synchronisation, no name."""
 
     def __init__(self, segments: Segments, identity: Identity, origin: Origin) -> None:
         self.size = 0
         self._segments = segments
         self._identity = identity
         self._origin = origin
-        self._check = xxh3_64()
         self._segment = segments.take()
+        self._segment.begin()
         self._is_open = True
-        self._start = self._segment.end + HEAD_BYTES
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
-        if not self._is_open:
-            raise OSError(errno.EBADF, "it was given up before")
+        self._check_open()
         try:
-            write_at(self._segment.file, fragment, self._start + self.size)
+            self._segment.write(fragment)
         except OSError:
             self._retire()
             raise
-        self._check.update(fragment)
         self.size += len(fragment)
 
     def read_back(self) -> bytes:
-        content = read_at(self._segment.file, self.size, self._start)
-        if xxh3_64_intdigest(content) != self._check.intdigest():
-            raise OSError(errno.EIO, "what was received is not there any more")
-        return content
+        return self._segment.read_back()
 
     def seal(self, arrival: str) -> None:
-        if not self._is_open:
-            raise OSError(errno.EBADF, "it was given up before")
-        segment = self._segment
+        self._check_open()
         try:
-            segment.seal(
-                SegmentEntry(
-                    segment.end,
-                    segment.generation,
-                    State.WRITTEN,
-                    arrival,
-                    self._identity,
-                    self._origin,
-                    self.size,
-                    self._check.intdigest(),
-                )
-            )
+            self._segment.seal(arrival, self._identity, self._origin)
         except BaseException:
             with suppress(OSError):
-                segment.discard()
+                self._segment.discard()
             self._retire()
             raise
-        self._is_open = False
-        self._segments.give_back(segment)
+        self.discard()
 
     def discard(self) -> None:
         if self._is_open:
             self._is_open = False
             self._segments.give_back(self._segment)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise OSError(errno.EBADF, "it was given up before")
 
     def _retire(self) -> None:
         self._is_open = False

@@ -54,16 +54,15 @@ def blank_stamp(origin: Origin) -> Stamp:
 
 def encode_head(identity: Identity, stamp: Stamp, length: int | None = None) -> bytes:
     """Preamble, prefix and group 0002; with `length` padded inside the private information to exactly that size."""
-    elements = (
-        _element(0x0001, b"OB", b"\0\1"),
-        _element(0x0002, b"UI", _uid(identity.sop_class_uid)),
-        _element(0x0003, b"UI", _uid(identity.sop_instance_uid)),
-        _element(0x0010, b"UI", _uid(identity.transfer_syntax_uid)),
-        _element(0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID)),
-        _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
-        _element(0x0100, b"UI", _uid(PRIVATE_INFORMATION_CREATOR_UID)),
+    before = b"".join(
+        (
+            _VERSION,
+            _element(0x0002, b"UI", _uid(identity.sop_class_uid)),
+            _element(0x0003, b"UI", _uid(identity.sop_instance_uid)),
+            _element(0x0010, b"UI", _uid(identity.transfer_syntax_uid)),
+            _IMPLEMENTATION,
+        )
     )
-    before = b"".join(elements)
     information = _encode_stamp(stamp)
     if length is not None:
         information = information.ljust(length - len(_MAGIC) - len(_GROUP_LENGTH) - len(before) - 12)
@@ -162,3 +161,11 @@ def _decode_stamp(information: bytes) -> Stamp:
         received_at=datetime.fromisoformat(values["received_at"]),
     )
     return Stamp(values["arrival"], origin, values["digest"], int(values["size"]), values["received_digest"])
+
+
+_VERSION = _element(0x0001, b"OB", b"\0\1")
+_IMPLEMENTATION = (
+    _element(0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID))
+    + _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode("ascii"))
+    + _element(0x0100, b"UI", _uid(PRIVATE_INFORMATION_CREATOR_UID))
+)

@@ -3,16 +3,21 @@
 Keeps no file open, because a long backlog has more segments than a process may have files.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
+from pathlib import Path
 from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from archive.files import SHORT_OF_MEANS, read_at, write_at
-from archive.segment import Damage, SegmentEntry, State, beginning, entries, generation_at, has_room, state_mark
+from archive import register
+from archive.errors import EntryUnreadableError
+from archive.files import SHORT_OF_MEANS, read_at
+from archive.register import Registered, State, register_of
+from archive.segment import HEAD_BYTES, SegmentEntry, decode
 
 _LAST = "~"  # behind every arrival
 
@@ -22,38 +27,43 @@ class Found(NamedTuple):
 
     arrival: str
     reading: "Reading"
-    entry: SegmentEntry
+    entry: Registered
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Reading:
-    """How far one segment has been looked through: all that waits in it lies between `start` and `end`."""
+    """How far one segment has been looked through: all that waits in it has numbers from `start` up to `count`."""
 
-    path: str
+    path: Path
     generation: bytes = b""
-    begun_at: int = 0  # more than 0 where the first head cannot be read
     start: int = 0
-    end: int = 0
+    count: int = 0
     waiting: int = 0
     set_aside: int = 0
-    damaged: int = 0
-    is_failing: bool = False  # the disk gives back nothing behind the last entry seen
+    missing: int = 0  # entries whose record cannot be read
+    is_failing: bool = False  # the disk does not give back the register
     first: str = ""  # the first arrival that waits, "" if it has to be looked for
 
     @property
     def unreadable(self) -> int:
         """How many entries cannot be read, as far as is known."""
-        return self.set_aside + self.damaged + self.is_failing
+        return self.set_aside + self.missing + self.is_failing
 
     def look(self) -> None:
         """Take in what was sealed since."""
-        if self.waiting and self.generation and not has_room(self.end):
-            return
         try:
-            with FileIO(self.path) as file:
-                self.is_failing = False
-                self._begin(file)
-                self._go_on(file)
+            with self._register() as file:
+                generation = register.generation_of(file)
+                self.is_failing = not generation and file.seek(0, os.SEEK_END) > 0
+                if not generation:
+                    return
+                if generation != self.generation:
+                    self._begin(generation)
+                for entry in register.records(file, generation, self.count):
+                    self.missing += entry.number - self.count
+                    self.waiting += entry.state is State.SEALED
+                    self.set_aside += entry.state is State.SET_ASIDE
+                    self.count = entry.number + 1
         except OSError as error:
             self._failed(error)
 
@@ -63,18 +73,18 @@ class Reading:
         if not left:
             return
         try:
-            with FileIO(self.path) as file:
-                for entry in entries(file, self.start, self.generation):
-                    if entry.end is None or entry.offset >= self.end:
+            with self._register() as file:
+                for entry in register.records(file, self.generation, self.start):
+                    if entry.number >= self.count:
                         break
-                    if isinstance(entry, SegmentEntry) and entry.state is State.SEALED:
+                    if entry.state is State.SEALED:
                         yield Found(entry.arrival, self, entry)
                         left -= 1
                         if not left:
                             return
-                    elif entry.offset == self.start:
-                        self.start = entry.end
-            self.generation = b""  # not all that was counted is there: count again
+                    elif entry.number == self.start:
+                        self.start += 1
+            self._begin(b"")  # not all that was counted is there: count again
         except OSError as error:
             self._failed(error)
 
@@ -85,75 +95,63 @@ class Reading:
             self.first = found.arrival if found else ""
         return self.first or _LAST
 
-    def read(self, entry: SegmentEntry) -> bytes:
-        """The data set of an entry, unchecked. Raises OSError."""
+    def read(self, entry: Registered) -> tuple[SegmentEntry, bytes]:
+        """The head and the data set of an entry; EntryUnreadableError where they are not what was received, OSError."""
         with FileIO(self.path) as file:
-            return read_at(file, entry.size, entry.data_set_offset)
+            head = decode(read_at(file, HEAD_BYTES, entry.offset), entry.offset)
+            content = read_at(file, entry.size, entry.offset + HEAD_BYTES)
+        if (
+            head is None
+            or (head.generation, head.arrival, head.size) != (self.generation, entry.arrival, len(content))
+            or xxh3_64_intdigest(content) != head.check
+        ):
+            raise EntryUnreadableError("it is not what was received", entry.arrival)
+        return head, content
 
-    def settle(self, entry: SegmentEntry, state: State) -> None:
-        """Bring one that waits into `state`. Raises OSError."""
-        self._mark(entry, state)
-        self.waiting -= 1
-        self.set_aside += state is State.SET_ASIDE
-        if entry.arrival == self.first:
+    def settle(self, entries: Sequence[Registered], state: State) -> None:
+        """Bring some that wait into `state`. Raises OSError."""
+        self._mark(entries, state)
+        self.waiting -= len(entries)
+        self.set_aside += len(entries) if state is State.SET_ASIDE else 0
+        if self.first in {entry.arrival for entry in entries}:
             self.first = ""
 
     def readmit(self) -> int:
         """Let what was set aside and can be read again wait once more; gives how many. Raises OSError."""
         if not self.set_aside:
             return 0
-        with FileIO(self.path) as file:
-            found = [each for each in entries(file, self.begun_at, self.generation) if isinstance(each, SegmentEntry)]
+        with self._register() as file:
+            found = [
+                each
+                for each in register.records(file, self.generation, 0)
+                if each.state is State.SET_ASIDE and each.arrival
+            ]
         taken = 0
         for entry in found:
-            if entry.state is State.SET_ASIDE:
-                with suppress(OSError):
-                    if is_whole(self.read(entry), entry):
-                        self._mark(entry, State.SEALED)
-                        taken += 1
+            with suppress(OSError, EntryUnreadableError):
+                self.read(entry)
+                self._mark([entry], State.SEALED)
+                taken += 1
         self.waiting += taken
         self.set_aside -= taken
-        self.start, self.first = self.begun_at, ""
+        self.start, self.first = 0, ""
         return taken
 
-    def _begin(self, file: FileIO) -> None:
-        """Start anew if the segment is written from its start again."""
-        try:
-            generation = generation_at(file, 0)
-        except OSError:
-            generation = b""
-        if self.begun_at or not self.generation or generation != self.generation:
-            self.generation, self.begun_at, is_damaged = beginning(file)
-            self.start = self.end = self.begun_at
-            self.waiting = self.set_aside = 0
-            self.damaged = int(is_damaged)
-            self.first = ""
+    def _begin(self, generation: bytes) -> None:
+        """Count from the start."""
+        self.generation = generation
+        self.start = self.count = self.waiting = self.set_aside = self.missing = 0
+        self.first = ""
 
-    def _go_on(self, file: FileIO) -> None:
-        for entry in entries(file, self.end, self.generation) if self.generation else ():
-            if entry.end is None:
-                self.is_failing = True
-                return
-            if isinstance(entry, Damage):
-                self.damaged += 1
-            elif entry.state is State.WRITTEN:
-                return
-            else:
-                self.waiting += entry.state is State.SEALED
-                self.set_aside += entry.state is State.SET_ASIDE
-            self.end = entry.end
+    def _mark(self, entries: Sequence[Registered], state: State) -> None:
+        with self._register("r+") as file:
+            for entry in entries:
+                register.mark(file, entry.number, state)
 
-    def _mark(self, entry: SegmentEntry, state: State) -> None:
-        at, mark = state_mark(entry.offset, state)
-        with FileIO(self.path, "r+") as file:
-            write_at(file, mark, at)
+    def _register(self, mode: str = "r") -> FileIO:
+        return FileIO(register_of(self.path), mode)
 
     def _failed(self, error: OSError) -> None:
         if error.errno in SHORT_OF_MEANS:
             raise error
         self.is_failing = not isinstance(error, FileNotFoundError)  # removed just now, since all in it is filed
-
-
-def is_whole(content: bytes, entry: SegmentEntry) -> bool:
-    """Whether this is the data set that the entry came with."""
-    return len(content) == entry.size and xxh3_64_intdigest(content) == entry.check

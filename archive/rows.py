@@ -65,7 +65,7 @@ def study_row(item: Item, now: datetime) -> dict[str, object]:
         **values,
         **_folded(values),
         "study_instance_uid": item.key.study_uid,
-        "folder": str(study_folder(item.record.filing.key.study_uid)),
+        "folder": study_folder(item.record.filing.key.study_uid),
         "first_received_at": received_at,
         "last_received_at": received_at,
         "changed_at": now,

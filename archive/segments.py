@@ -12,7 +12,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from archive.files import Folders, create, sync_folder, try_lock
-from archive.segment import SUFFIX, State, has_room
+from archive.register import State, register_of
+from archive.segment import SUFFIX, has_room
 from archive.writing import Segment
 
 _KEPT = 16  # segments that stay when all is filed; and how many are looked at to find one that can be used again
@@ -152,16 +153,13 @@ class Segments:
 
     def _new(self) -> Segment:
         """A new segment, which counts as lent already."""
+        assert self._own is not None
+        path = self._own / f"{uuid4().hex}{SUFFIX}"
         try:
-            assert self._own is not None
-            path = self._own / f"{uuid4().hex}{SUFFIX}"
-            segment = Segment(path, create(path))
-            try:
-                sync_folder(self._own)
-            except OSError:
-                _remove(segment)
-                raise
+            segment = Segment(path, is_new=True)
+            sync_folder(self._own)
         except BaseException:
+            _unlink(path)
             with self._guard:
                 self._lent -= 1
                 self._end()
@@ -171,8 +169,13 @@ class Segments:
 
 def _remove(segment: Segment) -> None:
     segment.put_down()
-    with suppress(OSError):  # Windows: while the filing process reads in it; then it is found at the next start
-        segment.path.unlink()
+    _unlink(segment.path)
+
+
+def _unlink(segment: Path) -> None:
+    for path in (segment, register_of(segment)):
+        with suppress(OSError):  # Windows: while the filing process reads in it; then it is found at the next start
+            path.unlink()
 
 
 def _locked(folder: Path) -> FileIO | None:

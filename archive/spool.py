@@ -86,12 +86,14 @@ class Spool:
 
     def remove(self, arrivals: Iterable[str]) -> None:
         """Forget entries that are filed. Not synchronised: one that comes back after a power cut is filed again."""
+        in_segments = []
         for arrival in arrivals:
             path = self._path(arrival)
             if arrival in self._taking or not path.exists():
-                self._taking.remove(arrival)
+                in_segments.append(arrival)
             else:
                 path.unlink(missing_ok=True)
+        self._taking.remove(in_segments)
 
     def set_aside(self, arrival: str) -> None:
         """Put an entry that cannot be read out of the way, a file into `unreadable`; nothing is deleted."""

@@ -2,19 +2,22 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from heapq import merge, nsmallest
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 from archive.entry import Entry
 from archive.errors import EntryUnreadableError
 from archive.files import SHORT_OF_MEANS
-from archive.reading import Found, Reading, is_whole
-from archive.segment import SUFFIX, State
+from archive.reading import Found, Reading
+from archive.register import State
+from archive.segment import SUFFIX
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Taking:
@@ -47,25 +50,35 @@ class Taking:
             found = self._find(arrival)
         if found is None:
             return None
-        _, reading, entry = found
+        _, reading, registered = found
         try:
-            content = reading.read(entry)
+            entry, content = reading.read(registered)
         except OSError as error:
             if error.errno in SHORT_OF_MEANS:
                 raise
             raise EntryUnreadableError(f"it cannot be read: {error.strerror}", arrival) from error
-        if not is_whole(content, entry):
-            raise EntryUnreadableError("it is not what was received", arrival)
-        path, digest = Path(reading.path), sha256(content).hexdigest()
-        return Entry(arrival, path, entry.identity, entry.origin, digest, entry.data_set_offset, entry.size, content)
+        digest = sha256(content).hexdigest()
+        return Entry(
+            arrival, reading.path, entry.identity, entry.origin, digest, entry.data_set_offset, entry.size, content
+        )
 
-    def remove(self, arrival: str) -> bool:
-        """It is filed; False if it does not wait here. Not synchronised."""
-        return self._settle(arrival, State.FILED)
+    def remove(self, arrivals: Collection[str]) -> None:
+        """They are filed; those that do not wait here are passed over. Not synchronised."""
+        with self._guard:
+            found = [each for each in map(self._find, arrivals) if each is not None]
+            for reading, some in groupby(found, lambda each: each.reading):
+                reading.settle([each.entry for each in some], State.FILED)
+            for each in found:
+                self._given.pop(each.arrival, None)
 
     def set_aside(self, arrival: str) -> bool:
         """It cannot be read; False if it does not wait here. Its segment stays as it is."""
-        return self._settle(arrival, State.SET_ASIDE)
+        with self._guard:
+            found = self._find(arrival)
+            if found is not None:
+                found.reading.settle([found.entry], State.SET_ASIDE)
+                self._given.pop(arrival, None)
+        return found is not None
 
     def readmit(self) -> int:
         """Let what was set aside and can be read again wait once more; gives how many."""
@@ -88,7 +101,7 @@ class Taking:
         """When the first of those that wait was received (aware UTC); None if nothing waits."""
         with self._guard:
             found = next(self._oldest(1), None)
-        return found.entry.origin.received_at if found else None
+        return EPOCH + timedelta(microseconds=found.entry.received_at) if found else None
 
     def _oldest(self, limit: int) -> Iterator[Found]:
         """What waits, in order of arrival, at least the first `limit`; no more than so many files are opened."""
@@ -96,14 +109,6 @@ class Taking:
         if len(readings) > limit:
             readings = nsmallest(limit, readings, key=Reading.first_arrival)
         return merge(*(reading.sealed() for reading in readings), key=_arrival)
-
-    def _settle(self, arrival: str, state: State) -> bool:
-        with self._guard:
-            found = self._find(arrival)
-            if found is not None:
-                found.reading.settle(found.entry, state)
-                self._given.pop(arrival, None)
-        return found is not None
 
     def _find(self, arrival: str) -> Found | None:
         if arrival not in self._given:
@@ -117,7 +122,7 @@ class Taking:
         for path in self._readings.keys() - paths:
             del self._readings[path]
         for path in paths - self._readings.keys():
-            self._readings[path] = Reading(path)
+            self._readings[path] = Reading(Path(path))
         for reading in self._readings.values():
             reading.look()
 

@@ -6,114 +6,215 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64, xxh3_64_intdigest
 
-from archive.files import read_at, sync_file, write_at
+from archive import register
+from archive.files import create, read_at, sync_file, write_at, write_durably
+from archive.origin import Identity, Origin
+from archive.register import Registered, State, register_of
 from archive.segment import (
+    BLOCK_BYTES,
     GENERATION_BYTES,
     HEAD_BYTES,
-    Damage,
     SegmentEntry,
-    State,
-    beginning,
     encode,
-    entries,
-    entry_at,
-    state_mark,
+    heads,
+    whole_blocks,
 )
+
+_CHUNK_BYTES = 1 << 20  # of a data set that are gathered before they are written
 
 
 class Segment:
-    """One segment, used by one thread at a time; `end` is where the next entry starts."""
+    """One segment, used by one thread at a time; `end` is where the next entry starts.
 
-    def __init__(self, path: Path, file: FileIO | None = None) -> None:
-        """`file` is given where it is open already."""
+    An entry is gathered in memory: first block and one chunk. A longer one leaves chunk by chunk; its first block, with
+    the head, is always the last that is written.
+    """
+
+    def __init__(self, path: Path, *, is_new: bool = False) -> None:
+        """A new one is made, and its name not synchronised. Raises OSError."""
         self.path = path
         self.generation = os.urandom(GENERATION_BYTES)
         self.end = 0
+        self.size = 0  # bytes so far of the data set that is being written
         self.is_failing = False  # the disk did not take what was written: never to be written again
-        self._file = file
-        self._filed = 0  # all up to here is needed no more
+        self._file: FileIO | None = None
+        self._register: FileIO | None = None
+        self._count = 0  # entries in the register
+        self._filed = 0  # all before this one are needed no more
+        self._buffer: memoryview | None = None
+        self._gathered = HEAD_BYTES  # bytes in the buffer
+        self._written = 0  # bytes of the entry that have left the buffer, without its first block
+        self._check = xxh3_64()
+        if is_new:
+            self._file = create(path)
+            self._register = create(register_of(path))
+            register.begin(self._register, self.generation)
+
+    def put_down(self) -> None:
+        """Close its files until they are needed: a long backlog has more segments than a process may have files."""
+        for file in (self._file, self._register):
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
+        self._file = self._register = self._buffer = None
+
+    def begin(self) -> None:
+        """What is written from now on is the data set of a new entry."""
+        self.size = self._written = 0
+        self._gathered = HEAD_BYTES
+        self._check = xxh3_64()
+
+    def write(self, fragment: bytes | bytearray | memoryview) -> None:
+        """The next bytes of the data set. Raises OSError."""
+        self._check.update(fragment)
+        self.size += len(fragment)
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
+        buffer, left = self._buffer, memoryview(fragment)
+        while left:
+            part = left[: len(buffer) - self._gathered]
+            buffer[self._gathered : self._gathered + len(part)] = part
+            self._gathered += len(part)
+            left = left[len(part) :]
+            if self._gathered == len(buffer):
+                self._write_chunk(buffer)
+
+    def seal(self, arrival: str, identity: Identity, origin: Origin) -> None:
+        """End the entry; all of it is on the disk when this returns. Raises OSError."""
+        entry = SegmentEntry(self.end, self.generation, arrival, identity, origin, self.size, self._check.intdigest())
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
+        buffer, stop = self._buffer, whole_blocks(self._gathered)
+        buffer[self._gathered : stop] = bytes(stop - self._gathered)
+        buffer[:HEAD_BYTES] = encode(entry)
+        if self._written:
+            write_at(self.file, buffer[BLOCK_BYTES:stop], self.end + BLOCK_BYTES + self._written)
+            write_at(self.file, buffer[:BLOCK_BYTES], self.end)
+            sync_file(self.file)
+        else:
+            write_durably(self.file, buffer[:stop], self.end)
+        if not os.fstat(self.file.fileno()).st_nlink:
+            raise OSError(errno.ENOENT, "somebody deleted the segment")
+        self._add(_registered(entry, self._count, State.SEALED))
+
+    def discard(self) -> None:
+        """Forget what stands at `end`. Raises OSError."""
+        write_at(self.file, bytes(BLOCK_BYTES), self.end)
+
+    def read_back(self) -> bytes:
+        """What was written of the data set so far. Raises OSError, also where it is not what was written."""
+        buffer = self._buffer
+        if buffer is None:
+            return b""
+        first, last = buffer[HEAD_BYTES : min(BLOCK_BYTES, self._gathered)], buffer[BLOCK_BYTES : self._gathered]
+        content = bytes(first) + read_at(self.file, self._written, self.end + BLOCK_BYTES) + last
+        if xxh3_64_intdigest(content) != self._check.intdigest():
+            raise OSError(errno.EIO, "what was received is not there any more")
+        return content
+
+    def needed(self) -> State | None:
+        """The state of the first entry that is not filed, None if all are; SET_ASIDE also where that is not known."""
+        if self._filed < self._count:
+            try:
+                for entry in register.records(self.register, self.generation, self._filed):
+                    if entry.number != self._filed:
+                        return State.SET_ASIDE
+                    if entry.state is not State.FILED:
+                        return entry.state
+                    self._filed += 1
+            except OSError:
+                return State.SET_ASIDE
+        return None if self._filed >= self._count else State.SET_ASIDE
+
+    def renew(self) -> None:
+        """Begin again at the start, with a new generation, which is on the disk before. Raises OSError."""
+        generation = os.urandom(GENERATION_BYTES)
+        register.begin(self.register, generation)
+        self.generation = generation
+        self.end = self._filed = self._count = 0
+
+    def recover(self) -> str:
+        """Take over what another process left, also what it had not registered yet; the newest arrival, "" for none.
+
+        Nothing can be added to it before it is renewed. Raises OSError.
+        """
+        registered = self._read_register()
+        ends = {entry.offset: entry.end for entry in registered}
+        missing = sorted(set(range(self._count)) - {entry.number for entry in registered})
+        newest = max((entry.arrival for entry in registered), default="")
+        for entry in heads(self.file, 0 if missing else self.end, self.generation):
+            before = max((end for offset, end in ends.items() if offset <= entry.offset), default=0)
+            if entry.offset < before:
+                continue  # registered, or within a data set
+            state = self._left(entry)
+            if state is not None:
+                if entry.offset > before and not missing:
+                    self._add(_unrecognised(self._count, before, entry.offset))
+                self._add(_registered(entry, missing.pop(0) if missing else self._count, state))
+                ends[entry.offset] = entry.end
+                newest = max(newest, entry.arrival)
+        return newest
 
     @property
     def file(self) -> FileIO:
-        """The file, opened if need be. Raises OSError."""
+        """The segment, opened if need be. Raises OSError."""
         if self._file is None:
             self._file = FileIO(self.path, "r+")
         return self._file
 
-    def put_down(self) -> None:
-        """Close the file until it is needed again: a long backlog has more segments than a process may have files."""
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
+    @property
+    def register(self) -> FileIO:
+        """The register, opened if need be. Raises OSError."""
+        if self._register is None:
+            self._register = FileIO(register_of(self.path), "r+")
+        return self._register
 
-    def seal(self, entry: SegmentEntry) -> None:
-        """The head of what was written behind `end`; all of it is on the disk when this returns. Raises OSError."""
-        write_at(self.file, encode(entry), entry.offset)
-        sync_file(self.file)
-        if not os.fstat(self.file.fileno()).st_nlink:
-            raise OSError(errno.ENOENT, "somebody deleted the segment")
-        self._mark(entry.offset, State.SEALED)
-        self.end = entry.end
+    def _write_chunk(self, buffer: memoryview) -> None:
+        write_at(self.file, buffer[BLOCK_BYTES:], self.end + BLOCK_BYTES + self._written)
+        self._written += len(buffer) - BLOCK_BYTES
+        self._gathered = BLOCK_BYTES
 
-    def discard(self) -> None:
-        """Forget what stands at `end`. Raises OSError."""
-        write_at(self.file, bytes(HEAD_BYTES), self.end)
-
-    def needed(self) -> State | None:
-        """The state of the first entry that is not filed, None if all are; SET_ASIDE also where it cannot be read."""
-        while self._filed < self.end:
-            try:
-                entry = entry_at(self.file, self._filed)
-            except OSError:
-                entry = None
-            if entry is None:
-                return State.SET_ASIDE
-            if entry.state is not State.FILED:
-                return entry.state
-            self._filed = entry.end
-        return None
-
-    def renew(self) -> None:
-        """Begin again at the start; that all was filed is on the disk before. Raises OSError."""
-        sync_file(self.file)
-        self.generation = os.urandom(GENERATION_BYTES)
-        self.end = self._filed = 0
-
-    def recover(self) -> str:
-        """Take over what another process left, the last entry also if it was not marked yet; the newest arrival.
-
-        Nothing can be added to it before it is renewed. Raises OSError.
-        """
-        generation, self.end, is_damaged = beginning(self.file)
-        self._filed = 0 if is_damaged else self.end  # so that what is damaged is never written over
-        newest = ""
-        for entry in entries(self.file, self.end, generation) if generation else ():
-            if isinstance(entry, Damage):
-                self.end = entry.end or entry.offset + 1
-                continue
-            if entry.state is State.WRITTEN and not self._adopt(entry):
-                break
-            self.end, newest = entry.end, entry.arrival
-        self.end = max(self.end, int(is_damaged))
-        return newest
-
-    def _adopt(self, entry: SegmentEntry) -> bool:
-        """Whether an entry whose mark did not reach the disk is whole; else it was never acknowledged."""
+    def _read_register(self) -> list[Registered]:
+        """What is registered; where nothing is to be recognised, the register is begun anew from the first head."""
         try:
-            content = read_at(self.file, entry.size, entry.data_set_offset)
-        except OSError:
-            self._mark(entry.offset, State.SET_ASIDE)  # perhaps it was
-            return True
-        if len(content) != entry.size or xxh3_64_intdigest(content) != entry.check:
-            self.discard()
-            return False
-        sync_file(self.file)
-        self._mark(entry.offset, State.SEALED)
-        return True
+            generation = register.generation_of(self.register)
+        except FileNotFoundError:
+            self._register, generation = create(register_of(self.path)), b""
+        if not generation:
+            first = next(heads(self.file, 0, None), None)
+            self.generation = first.generation if first else self.generation
+            register.begin(self.register, self.generation)
+            return []
+        self.generation = generation
+        found = list(register.records(self.register, generation, 0))
+        self._count = max((entry.number + 1 for entry in found), default=0)
+        self.end = max((entry.end for entry in found), default=0)
+        return found
 
-    def _mark(self, offset: int, state: State) -> None:
-        at, mark = state_mark(offset, state)
-        write_at(self.file, mark, at)
+    def _left(self, entry: SegmentEntry) -> State | None:
+        """How far an entry that is not registered has come; None if it was never acknowledged."""
+        try:
+            data_set = read_at(self.file, entry.size, entry.data_set_offset)
+        except OSError:
+            return State.SET_ASIDE  # perhaps it was
+        if len(data_set) < entry.size or xxh3_64_intdigest(data_set) != entry.check:
+            return None
+        sync_file(self.file)
+        return State.SEALED
+
+    def _add(self, entry: Registered) -> None:
+        register.add(self.register, self.generation, entry)
+        self._count = max(self._count, entry.number + 1)
+        self.end = max(self.end, entry.end)
+
+
+def _registered(entry: SegmentEntry, number: int, state: State) -> Registered:
+    received_at = int(entry.origin.received_at.timestamp() * 1_000_000)
+    return Registered(number, entry.arrival, received_at, entry.offset, entry.size, state)
+
+
+def _unrecognised(number: int, offset: int, end: int) -> Registered:
+    """What must have been there, since entries leave no gaps: kept for a person."""
+    return Registered(number, "", 0, offset, end - offset - HEAD_BYTES, State.SET_ASIDE)

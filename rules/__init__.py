@@ -20,6 +20,7 @@ from rules.evaluation import Ruleset
 from rules.explanation import CopyTrace, Explanation
 from rules.facts import Arrival, Condition, Facts, Readable
 from rules.header import Header, identify
+from rules.identity import begins_as
 from rules.loading import compose
 from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix
@@ -81,6 +82,7 @@ __all__ = [
     "Verdict",
     "Window",
     "analyse",
+    "begins_as",
     "closest",
     "compose",
     "identify",

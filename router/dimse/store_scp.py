@@ -20,7 +20,7 @@ from router.dimse.status import (
     RefusedError,
     status_of,
 )
-from rules import HeaderError, HeaderIncompleteError, identify
+from rules import HeaderError, HeaderIncompleteError, begins_as, identify
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _MISMATCHES = frozenset((DATA_SET_DOES_NOT_MATCH, INVALID_SOP_INSTANCE, SOP_CLASS_NOT_SUPPORTED))
@@ -104,6 +104,9 @@ class _IdentityCheck:
         if self._is_known:
             return
         before = len(self._head)
+        if not before and self._begins(fragment[: _HEADS_BYTES[0]]):
+            self._is_known = True
+            return
         self._head += fragment[: _HEADS_BYTES[-1] - before]
         for size in _HEADS_BYTES:
             if not self._is_known and before < size <= len(self._head):
@@ -113,6 +116,10 @@ class _IdentityCheck:
         """There are no more."""
         if not self._is_known:
             self._look(len(self._head), is_all=True)
+
+    def _begins(self, first: memoryview) -> bool:
+        identity = self._identity
+        return begins_as(bytes(first), identity.transfer_syntax_uid, identity.sop_class_uid, identity.sop_instance_uid)
 
     def _look(self, size: int, *, is_all: bool) -> None:
         identity = self._identity

@@ -21,7 +21,8 @@ from router.senders import sender_for
 from router.telemetry import start_logging
 from router.upkeep import Upkeep
 
-FILING_SECONDS = 0.02
+FILING_SECONDS = 0.06
+MANY = 64  # done in one step: more waits already
 RELEASED_SECONDS = 0.2
 QUIET_SECONDS = 0.1
 SECURITY_SECONDS = 0.1
@@ -129,7 +130,7 @@ def _loop(
             if done:
                 rest = rest_seconds
                 then()
-            else:
+            if done < MANY:
                 stop.wait(rest)
                 rest = min(rest * 1.1, 10 * rest_seconds)
 

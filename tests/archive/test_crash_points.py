@@ -73,7 +73,9 @@ def _recover(folder: Path) -> tuple[set[str], dict[str, str]]:
 @needs_strace
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("call", ["write", "pwrite64", "fsync", "fdatasync", "rename", "link", "unlink", "mkdir"])
+@pytest.mark.parametrize(
+    "call", ["write", "pwrite64", "pwritev2", "fsync", "fdatasync", "rename", "link", "unlink", "mkdir"]
+)
 def test_nothing_acknowledged_is_lost_at_any_point(tmp_path: Path, call: str) -> None:
     """Killed at each call that changes the spool or the archive, it still has, whole and once, all acknowledged."""
     output, calls = traced(WORK, _folder(tmp_path / "whole"), f"--trace={call}")
@@ -97,7 +99,7 @@ def test_nothing_acknowledged_is_lost_at_any_point(tmp_path: Path, call: str) ->
         for place, (arrival, digest) in enumerate(acknowledged):
             assert place in CHANGED or digests[arrival] == digest, where
         left = {path.suffix for path in folder.rglob("*") if path.is_file() and "d.db" not in path.name}
-        assert left <= {".dcm", ".log", ".segment", ""}, where
+        assert left <= {".dcm", ".log", ".segment", ".register", ""}, where
         assert not [*(folder / "spool" / "sealed").iterdir(), *(folder / "spool" / "incoming").iterdir()], where
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive import Identity, Incoming, Spool, SpoolFailedError, SpoolFullError
+from archive import Identity, Spool, SpoolFailedError, SpoolFullError
 from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, sealed
 from tests.support.tracing import needs_strace, traced
 
@@ -28,6 +28,7 @@ for content in (b"1", b"2", b"3")[:COUNT]:
         print(type(error).__name__, end=" ")
 """
 SMALL = 100_000
+CHUNKED = 1_500_000
 
 
 def _seal(size: int, count: int = 1) -> str:
@@ -57,28 +58,41 @@ def _position(calls: list[str], pattern: str) -> int:
 
 @needs_strace
 def test_segment_and_its_name_are_synchronised_before_seal_returns(tmp_path: Path) -> None:
-    """Data and head, in a segment whose name was synchronised before, then the mark that says that they are."""
+    """Data and head, in a segment whose name was synchronised before, then the record that says that they are."""
     output, calls = traced(_seal(SMALL, 2), tmp_path)
     assert output == "sealed sealed"
     opened = _position(calls, r'"/spool-is-open"')
     first, second = (number for number, call in enumerate(calls) if '"/sealed"' in call)
     segment = r"\(\d+<[^>]*/segments/0/[0-9a-f]{32}\.segment>"
+    register = segment.replace("segment>", "register>")
     folder_synced = _position(calls[:first], r"fsync\(\d+<[^>]*/segments/0>\)\s+= 0")
-    assert _position(calls[:first], r"openat\(.*O_CREAT.*\.segment>") < folder_synced
+    begun = _position(calls[:first], rf"fdatasync{register}\)\s+= 0")
+    assert _position(calls[:first], r"openat\(.*O_CREAT.*\.segment>") < begun < folder_synced
     for start, end, head in ((opened, first, 0), (first, second, 102_400)):
         during = calls[start:end]
-        data = _position(during, rf'pwrite64{segment}, "[12]+"\.\.\., {SMALL}, {head + 2048}\)\s+= {SMALL}')
-        headed = _position(during, rf'pwrite64{segment}, "MPACSEG1W.*, 2048, {head}\)\s+= 2048')
-        synced = _position(during, rf"fdatasync{segment}\)\s+= 0")
-        marked = _position(during, rf'pwrite64{segment}, "S", 1, {head + 8}\)\s+= 1')
-        assert data < headed < synced < marked
+        durably = rf'pwritev2{segment}, \[\{{iov_base="MPACSEG2.*\], 1, {head}, RWF_DSYNC\)\s+= 102400'
+        entered = _position(during, rf'pwrite64{register}, "[0-9a-f]{{24}}.*, 48, {24 + 48 * bool(head)}\)\s+= 48')
+        assert _position(during, durably) < entered
     for folder in ("", "/new", "/new/spool", "/new/spool/segments"):
         assert _position(calls[:folder_synced], rf"fsync\(\d+<{re.escape(str(tmp_path))}{folder}>\)\s+= 0")
 
 
 @needs_strace
-def test_no_segment_is_written_again_before_what_is_filed_is_synchronised(tmp_path: Path) -> None:
-    """The marks of what is filed are on the disk before the first byte that may destroy it is written."""
+def test_longer_entry_is_synchronised_before_its_record(tmp_path: Path) -> None:
+    """What leaves in chunks is written whole, its head last, and synchronised, before the record says that it is."""
+    output, calls = traced(_seal(2_500_000), tmp_path)
+    assert output == "sealed"
+    segment = r"\(\d+<[^>]*\.segment>"
+    chunks = [_position(calls, rf"pwrite64{segment}, .*, {place}\)") for place in (4096, 4096 + 2**20, 4096 + 2**21)]
+    head = _position(calls, rf'pwrite64{segment}, "MPACSEG2.*, 4096, 0\)')
+    synced = _position(calls, rf"fdatasync{segment}\)\s+= 0")
+    entered = _position(calls, r"pwrite64\(\d+<[^>]*\.register>, .*, 48, 24\)")
+    assert [*chunks, head, synced, entered] == sorted([*chunks, head, synced, entered])
+
+
+@needs_strace
+def test_no_segment_is_written_again_before_its_new_generation_is_on_the_disk(tmp_path: Path) -> None:
+    """What voids the entries of before is synchronised before the first byte that may destroy one is written."""
     script = _seal(4_000_000, 1).replace(
         "        Path(",
         "        for _ in range(8): spool.remove(spool.sealed(1)); sealed(spool, content * 4_000_000)\n        Path(",
@@ -86,11 +100,11 @@ def test_no_segment_is_written_again_before_what_is_filed_is_synchronised(tmp_pa
     )
     output, calls = traced(script, tmp_path)
     assert output == "sealed"
-    segment = r"\(\d+<[^>]*\.segment>"
-    again = [number for number, call in enumerate(calls) if re.search(rf'pwrite64{segment}, "1.*, 2048\)\s+=', call)]
+    segment, register = r"\(\d+<[^>]*\.segment>", r"\(\d+<[^>]*\.register>"
+    again = [number for number, call in enumerate(calls) if re.search(rf'pwrite64{segment}, "1.*, 4096\)\s+=', call)]
     assert len(again) == 2, "the segment was full once"
-    filed = _position(calls[: again[1]], rf'pwrite64{segment}, "F", 1')
-    assert _position(calls[filed : again[1]], rf"fdatasync{segment}\)\s+= 0")
+    begun = _position(calls[: again[1]], rf'pwrite64{register}, "MPACREG1')
+    assert again[0] < begun < _position(calls[: again[1]], rf"fdatasync{register}\)\s+= 0")
 
 
 @needs_strace
@@ -134,13 +148,15 @@ def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path, s
 @pytest.mark.parametrize(
     ("size", "call", "number", "error", "outcome"),
     [
-        (SMALL, "pwrite64", 5, "EIO", "SpoolFailedError"),  # the data
-        (SMALL, "pwrite64", 5, "ENOSPC", "SpoolFullError"),
-        (SMALL, "pwrite64", 7, "EIO", "SpoolFailedError"),  # the head
-        (SMALL, "pwrite64", 7, "EDQUOT", "SpoolFullError"),
-        (SMALL, "fdatasync", 2, "EIO", "SpoolFailedError"),
-        (SMALL, "fdatasync", 2, "ENOSPC", "SpoolFullError"),
-        (SMALL, "pwrite64", 8, "EIO", "SpoolFailedError"),  # the mark
+        (SMALL, "pwritev2", 2, "EIO", "SpoolFailedError"),  # the entry
+        (SMALL, "pwritev2", 2, "ENOSPC", "SpoolFullError"),
+        (SMALL, "pwritev2", 2, "EDQUOT", "SpoolFullError"),
+        (SMALL, "pwrite64", 5, "EIO", "SpoolFailedError"),  # its record
+        (CHUNKED, "pwrite64", 9, "EIO", "SpoolFailedError"),  # a chunk
+        (CHUNKED, "pwrite64", 9, "ENOSPC", "SpoolFullError"),
+        (CHUNKED, "fdatasync", 3, "EIO", "SpoolFailedError"),
+        (CHUNKED, "fdatasync", 3, "ENOSPC", "SpoolFullError"),
+        (SMALL, "fdatasync", 1, "EIO", "SpoolFailedError"),  # the first generation
         (SMALL, "fsync", -1, "EIO", "SpoolFailedError"),  # the new segment's name
         (LARGE, "fdatasync", 2, "EIO", "SpoolFailedError"),
         (LARGE, "fdatasync", 2, "ENOSPC", "SpoolFullError"),
@@ -165,7 +181,8 @@ def test_failing_disk_is_never_success(
     assert spool.sweep() == 0
     assert (len(spool.sealed(10)), spool.backlog().unreadable) == (2, 0)
     paths = {spool.read(arrival).path for arrival in spool.sealed(10)}
-    assert len(paths) == (1 if call == "fsync" and size == SMALL else 2), "what failed is not written again"
+    is_not_made = size == SMALL and (call, number) in (("fsync", number), ("fdatasync", 1))
+    assert len(paths) == (1 if is_not_made else 2), "what failed is not written again"
     assert list((tmp_path / "new" / "spool" / "incoming").iterdir()) == []
 
 
@@ -191,9 +208,8 @@ def test_full_disk_is_said_and_recovers(small_disk: Path, size: int) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - 3_000_000))
     for _ in range(3):
-        incoming = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
         with pytest.raises(SpoolFullError):
-            _fill(incoming, size)
+            _fill(spool, size)
         assert list((small_disk / "incoming").iterdir()) == []
         assert spool.sealed(10) == [kept.arrival]
     assert shutil.disk_usage(small_disk).free <= 3_000_000
@@ -205,9 +221,11 @@ def test_full_disk_is_said_and_recovers(small_disk: Path, size: int) -> None:
     spool.close()
 
 
-def _fill(incoming: Incoming, size: int) -> None:
-    for start in range(0, size, 100_000):
-        incoming.write(b"x" * min(100_000, size - start))
+def _fill(spool: Spool, size: int) -> None:
+    with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as incoming:
+        for start in range(0, size, 100_000):
+            incoming.write(b"x" * min(100_000, size - start))
+        incoming.seal()
 
 
 def test_full_disk_takes_what_is_written_over(small_disk: Path) -> None:

@@ -28,7 +28,7 @@ class SpoolModel(RuleBasedStateMachine):
         self.patch.setattr(segment, "LARGEST_BYTES", LARGEST)
         self.patch.setattr(incoming, "LARGEST_BYTES", LARGEST)
         self.disk = LossyDisk(self.patch)
-        self.disk.synced = lambda path: self.forgettable.pop(path, None)
+        self.disk.synced = self._synced
         self.root = Path(tempfile.mkdtemp())
         self.folder = self.root / "0"
         self.spool = Spool(self.folder)
@@ -39,6 +39,11 @@ class SpoolModel(RuleBasedStateMachine):
         self.contents = random.Random(1)
         self.newest = ""
         self.going = ""  # being removed
+
+    def _synced(self, path: str) -> None:
+        """How far the entries of a segment have come is on the disk when its register is."""
+        if path.endswith(".register"):
+            self.forgettable.pop(str(Path(path).with_suffix(".segment")), None)
 
     def teardown(self) -> None:
         """Leave nothing behind."""

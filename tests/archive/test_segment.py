@@ -7,18 +7,7 @@ from hypothesis import strategies as st
 
 from archive import Identity, Origin
 from archive.files import create, write_at
-from archive.segment import (
-    HEAD_BYTES,
-    LARGEST_BYTES,
-    Damage,
-    SegmentEntry,
-    State,
-    beginning,
-    decode,
-    encode,
-    entries,
-    state_mark,
-)
+from archive.segment import BLOCK_BYTES, HEAD_BYTES, LARGEST_BYTES, SegmentEntry, decode, encode, heads
 from tests.support.arrivals import CT, IMPLICIT, RECEIVED_AT, origin
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -26,7 +15,7 @@ ARRIVAL = "0" * 24
 
 
 def _entry(identity: Identity, came_from: Origin, size: int = 0, check: int = 0) -> SegmentEntry:
-    return SegmentEntry(0, b"g" * 16, State.WRITTEN, ARRIVAL, identity, came_from, size, check)
+    return SegmentEntry(0, b"g" * 16, ARRIVAL, identity, came_from, size, check)
 
 
 @given(st.tuples(TEXT, TEXT, TEXT), st.tuples(st.none() | TEXT, TEXT, TEXT, TEXT), st.integers(0, LARGEST_BYTES))
@@ -46,13 +35,12 @@ def test_head_comes_back(
 
 @given(st.integers(0, HEAD_BYTES - 1), st.integers(1, 255))
 def test_changed_head_is_no_other_head(position: int, flip: int) -> None:
-    """A byte that is changed in a head is noticed, unless it is the state or in the padding, where nothing is said."""
+    """A byte that is changed in a head is noticed, unless it is in the padding, where nothing is said."""
     entry = _entry(Identity(CT, "1.2", IMPLICIT), origin())
     head = bytearray(encode(entry))
     head[position] ^= flip
     found = decode(bytes(head), 0)
-    offset, _ = state_mark(0, State.SEALED)
-    assert found is None or found == entry or (position == offset and found.state in State)
+    assert found is None or found == entry
 
 
 @given(st.binary(max_size=3000))
@@ -70,19 +58,17 @@ def test_longest_texts_of_the_wire_fit() -> None:
     assert decode(encode(entry), 0) == entry
 
 
-def test_damage_is_found_between_entries(tmp_path: Path) -> None:
-    """The walk through a segment goes on behind a head that cannot be read, and ends at one that is torn at its end."""
+def test_heads_are_found_behind_what_is_damaged(tmp_path: Path) -> None:
+    """Every head of a generation is found, wherever blocks begin, whatever stands between; no other generation's."""
     with create(tmp_path / "x.segment") as file:
-        offset, heads = 0, []
-        for size in (10, 9000, 10, 10):
-            entry = SegmentEntry(offset, b"g" * 16, State.SEALED, ARRIVAL, Identity("", "", ""), origin(), size, 0)
+        offsets = [0, BLOCK_BYTES, 5 * BLOCK_BYTES, 300 * BLOCK_BYTES, 301 * BLOCK_BYTES]
+        for offset in offsets:
+            entry = SegmentEntry(offset, b"g" * 16, ARRIVAL, Identity("", "", ""), origin(), 10, 0)
             write_at(file, encode(entry), offset)
-            heads.append(offset)
-            offset = entry.end
-        for number in (1, 3):
-            write_at(file, b"\xff" * 9, heads[number] + 100)
-        write_at(file, *reversed(state_mark(heads[3], State.WRITTEN)))
-        assert beginning(file) == (b"g" * 16, 0, False)
-        found = list(entries(file, 0, b"g" * 16))
-    assert [each.offset for each in found] == heads[:3]
-    assert found[1] == Damage(heads[1], heads[2])
+        write_at(file, b"\xff" * 9, BLOCK_BYTES + 60)
+        other = SegmentEntry(7 * BLOCK_BYTES, b"h" * 16, ARRIVAL, Identity("", "", ""), origin(), 10, 0)
+        write_at(file, encode(other), other.offset)
+        write_at(file, encode(other), 9 * BLOCK_BYTES + 512)  # not where an entry can begin
+        found = [head.offset for head in heads(file, 0, b"g" * 16)]
+        assert found == [offset for offset in offsets if offset != BLOCK_BYTES]
+        assert [head.offset for head in heads(file, 6 * BLOCK_BYTES, None)] == [other.offset, *offsets[3:]]

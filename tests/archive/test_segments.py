@@ -7,34 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from archive import (
-    Identity,
-    Spool,
-    SpoolFailedError,
-    SpoolFullError,
-    incoming,
-    segment,
-    segments,
-    writing,
-)
-from archive.files import write_at
-from archive.segment import (
-    HEAD_BYTES,
-    LARGEST_BYTES,
-    SEGMENT_BYTES,
-    SegmentEntry,
-    State,
-    after,
-    encode,
-    state_mark,
-)
+from archive import Identity, Incoming, Spool, SpoolFailedError, SpoolFullError, register, segment, segments, writing
+from archive.register import register_of
+from archive.segment import HEAD_BYTES, LARGEST_BYTES, SEGMENT_BYTES, SegmentEntry, after, encode
 from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, overwrite, sealed
 
 ARRIVAL = "0" * 24
 
 
 def _head() -> bytes:
-    return encode(SegmentEntry(0, b"g" * 16, State.WRITTEN, ARRIVAL, Identity(CT, "1.2", IMPLICIT), origin(), 0, 0))
+    return encode(SegmentEntry(0, b"g" * 16, ARRIVAL, Identity(CT, "1.2", IMPLICIT), origin(), 0, 0))
 
 
 def test_entries_share_no_block(spool: Spool) -> None:
@@ -98,27 +80,29 @@ def test_one_that_is_set_aside_does_not_fill_the_disk(spool: Spool, tmp_path: Pa
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
-@pytest.mark.parametrize("step", ["data", "head", "sync", "mark"])
+@pytest.mark.parametrize("step", ["chunk", "entry", "first block", "sync", "record"])
 def test_segment_that_failed_is_not_used_again(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: int
 ) -> None:
     """After an error nothing is acknowledged, what was sealed before stays, and the segment goes when that is filed."""
     before = sealed(spool, b"before")
-    failing = iter([None, error]) if step == "mark" else iter([error])
+    content = b"12" if step in ("entry", "record") else bytes(writing._CHUNK_BYTES + 5000)
+    module, name = (register, "write_at") if step == "record" else (writing, "write_at")
+    name = {"entry": "write_durably", "sync": "sync_file"}.get(step, name)
+    real, calls = getattr(module, name), 0
 
-    def fail(*_: object) -> None:
-        if number := next(failing, None):
-            raise OSError(number, "broken")
-        write_at(*_)  # type: ignore[arg-type]
+    def fail(*arguments: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == (3 if step == "first block" else 1):
+            raise OSError(error, "broken")
+        real(*arguments)
 
     with monkeypatch.context() as patch:
-        place = incoming if step == "data" else writing
-        patch.setattr(place, "sync_file" if step == "sync" else "write_at", fail)
-        with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as under_way:
-            if step != "data":
-                under_way.write(b"12")
-            with pytest.raises(SpoolFullError if error == errno.ENOSPC else SpoolFailedError):
-                under_way.write(b"12") if step == "data" else under_way.seal()
+        patch.setattr(module, name, fail)
+        under_way = spool.open(Identity(CT, "1.2", IMPLICIT), origin())
+        with pytest.raises(SpoolFullError if error == errno.ENOSPC else SpoolFailedError):
+            _receive(under_way, content)
     with pytest.raises(SpoolFailedError):
         under_way.seal()
     after_it = sealed(spool, b"after")
@@ -131,19 +115,28 @@ def test_segment_that_failed_is_not_used_again(
     assert before.path not in _segments(tmp_path)
 
 
+def _receive(under_way: Incoming, content: bytes) -> None:
+    under_way.write(content)
+    under_way.seal()
+
+
 @pytest.mark.parametrize("left", ["whole", "data", "head", "check"])
-def test_written_and_not_marked(tmp_path: Path, left: str) -> None:
-    """What a process left without its mark is adopted if it is whole, else dropped; only when that process is gone."""
+@pytest.mark.parametrize("lost", ["last record", "all records", "register"])
+def test_written_and_not_registered(tmp_path: Path, left: str, lost: str) -> None:
+    """What a process left without its record is adopted if it is whole, else dropped; when that process is gone."""
     spool = Spool(tmp_path / "spool")
     first, last = sealed(spool, b"1" * 3000), sealed(spool, b"2" * 3000)
-    overwrite(last.path, *state_mark(last.data_set_offset - HEAD_BYTES, State.WRITTEN))
+    records = register_of(first.path).read_bytes()
+    kept = {"last record": len(records) - 48, "all records": 24, "register": 0}[lost]
+    register_of(first.path).write_bytes(records[:kept])
     if left != "whole":
         place = {"data": last.data_set_offset + 2900, "head": 60, "check": 12}[left]
         place += 0 if left == "data" else last.data_set_offset - HEAD_BYTES
         overwrite(last.path, place, b"\xff" * 8)
     other = Spool(tmp_path / "spool")
     other.sweep()
-    assert other.sealed(10) == [first.arrival], "its process lives and may still be writing it"
+    found = [first.arrival] if lost == "last record" else []
+    assert other.sealed(10) == found, "its process lives and may still be writing it"
     spool.close()
     other.close()
     other = Spool(tmp_path / "spool")
@@ -173,6 +166,54 @@ def test_unfinished_head_of_a_new_generation(tmp_path: Path, kept: str) -> None:
     for _ in range(9):
         spool.remove([sealed(spool, bytes(LARGEST_BYTES)).arrival])
     assert _segments(tmp_path) == [path], "it is used again"
+
+
+def test_what_was_there_before_a_new_generation_is_gone(tmp_path: Path) -> None:
+    """Whole entries of the past, filed long ago, do not come back with a segment that was begun again."""
+    spool = Spool(tmp_path / "spool")
+    for number in range(8):
+        spool.remove([sealed(spool, f"{number}".encode() * 4_000_000).arrival])
+    last = sealed(spool, b"1")
+    assert last.data_set_offset == HEAD_BYTES, "it was begun again"
+    spool.close()
+    spool = Spool(tmp_path / "spool")
+    spool.sweep()
+    assert (spool.sealed(10), spool.backlog().unreadable) == ([last.arrival], 0)
+
+
+def test_gap_between_entries_is_kept_for_a_person(tmp_path: Path) -> None:
+    """Where a power cut took the records and a head has rotted, what must have been there is counted and kept."""
+    spool = Spool(tmp_path / "spool")
+    found = [sealed(spool, f"{number}".encode() * 3000) for number in range(3)]
+    spool.close()
+    records = register_of(found[0].path).read_bytes()
+    register_of(found[0].path).write_bytes(records[: 24 + 48])
+    overwrite(found[1].path, found[1].data_set_offset - HEAD_BYTES, b"\xff" * 2048)
+    spool = Spool(tmp_path / "spool")
+    spool.sweep()
+    assert spool.sealed(10) == [found[0].arrival, found[2].arrival]
+    assert (spool.backlog().count, spool.backlog().unreadable) == (2, 1)
+    spool.remove(spool.sealed(10))
+    for _ in range(12):
+        spool.remove([sealed(spool, bytes(LARGEST_BYTES)).arrival])
+    assert found[1].path.read_bytes()[found[1].data_set_offset :][:3000] == b"1" * 3000
+
+
+@pytest.mark.parametrize("rotten", [0, 1, 2])
+def test_rotten_record_is_made_good_at_the_next_start(tmp_path: Path, rotten: int) -> None:
+    """A record that rots hides its entry until the writing process starts again, and no other; nothing is lost."""
+    spool = Spool(tmp_path / "spool")
+    found = [sealed(spool, f"{number}".encode() * 3000).arrival for number in range(3)]
+    path = register_of(spool.read(found[0]).path)
+    overwrite(path, 24 + 48 * rotten + 5, b"\xff")
+    reader = Spool(tmp_path / "spool")
+    assert reader.sealed(10) == [arrival for number, arrival in enumerate(found) if number != rotten]
+    assert reader.backlog().unreadable == (1 if rotten < 2 else 0)
+    spool.close()
+    spool = Spool(tmp_path / "spool")
+    spool.sweep()
+    assert spool.sealed(10) == found
+    assert (spool.backlog().count, spool.backlog().unreadable) == (3, 0)
 
 
 def test_forged_head_in_a_data_set_is_no_entry(spool: Spool, tmp_path: Path) -> None:
@@ -213,7 +254,7 @@ def test_changed_bytes_do_not_move_out(spool: Spool) -> None:
     with spool.open(Identity(CT, "1.2", IMPLICIT), origin()) as under_way:
         under_way.write(bytes(LARGEST_BYTES))
         (path,) = spool._segments._folder.rglob("*.segment")
-        overwrite(path, HEAD_BYTES + 1000, b"\xff")
+        overwrite(path, 2 * HEAD_BYTES + 1000, b"\xff")
         with pytest.raises(SpoolFailedError):
             under_way.write(b"12")
     assert spool.sealed(10) == []

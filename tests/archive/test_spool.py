@@ -92,9 +92,9 @@ def test_received_values_stay_out_of_names(
     assert entry.origin == came_from
     assert entry.identity.sop_instance_uid == hostile
     names = {path.relative_to(tmp_path / "spool").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    ours = re.compile(rf"last-arrival|sealed/{entry.arrival}\.dcm|segments/0/(lock|[0-9a-f]{{32}}\.segment)")
+    ours = re.compile(rf"last-arrival|sealed/{entry.arrival}\.dcm|segments/0/(lock|[0-9a-f]{{32}}\.(segment|register))")
     assert all(ours.fullmatch(name) for name in names)
-    assert len(names) == (4 if entry.content is None else 3)
+    assert len(names) == (5 if entry.content is None else 4)
 
 
 def test_unsealed_leaves_nothing(spool: Spool, tmp_path: Path, sized: Callable[[bytes], bytes]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive import incoming, reading, writing
+from archive import register, writing
 from archive.files import write_at
 
 SECTOR = 512
@@ -26,17 +26,19 @@ class LossyDisk:
         self._pending: dict[str, list[tuple[int, bytes]]] = {}
         self.step: Callable[[], None] = lambda: None  # called before each write and each synchronisation
         self.synced: Callable[[str], None] = lambda _: None  # called with the path after a synchronisation
-        for module in (incoming, reading, writing):
+        for module in (register, writing):
             patch.setattr(module, "write_at", self._write_at)
-        patch.setattr(writing, "sync_file", self._sync_file)
+            patch.setattr(module, "sync_file", self._sync_file)
+        patch.setattr(writing, "write_durably", self._write_durably)
 
     def frozen(self, folder: Path, copy: Path, chance: random.Random | None) -> None:
         """The folder as a crash leaves it: all of it after a kill (no chance), what the disk happens to have else."""
         shutil.copytree(folder, copy)
-        for path in copy.rglob("*.segment") if chance else ():
+        found = [*copy.rglob("*.segment"), *copy.rglob("*.register")]
+        for path in found if chance else ():
             before = str(folder / path.relative_to(copy))
             path.write_bytes(self._left(before, chance))
-        for path in copy.rglob("*.segment"):
+        for path in found:
             self._durable[str(path)] = path.read_bytes()
 
     def _left(self, path: str, chance: random.Random) -> bytes:
@@ -50,10 +52,13 @@ class LossyDisk:
         return bytes(image)
 
     def _write_at(self, file: FileIO, content: bytes, offset: int) -> None:
-        if str(file.name).endswith(".segment"):
-            self.step()
-            self._pending.setdefault(str(file.name), []).append((offset, bytes(content)))
+        self.step()
+        self._pending.setdefault(str(file.name), []).append((offset, bytes(content)))
         write_at(file, content, offset)
+
+    def _write_durably(self, file: FileIO, content: bytes, offset: int) -> None:
+        self._write_at(file, content, offset)
+        self._sync_file(file)
 
     def _sync_file(self, file: FileIO) -> None:
         self.step()
