@@ -29,6 +29,9 @@ class PduType(IntEnum):
     ABORT = 7
 
 
+_TYPES = {each.value: each for each in PduType}
+
+
 class AbortReason(IntEnum):
     """Reasons of an A-ABORT by the provider (PS3.8 table 9-26)."""
 
@@ -118,11 +121,11 @@ class PduReader:
         whole_by = time.monotonic() + pdu_seconds
         if associate_bytes:
             whole_by = min(whole_by, deadline)
-        self._need(1, whole_by)
         pdu_type = _pdu_type(self._view[self._start])
         self._need(HEADER.size, whole_by)
         length = HEADER.unpack_from(self._view, self._start)[1]
-        self._check_length(pdu_type, length, associate_bytes)
+        if pdu_type is not PduType.DATA or length > self._data_bytes:
+            self._check_length(pdu_type, length, associate_bytes)
         if HEADER.size + length > len(self._view):
             self._enlarge(HEADER.size + length)
         self._need(HEADER.size + length, whole_by)
@@ -166,10 +169,10 @@ class PduReader:
 
 
 def _pdu_type(value: int) -> PduType:
-    try:
-        return PduType(value)
-    except ValueError:
-        raise ProtocolError(f"a PDU of unknown type 0x{value:02X}", reason=AbortReason.UNRECOGNISED_PDU) from None
+    pdu_type = _TYPES.get(value)
+    if pdu_type is None:
+        raise ProtocolError(f"a PDU of unknown type 0x{value:02X}", reason=AbortReason.UNRECOGNISED_PDU)
+    return pdu_type
 
 
 def abort_of(body: memoryview) -> AssociationAborted:

@@ -185,8 +185,10 @@ class Stream:
     def _acknowledge_at_once(self) -> None:
         """Re-arm TCP_QUICKACK: the kernel falls back to delayed acknowledgements, 40 ms a message for some peers."""
         if _QUICKACK is not None:
-            with suppress(OSError):
+            try:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            except OSError:  # `suppress` would cost as much as the call
+                return
 
 
 def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
