@@ -1,5 +1,6 @@
 """Command sets as values and bytes (PS3.7 6.3.1 and annex E), always implicit VR little endian; no service here."""
 
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,11 +144,45 @@ def echo_request(message_id: int, sop_class_uid: str) -> bytes:
     )
 
 
+_EVEN_UID = re.compile(rb"(?=(?:..){1,32}\Z)[0-9.]+\0?", re.DOTALL)
+_NUMBERS = struct.Struct("<HHIHHHIHHHIHHHIH")  # four elements of VR US
+_GROUP_LENGTH = struct.Struct("<HHII")
+
+
+def _success(request: Command) -> bytes | None:
+    """The response to nearly every request, from what stands in it; None where its UIDs are not as they should be."""
+    sop_class, sop_instance = (
+        request.values.get(element, b"")
+        for element in (Element.AFFECTED_SOP_CLASS_UID, Element.AFFECTED_SOP_INSTANCE_UID)
+    )
+    if not _EVEN_UID.fullmatch(sop_class) or not _EVEN_UID.fullmatch(sop_instance):
+        return None
+    numbers = _NUMBERS.pack(
+        *(0, Element.COMMAND_FIELD, 2, request.field | 0x8000),
+        *(0, Element.MESSAGE_ID_RESPONDED_TO, 2, request.number(Element.MESSAGE_ID)),
+        *(0, Element.DATA_SET_TYPE, 2, _NO_DATA_SET),
+        *(0, Element.STATUS, 2, 0),
+    )
+    body = b"".join(
+        (
+            _ELEMENT.pack(0, Element.AFFECTED_SOP_CLASS_UID, len(sop_class)),
+            sop_class,
+            numbers,
+            _ELEMENT.pack(0, Element.AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
+            sop_instance,
+        )
+    )
+    return _GROUP_LENGTH.pack(0, Element.GROUP_LENGTH, 4, len(body)) + body
+
+
 def response(request: Command, status: int, comment: str = "") -> bytes:
     """The response without a data set to any request (PS3.7 9.3, 10.3); one of at most 400 bytes, whatever it answers.
 
     The comment is cut to what LO can hold, and so are UIDs: what a peer sent as one may be longer than its PDUs.
     """
+    quick = None if status or comment else _success(request)
+    if quick is not None:
+        return quick
     values: dict[int, int | str] = {
         Element.COMMAND_FIELD: request.field | 0x8000,
         Element.MESSAGE_ID_RESPONDED_TO: request.number(Element.MESSAGE_ID),

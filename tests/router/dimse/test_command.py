@@ -3,9 +3,11 @@
 from io import BytesIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pynetdicom.dsutils import decode as decode_theirs
 
-from router.dimse.command import Command, Element, decode, echo_request, encode, response, store_request
+from router.dimse.command import Command, Element, Field, decode, echo_request, encode, response, store_request
 from router.errors import ProtocolError
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -69,3 +71,22 @@ def test_a_request_without_message_id_is_refused(field: int) -> None:
 def test_a_response_fits_any_peer() -> None:
     """What stands for a UID in a request is answered with no more than a UID can be long."""
     assert len(response(decode(store_request(7, "1." * 3000, "2." * 3000)), 0, "x" * 100)) < 400
+
+
+@given(
+    st.text("0123456789.", max_size=70) | st.sampled_from(["1.2 ", " 1.2", "1.\u00e9", "1.2\0\0"]),
+    st.text("0123456789.", max_size=70),
+    st.integers(0, 0xFFFF),
+)
+def test_success_is_told_quickly_and_the_same(sop_class: str, sop_instance: str, message_id: int) -> None:
+    """The short way to a response with Success gives what the long way gives, whatever the UIDs."""
+    request = decode(store_request(message_id, sop_class, sop_instance))
+    expected = {
+        Element.AFFECTED_SOP_CLASS_UID: request.text(Element.AFFECTED_SOP_CLASS_UID)[:64],
+        Element.COMMAND_FIELD: Field.C_STORE_RSP,
+        Element.MESSAGE_ID_RESPONDED_TO: message_id,
+        Element.DATA_SET_TYPE: 0x0101,
+        Element.STATUS: 0,
+        Element.AFFECTED_SOP_INSTANCE_UID: request.text(Element.AFFECTED_SOP_INSTANCE_UID)[:64],
+    }
+    assert response(request, 0) == encode(expected)
