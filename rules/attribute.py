@@ -54,6 +54,12 @@ class Attribute:
         return _parse(name)
 
     @cached_property
+    def tag(self) -> int | None:
+        """The tag of an attribute of the outermost data set that is named by its tag alone; None for any other name."""
+        step = self.steps[0]
+        return step.tag if len(self.steps) == 1 and step.item is None else None
+
+    @cached_property
     def vr(self) -> str | None:
         """The VR the dictionary gives the last step ("US or SS" as it stands there); None if it knows none."""
         return step_vr(self.steps[-1])

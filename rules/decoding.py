@@ -1,6 +1,7 @@
 """Values from bytes: text, and numbers as their decimal text (PS3.5 6.2). It knows no headers."""
 
 import struct
+from collections.abc import Callable, Mapping
 
 from rules.charset import Charset
 
@@ -28,26 +29,40 @@ def decode(raw: bytes, vr: str, *, little: bool, charset: Charset) -> tuple[str,
     """
     if not raw:
         return ()
-    if vr in TEXT_VRS:
-        return _split(charset.decode(raw, name=vr == "PN"), vr)
-    if vr == "UR":
-        return _split(raw.decode("latin_1"), vr)
-    if vr in PLAIN_VRS:
-        text = raw.decode("latin_1").strip(_PADDING)
-        if "\\" in text:
-            return tuple([value.strip(_PADDING) for value in text.split("\\")])
-        return (text,) if text else ()
+    split = SPLITS.get(vr)
+    if split is not None:
+        return split(charset.decode(raw, name=vr == "PN") if vr in TEXT_VRS else raw.decode("latin_1"))
     if vr in NUMBER_FORMATS:
         return _numbers(raw, vr, little)
     return ("",)
 
 
-def _split(text: str, vr: str) -> tuple[str, ...]:
+def _plain(text: str) -> tuple[str, ...]:
+    """The values of a text without padding on either side."""
+    text = text.strip(_PADDING)
+    if "\\" in text:
+        return tuple([value.strip(_PADDING) for value in text.split("\\")])
+    return (text,) if text else ()
+
+
+def _free(text: str) -> tuple[str, ...]:
     """The values of a text without their padding; leading spaces are part of them."""
     text = text.rstrip(_PADDING)
-    if "\\" in text and vr not in SINGLE_VALUE_VRS:
+    if "\\" in text:
         return tuple([value.rstrip(_PADDING) for value in text.split("\\")])
     return (text,) if text else ()
+
+
+def _single(text: str) -> tuple[str, ...]:
+    """The one value of a text without its padding."""
+    text = text.rstrip(_PADDING)
+    return (text,) if text else ()
+
+
+# How the text of a value is split into values, by VR.
+SPLITS: Mapping[str, Callable[[str], tuple[str, ...]]] = (
+    dict.fromkeys(PLAIN_VRS, _plain) | dict.fromkeys(TEXT_VRS, _free) | dict.fromkeys(SINGLE_VALUE_VRS, _single)
+)
 
 
 def _numbers(raw: bytes, vr: str, little: bool) -> tuple[str, ...]:
@@ -59,11 +74,11 @@ def _numbers(raw: bytes, vr: str, little: bool) -> tuple[str, ...]:
     if vr == "AT":
         return tuple(f"({numbers[i]:04X},{numbers[i + 1]:04X})" for i in range(0, len(numbers), 2))
     if vr == "FL":
-        return tuple(_single(number) for number in numbers)
+        return tuple(_decimal(number) for number in numbers)
     return tuple(repr(number) for number in numbers)
 
 
-def _single(number: float) -> str:
+def _decimal(number: float) -> str:
     """The shortest decimal that is this 32-bit number."""
     packed = struct.pack("<f", number)
     for digits in range(6, 9):

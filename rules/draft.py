@@ -8,9 +8,9 @@ from rules.decoding import PLAIN_VRS, SINGLE_VALUE_VRS, TEXT_VRS
 from rules.encoding import encode_values
 from rules.errors import EditError
 from rules.header import Header
-from rules.level import read
 from rules.overlay import EditedLevel, Replacement
-from rules.splicing import Splice, deflate, hunks_of, replace, restoring, undo
+from rules.path import read
+from rules.splicing import Hunk, Splice, hunks_of, splice_of, undo
 
 __all__ = ["Draft", "Splice", "undo"]
 
@@ -29,9 +29,10 @@ class Draft:
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """As `Header.values`, with the edits made so far."""
-        if not self.top.changed:
+        tag = attribute.tag
+        if tag is None and not self.top.changed:
             return self.header.values(attribute)
-        values = read(self.top, attribute)
+        values = read(self.top, attribute) if tag is None else self.top.text(tag)
         first = attribute.steps[0]
         if values is None and len(attribute.steps) == 1 and first.tag and first.tag not in self.header.top.offsets:
             return self.header.values(attribute)  # what is no element of the header: transfer syntax, pixel data
@@ -85,13 +86,12 @@ class Draft:
 
     def splice(self) -> Splice:
         """Encode the edits. EditError if these bytes cannot be edited."""
-        header = self.header
+        return splice_of(self.header, self.hunks())
+
+    def hunks(self) -> list[Hunk]:
+        """The bytes that the edits replace, and by which. EditError as `splice`."""
         self._check_editable()
-        data, end = header.top.data, header.top.end
-        hunks = hunks_of(self.top)
-        prefix = replace(data, hunks, end)
-        restore = restoring(data, hunks, deflated=header.deflated)
-        return Splice(deflate(prefix + data[end:]) if header.deflated else prefix, header.end, restore)
+        return hunks_of(self.top)
 
     def _check_writable(self, attribute: Attribute) -> None:
         """EditError for what no edit may change."""
@@ -115,11 +115,13 @@ class Draft:
         little = level.level.layout.little or written_vr == "UN"
         if level.text(tag) == values:
             return
+        charset = level.charset
+        encoded = None
         try:
-            encode_values(values, vr, little=little, charset=level.charset)
+            encoded = charset, encode_values(values, vr, little=little, charset=charset)
         except UnencodableError:
             self._convert(level.scope)
-        level.put(tag, Replacement(written_vr, vr, values))
+        level.put(tag, Replacement(written_vr, vr, values, encoded))
 
     def _convert(self, scope: EditedLevel) -> None:
         """Mark a level to be converted to UTF-8; EditError if its text cannot be."""
@@ -136,7 +138,7 @@ class Draft:
         for step in attribute.steps[:-1]:
             levels = [child for level in levels for child in _items(level, step)]
         found = [(level, level.find(attribute.steps[-1])) for level in levels]
-        places = [(level, tag) for level, tag in found if tag is not None and level.text(tag) is not None]
+        places = [(level, tag) for level, tag in found if tag is not None and level.has(tag)]
         if places:
             self._check_editable()
         return places

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from rules.analysis import analyse, not_available
 from rules.clause import Loc
+from rules.copies import Copies
 from rules.decision import Decision, Prepared, Verdict
-from rules.draft import Draft
-from rules.edits import Edit, EditContext, Table
+from rules.edits import Edit, Table
 from rules.errors import EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
@@ -18,7 +18,7 @@ from rules.header import Header
 from rules.schema import OTHERWISE, RulesSettings
 from rules.testing import TestResult, run
 from rules.trace import Witness
-from rules.walk import Walk, apply
+from rules.walk import Walk
 
 
 class Ruleset:
@@ -45,6 +45,7 @@ class Ruleset:
         self._conceal = conceal
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
+        self._copies = {rule.name: Copies(rule, self._tables) for rule in settings.routes}
 
     def decide(
         self,
@@ -77,12 +78,7 @@ class Ruleset:
 
     def prepare(self, route: str, header: Header, arrival: Arrival) -> Prepared:
         """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""
-        edits = self._edits(route)
-        if not edits:
-            return Prepared((), None)
-        draft = Draft(header)
-        changes = apply(route, edits, draft, EditContext(arrival, self._tables))
-        return Prepared(tuple(changes), draft.splice() if draft.changed else None)
+        return self._copies[route].prepare(header, arrival) if self._edits(route) else Prepared((), None)
 
     def _edits(self, route: str) -> Sequence[Edit]:
         """The edits of a route on its copy; RulesError for a route there is not."""

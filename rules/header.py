@@ -5,7 +5,9 @@ import zlib
 from rules.attribute import TRANSFER_SYNTAX_UID, Attribute
 from rules.errors import HeaderError, HeaderIncompleteError
 from rules.layout import DEFLATED, UNDEFINED, element_header, layout_of
-from rules.level import Level, read
+from rules.level import Level
+from rules.path import read
+from rules.recognition import RECOGNITION
 from rules.rereading import reread
 from rules.scanning import Scan
 
@@ -65,24 +67,25 @@ class Header:
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """The attribute's values as text, without padding; `()` if it is there but empty, None if it is absent."""
-        steps = attribute.steps
-        if len(steps) == 1:
-            tag = steps[0].tag
-            if tag in self.top.offsets:
-                return self.top.text(tag) if steps[0].item is None else read(self.top, attribute)
-            if tag == TRANSFER_SYNTAX_UID:
-                return (self.transfer_syntax_uid,)
-            if tag is not None:
-                return ("",) if tag == self.pixel_tag else None
-        return read(self.top, attribute)
+        tag = attribute.tag
+        values = read(self.top, attribute) if tag is None else self.top.text(tag)
+        return self._no_element(attribute) if values is None else values
+
+    def _no_element(self, attribute: Attribute) -> tuple[str, ...] | None:
+        """The values of what is no element of the header: the transfer syntax, and the pixel data."""
+        tag = attribute.steps[0].tag
+        if tag is None or len(attribute.steps) > 1 or tag in self.top.offsets:
+            return None
+        if tag == TRANSFER_SYNTAX_UID:
+            return (self.transfer_syntax_uid,)
+        return ("",) if tag == self.pixel_tag else None
 
 
 def _scan_plain(data: bytes, transfer_syntax_uid: str) -> tuple[Header | None, HeaderError | None]:
-    """The header by the fast loop, or why there is none."""
+    """The header as its bytes are, or why there is none."""
     layout = layout_of(data, transfer_syntax_uid)
-    scan = Scan()
     try:
-        scan.run(data, 0, len(data), layout, to_pixels=True)
+        scan = RECOGNITION.scan(data, layout)
     except HeaderError as problem:
         return None, problem
     return Header(Level(data, 0, scan, layout), transfer_syntax_uid, scan.stopped), None

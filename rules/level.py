@@ -1,19 +1,17 @@
 """One level of a data set, the top or an item: its elements, values and items, read when asked. It changes nothing."""
 
 import re
-from collections.abc import Sequence
-from itertools import chain
-from typing import Protocol, Self
 
 from pydicom.datadict import private_dictionary_VR
 
-from rules.attribute import SPECIFIC_CHARACTER_SET, Attribute, Private, Step, tag_vr
-from rules.charset import Charset, charset
-from rules.decoding import decode
+from rules.attribute import SPECIFIC_CHARACTER_SET, Private, Step, tag_vr
+from rules.charset import ESCAPE, Charset, charset
+from rules.decoding import SPLITS, decode
 from rules.errors import HeaderError, HeaderIncompleteError
 from rules.layout import (
     DEEPEST,
     EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
     ITEM_BIG,
     ITEM_LITTLE,
     SHORT_VRS,
@@ -28,42 +26,9 @@ from rules.scanning import Scan
 _PIXEL_REPRESENTATION = 0x00280103
 _LONGEST_UNKNOWN_TEXT = 1024  # bytes; what is longer is taken for bulk data
 _EXPLICIT = EXPLICIT_LITTLE.explicit_header.unpack_from
+_IMPLICIT = IMPLICIT_LITTLE.implicit_header.unpack_from
 _PRINTABLE = re.compile(rb"[\x20-\x7e]+\0?")
 _UNSIGNED_OR_SIGNED = frozenset({"US or SS"})
-
-
-class Navigable(Protocol):
-    """What `read` can walk: a level, or a level with edits over it."""
-
-    def find(self, step: Step) -> int | None:
-        """The tag a step means here; None for a private attribute whose creator is absent."""
-        ...
-
-    def text(self, tag: int) -> tuple[str, ...] | None:
-        """The values of one element, None if it is absent."""
-        ...
-
-    def children(self, tag: int) -> Sequence[Self]:
-        """The items of a sequence; none if it is absent or no sequence."""
-        ...
-
-
-def read(level: Navigable, attribute: Attribute, depth: int = 0) -> tuple[str, ...] | None:
-    """The values of an attribute from `level` inwards; of all items where a path names none. None if it is absent."""
-    step = attribute.steps[depth]
-    tag = level.find(step)
-    if tag is None:
-        return None
-    last = depth == len(attribute.steps) - 1
-    if last and step.item is None:
-        return level.text(tag)
-    items = level.children(tag)
-    if step.item is not None:
-        items = items[step.item : step.item + 1]
-    if last:
-        return ("",) if items else None
-    found = [values for values in (read(item, attribute, depth + 1) for item in items) if values is not None]
-    return tuple(chain.from_iterable(found)) if found else None
 
 
 class Level:
@@ -72,6 +37,7 @@ class Level:
     __slots__ = (
         "_blocks",
         "_charset",
+        "_elements",
         "_items",
         "_vrs",
         "data",
@@ -95,6 +61,7 @@ class Level:
         self.depth: int = parent.depth + 1 if parent else 0
         self._blocks: dict[tuple[int, str], int] | None = None
         self._charset: Charset | None = None
+        self._elements: dict[int, Element] = {}
         self._items: dict[int, list[tuple[Item, Level]]] = {}
         self._vrs: dict[int, str] = {}
 
@@ -120,8 +87,33 @@ class Level:
 
     def element(self, tag: int) -> Element | None:
         """Where an element lies, None if it is absent."""
+        element = self._elements.get(tag)
+        if element is None:
+            offset = self.offsets.get(tag)
+            if offset is None:
+                return None
+            element = self._elements[tag] = read_element(self.data, offset, self.end, self.layout)
+        return element
+
+    def extent(self, tag: int) -> tuple[int, int] | None:
+        """Where an element begins and ends, None if it is absent."""
         offset = self.offsets.get(tag)
-        return None if offset is None else read_element(self.data, offset, self.end, self.layout)
+        if offset is None:
+            return None
+        if self.layout is EXPLICIT_LITTLE:
+            _, _, written, length = _EXPLICIT(self.data, offset)
+            if written in SHORT_VRS and offset + 8 + length <= self.end:
+                return offset, offset + 8 + length
+        element = read_element(self.data, offset, self.end, self.layout)
+        return offset, element.end
+
+    def place(self, tag: int) -> tuple[int, int]:
+        """Where an element begins and ends; if it is absent, the empty range where it belongs."""
+        extent = self.extent(tag)
+        if extent is not None:
+            return extent
+        offset = next((offset for other, offset in self.offsets.items() if other > tag), self.end)
+        return offset, offset
 
     def raw(self, tag: int) -> bytes | None:
         """The bytes of a value, padding and all; None if the element is absent."""
@@ -130,9 +122,10 @@ class Level:
 
     def vr(self, element: Element) -> str:
         """What the value is: the VR as written or, where that says nothing, the dictionary's; "UN" if unknown."""
-        if element.vr and element.vr != "UN":
-            return element.vr
-        tag = element.tag
+        return element.vr if element.vr and element.vr != "UN" else self._unwritten_vr(element.tag)
+
+    def _unwritten_vr(self, tag: int) -> str:
+        """The dictionary's VR of an element of this level, "UN" if it has none."""
         known = self._vrs.get(tag)
         if known is None:
             known = self._vrs[tag] = self.dictionary_vr(tag) or "UN"
@@ -189,14 +182,22 @@ class Level:
         offset = self.offsets.get(tag)
         if offset is None:
             return None
-        if self.layout is EXPLICIT_LITTLE:  # nearly always; most elements have a 16-bit length
+        if self.layout is EXPLICIT_LITTLE:  # most elements have a 16-bit length, and hold text in ASCII
             _, _, written, length = _EXPLICIT(self.data, offset)
-            short_vr = SHORT_VRS.get(written)
-            if short_vr is not None:
-                end = offset + 8 + length
-                if end > self.end:
-                    raise HeaderIncompleteError(end)
-                return decode(self.data[offset + 8 : end], short_vr, little=True, charset=charset or self.charset)
+            split = SPLITS.get(SHORT_VRS.get(written, ""))
+        elif self.layout is IMPLICIT_LITTLE:
+            _, _, length = _IMPLICIT(self.data, offset)
+            split = SPLITS.get(self._unwritten_vr(tag))
+        else:
+            split = None
+        if split is not None and offset + 8 + length <= self.end:
+            raw = self.data[offset + 8 : offset + 8 + length]
+            if raw.isascii() and ESCAPE not in raw:  # the same in every character set
+                return split(raw.decode("ascii"))
+        return self._any_text(offset, charset or self.charset)
+
+    def _any_text(self, offset: int, charset: Charset) -> tuple[str, ...]:
+        """The values of the element at an offset, whatever it is."""
         element = read_element(self.data, offset, self.end, self.layout)
         raw = self.data[element.value : element.value_end]
         if element.undefined:
@@ -205,7 +206,7 @@ class Level:
         if vr == "UN" and len(raw) <= _LONGEST_UNKNOWN_TEXT and _PRINTABLE.fullmatch(raw):
             vr = "LO"
         little = self.layout.little or element.vr == "UN"
-        return decode(raw, vr, little=little, charset=charset or self.charset)
+        return decode(raw, vr, little=little, charset=charset)
 
     def is_sequence(self, element: Element) -> bool:
         """Whether an element holds items: by its VR or, where that is unknown, by how its value begins."""

@@ -10,6 +10,7 @@ from rules.document import Document, Entry, LoadError, Node, Position, Problem
 
 LONGEST_EXPANSION = 10_000  # nodes that all aliases of a file may stand for
 DEEPEST_NESTING = 64
+_TOO_DEEP = f"nested more than {DEEPEST_NESTING} levels deep"
 _STANDARD_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")}
 _NULLS = {"", "null", "~"}
 
@@ -108,7 +109,7 @@ class _Composer:
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         position = self._position(event)
         if len(self._stack) >= DEEPEST_NESTING:
-            self._stop(position, f"nested more than {DEEPEST_NESTING} levels deep")
+            self._stop(position, _TOO_DEEP)
         if self._awaits_key():
             self._stop(position, "a key must be text; a list or mapping cannot be one (braces in a text need quotes)")
         node = Node(position, {} if isinstance(event, yaml.MappingStartEvent) else [])
@@ -193,6 +194,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
         message = f"a value cannot start with {lines[line][column : column + 1]!r}; put the text in quotes"
     elif "flow mapping" in (error.context or "") or "flow sequence" in (error.context or ""):
         message = _unclosed(error)
+    elif "maximum nesting depth" in message:  # libyaml's own limit, far behind ours
+        message = _TOO_DEEP
     elif error.context:
         message = f"{message} ({error.context})"
     return Problem(file, line + 1, column + 1, message)

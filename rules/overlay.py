@@ -1,6 +1,6 @@
 """Edits laid over one level of a data set and, where a path goes deeper, over its items. It encodes nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rules.attribute import SPECIFIC_CHARACTER_SET, Attribute, Private, Step
 from rules.charset import UTF_8, Charset, charset
@@ -12,11 +12,15 @@ from rules.scanning import Scan
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """New values: `written_vr` stands in the element's header, `vr` is how they are encoded (they differ for UN)."""
+    """New values: `written_vr` stands in the element's header, `vr` is how they are encoded (they differ for UN).
+
+    `encoded` is their bytes in a character set, where they were encoded before.
+    """
 
     written_vr: str
     vr: str
     values: tuple[str, ...]
+    encoded: tuple[Charset, bytes] | None = field(default=None, compare=False)
 
 
 class EditedSequence:
@@ -64,6 +68,7 @@ class EditedLevel:
         self.changes: dict[int, Replacement | None] = {}
         self.sequences: dict[int, EditedSequence] = {}
         self.converted = False  # to UTF-8, with every item that inherits the character set
+        self._texts: dict[int, tuple[str, ...] | None] = {}  # what the data set has, as far as it was read
 
     @property
     def changed(self) -> bool:
@@ -85,11 +90,11 @@ class EditedLevel:
     @property
     def declared_charset(self) -> Charset:
         """What the data set's own text is read with: as declared, or as a rule has declared it."""
-        scope = self.scope
-        replacement = scope.changes.get(SPECIFIC_CHARACTER_SET)
-        if replacement is not None:
-            return charset("\\".join(replacement.values).encode("latin_1", "replace"))
-        return charset(b"") if SPECIFIC_CHARACTER_SET in scope.changes else scope.level.charset
+        scope = self if self.parent is None else self.scope
+        if SPECIFIC_CHARACTER_SET not in scope.changes:
+            return scope.level.charset
+        replacement = scope.changes[SPECIFIC_CHARACTER_SET]
+        return charset("\\".join(replacement.values if replacement else ()).encode("latin_1", "replace"))
 
     @property
     def charset(self) -> Charset:
@@ -121,7 +126,25 @@ class EditedLevel:
             return None if replacement is None else replacement.values
         if tag in self.sequences:
             return ("",) if self.sequences[tag].levels else ()
-        return self.level.text(tag, self.declared_charset)
+        return self._original(tag)
+
+    def _original(self, tag: int) -> tuple[str, ...] | None:
+        """The values that the data set has; those of the outermost are read once."""
+        if self.parent is not None:
+            return self.level.text(tag, self.declared_charset)
+        try:
+            return self._texts[tag]
+        except KeyError:
+            values = self._texts[tag] = self.level.text(tag, self.declared_charset)
+            return values
+
+    def has(self, tag: int) -> bool:
+        """Whether the element is there, with any values or none."""
+        if tag == SPECIFIC_CHARACTER_SET and self.converted:
+            return True
+        if tag in self.changes:
+            return self.changes[tag] is not None
+        return tag in self.sequences or tag in self.level.offsets
 
     def children(self, tag: int) -> list["EditedLevel"]:
         """The items of a sequence; none if it is absent or no sequence."""
@@ -150,9 +173,10 @@ class EditedLevel:
         """Replace or (None) remove one element; back to what the data set has is no change at all."""
         self.sequences.pop(tag, None)
         self.changes.pop(tag, None)
-        original = self.level.text(tag, self.declared_charset)
-        if original != (replacement.values if replacement else None):
+        if self._original(tag) != (replacement.values if replacement else None):
             self.changes[tag] = replacement
+        if tag == SPECIFIC_CHARACTER_SET:
+            self._texts = {}  # read with another one
 
     def written_vr(self, tag: int, attribute: Attribute) -> tuple[str, str]:
         """The VR an element of this tag has in its header, and the one its values have."""

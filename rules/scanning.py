@@ -1,12 +1,15 @@
 """The tight loop over one level of elements: which tag begins where. It looks into no value and no sequence."""
 
 import struct
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from rules.attribute import PIXEL_TAGS
 from rules.errors import HeaderError, HeaderIncompleteError
 from rules.layout import LONG_VRS, SHORT_VRS, UNDEFINED, Layout, end_of_undefined
 
 _FIRST_PIXEL_TAG = min(PIXEL_TAGS)
+_NOWHERE: Mapping[int, int] = MappingProxyType({})
 
 
 class Scan:
@@ -14,11 +17,11 @@ class Scan:
 
     __slots__ = ("end", "offsets", "repeated", "stopped")
 
-    def __init__(self) -> None:
-        self.offsets: dict[int, int] = {}
+    def __init__(self, offsets: Mapping[int, int] = _NOWHERE, end: int = 0, stopped: int | None = None) -> None:
+        self.offsets = offsets
+        self.end = end
+        self.stopped = stopped  # the pixel tag the loop stopped at
         self.repeated: set[int] = set()
-        self.end = 0
-        self.stopped: int | None = None  # the pixel tag the loop stopped at
 
     def run(self, data: bytes, start: int, limit: int, layout: Layout, *, to_pixels: bool) -> None:
         """Fill in from `data[start:limit]`; what was found stays when HeaderIncompleteError or HeaderError is raised.
@@ -37,13 +40,14 @@ class Scan:
     def _explicit(self, data: bytes, position: int, limit: int, layout: Layout, to_pixels: bool) -> None:
         """Explicit VR: two layouts of header, told apart by the VR."""
         unpack, unpack_long = layout.explicit_header.unpack_from, layout.long.unpack_from
-        offsets, short_vrs = self.offsets, SHORT_VRS
-        previous, last = -1, limit - 8
+        offsets: dict[int, int] = {}
+        self.offsets, short_vrs = offsets, SHORT_VRS
+        last = limit - 8
         try:
             while position <= last:
                 group, number, vr, length = unpack(data, position)
                 tag = group << 16 | number
-                if tag <= previous and tag in offsets:
+                if tag in offsets:
                     self.repeated.add(tag)
                 if vr in short_vrs:
                     offsets[tag] = position
@@ -61,20 +65,19 @@ class Scan:
                     position = end
                 else:
                     raise HeaderError("An element has a VR that does not exist.")
-                previous = tag
         finally:
             self.end = position
 
     def _implicit(self, data: bytes, position: int, limit: int, layout: Layout, to_pixels: bool) -> None:
         """Implicit VR: one layout of header, the VR is the dictionary's matter."""
         unpack = layout.implicit_header.unpack_from
-        offsets = self.offsets
-        previous, last = -1, limit - 8
+        self.offsets = offsets = dict[int, int]()
+        last = limit - 8
         try:
             while position <= last:
                 group, number, length = unpack(data, position)
                 tag = group << 16 | number
-                if tag <= previous and tag in offsets:
+                if tag in offsets:
                     self.repeated.add(tag)
                 if to_pixels and tag >= _FIRST_PIXEL_TAG and tag in PIXEL_TAGS:
                     self.stopped = tag
@@ -86,6 +89,5 @@ class Scan:
                     end = end_of_undefined(data, position + 8, limit, layout, "")
                 offsets[tag] = position
                 position = end
-                previous = tag
         finally:
             self.end = position

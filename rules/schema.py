@@ -1,9 +1,11 @@
 """The rules of the configuration as pydantic models: what may be written and what it means. They decide nothing."""
 
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
+from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.clause import Clause
 from rules.conditions import compile_condition
@@ -79,6 +81,13 @@ class Rule(BaseModel):
         description="The rule is for instances of which this holds; without it, for every instance.",
         json_schema_extra=without_default,
     )
+    edit: Edits
+
+    @cached_property
+    def written(self) -> tuple[Attribute, ...]:
+        """The attributes that its edits may change, each once."""
+        written = {attribute.steps: attribute for edit in self.edit for attribute in edit.writes()}
+        return tuple(written.values())
 
 
 class NormaliseRule(Rule):

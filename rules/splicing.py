@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from rules.charset import ESCAPE, UTF_8, UnencodableError
 from rules.decoding import TEXT_VRS
 from rules.encoding import encode_element, encode_item, encode_values
 from rules.errors import EditError, RulesError
+from rules.header import Header
 from rules.overlay import EditedLevel, EditedSequence, Replacement
 
 _PLAIN, _DEFLATED = b"\x01", b"\x02"
@@ -37,7 +38,10 @@ class Hunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """The edited data set is `prefix + original[resume:]`; `restore` undoes it (see `undo`)."""
+    """The edited data set is `prefix + original[resume:]`.
+
+    `restore` has what `undo` needs: for each hunk where its new bytes lie, how many they are, and the old ones.
+    """
 
     prefix: bytes
     resume: int
@@ -53,7 +57,7 @@ def hunks_of(edited: EditedLevel) -> list[Hunk]:
     hunks: list[Hunk] = []
     for tag, replacement in _replacements(edited).items():
         new = b"" if replacement is None else _encode(edited, tag, replacement)
-        hunk = Hunk(*_place(edited, tag), _rank(edited), tag, new)
+        hunk = Hunk(*level.place(tag), _rank(edited), tag, new)
         hunks.append(hunk)
         by_group[tag >> 16] = by_group.get(tag >> 16, 0) + hunk.growth
     if edited.scope.converted:
@@ -79,21 +83,15 @@ def _rank(edited: EditedLevel) -> int:
 
 def _encode(edited: EditedLevel, tag: int, replacement: Replacement) -> bytes:
     """The bytes of a replaced element."""
-    little = edited.level.layout.little or replacement.written_vr == "UN"
+    layout, charset = edited.level.layout, edited.charset
+    if replacement.encoded and replacement.encoded[0] is charset:
+        return encode_element(tag, replacement.written_vr, replacement.encoded[1], layout)
+    little = layout.little or replacement.written_vr == "UN"
     try:
-        raw = encode_values(replacement.values, replacement.vr, little=little, charset=edited.charset)
+        raw = encode_values(replacement.values, replacement.vr, little=little, charset=charset)
     except UnencodableError:
         raise EditError("the data set's character set cannot hold the new text") from None
-    return encode_element(tag, replacement.written_vr, raw, edited.level.layout)
-
-
-def _place(edited: EditedLevel, tag: int) -> tuple[int, int]:
-    """Where an element lies, or the empty range where it belongs."""
-    element = edited.level.element(tag)
-    if element is not None:
-        return element.start, element.end
-    place = next((offset for other, offset in edited.level.offsets.items() if other > tag), edited.level.end)
-    return place, place
+    return encode_element(tag, replacement.written_vr, raw, layout)
 
 
 def _converted_text(edited: EditedLevel, by_group: dict[int, int]) -> list[Hunk]:
@@ -127,7 +125,8 @@ def _sequence_hunks(edited: EditedLevel, tag: int, sequence: EditedSequence) -> 
     element = sequence.element
     added = b"".join(_whole_item(level) for level in sequence.added)
     if element is None:
-        return [Hunk(*_place(edited, tag), _rank(edited), tag, encode_element(tag, "SQ", added, edited.level.layout))]
+        new = encode_element(tag, "SQ", added, edited.level.layout)
+        return [Hunk(*edited.level.place(tag), _rank(edited), tag, new)]
     hunks: list[Hunk] = []
     end = element.value
     for item, level in sequence.items:
@@ -165,25 +164,31 @@ def _group_lengths(edited: EditedLevel, by_group: dict[int, int]) -> list[Hunk]:
     return hunks
 
 
-def replace(data: bytes, hunks: Sequence[Hunk], end: int | None = None) -> bytes:
-    """The bytes 0 to `end` with the hunks put in."""
+def splice_of(header: Header, hunks: Iterable[tuple[int, int, int, int, bytes]]) -> Splice:
+    """The splice that makes the hunks in the data set of a header."""
+    data, end = header.top.data, header.top.end
+    pieces: list[bytes] = []
+    restore = [_DEFLATED if header.deflated else _PLAIN]
+    position = shift = 0
+    for start, stop, _, _, new in sorted(hunks):
+        pieces += data[position:start], new
+        restore += _HUNK.pack(start + shift, len(new), stop - start), data[start:stop]
+        position = stop
+        shift += len(new) - (stop - start)
+    pieces.append(data[position:end])
+    prefix = b"".join(pieces)
+    return Splice(deflate(prefix + data[end:]) if header.deflated else prefix, header.end, b"".join(restore))
+
+
+def replace(data: bytes, hunks: Sequence[Hunk]) -> bytes:
+    """The bytes with the hunks put in."""
     pieces: list[bytes] = []
     position = 0
     for hunk in sorted(hunks):
         pieces += data[position : hunk.start], hunk.new
         position = hunk.end
-    pieces.append(data[position : len(data) if end is None else end])
+    pieces.append(data[position:])
     return b"".join(pieces)
-
-
-def restoring(data: bytes, hunks: Sequence[Hunk], *, deflated: bool) -> bytes:
-    """What `undo` needs: for each hunk where its new bytes lie, how many they are, and the old ones."""
-    packed = [_DEFLATED if deflated else _PLAIN]
-    shift = 0
-    for hunk in sorted(hunks):
-        packed += _HUNK.pack(hunk.start + shift, len(hunk.new), hunk.end - hunk.start), data[hunk.start : hunk.end]
-        shift += hunk.growth
-    return b"".join(packed)
 
 
 def undo(prefix: bytes, restore: bytes) -> bytes:

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 from rules.attribute import Attribute
 from rules.decision import Change, Decision, Dispatch, Priority, Verdict
 from rules.draft import Draft
-from rules.edits import Edit, EditContext, Table
+from rules.edits import EditContext, Table
 from rules.edits.edit import parse_erasable, parse_writable
 from rules.errors import EditError, RulesError
 from rules.facts import Arrival, Facts
@@ -61,7 +61,7 @@ class Walk:
             if not self._matches("normalise", rule, reading):
                 continue
             try:
-                changes = apply(rule.name, rule.edit, self.draft, context)
+                changes = apply(rule, self.draft, context)
             except RulesError as error:
                 self._saw("normalise", rule, "failed", reading, notes=[str(error)])
                 raise
@@ -167,14 +167,13 @@ def _correctable(name: str, text: str) -> Attribute:
         raise EditError(error.message()) from None
 
 
-def apply(rule: str, edits: Sequence[Edit], draft: Draft, context: EditContext) -> list[Change]:
-    """Make the edits in order; what they changed in the end, one line an attribute. EditError."""
-    written = {attribute.steps: attribute for edit in edits for attribute in edit.writes()}
-    before = [(attribute, values_text(draft.values(attribute))) for attribute in written.values()]
-    for edit in edits:
+def apply(rule: Rule, draft: Draft, context: EditContext) -> list[Change]:
+    """Make a rule's edits in order; what they changed in the end, one line an attribute. EditError."""
+    before = [(attribute, values_text(draft.values(attribute))) for attribute in rule.written]
+    for edit in rule.edit:
         edit.apply(draft, context)
-    changes = [Change(rule, each.name, old, values_text(draft.values(each))) for each, old in before]
-    return [change for change in changes if change.old != change.new]
+    after = [(each, old, values_text(draft.values(each))) for each, old in before]
+    return [Change(rule.name, each.name, old, new) for each, old, new in after if old != new]
 
 
 def values_text(values: tuple[str, ...] | None) -> str | None:

@@ -107,6 +107,10 @@ class SetEdit(Edit):
         for attribute, template in self.assignments:
             draft.set(attribute, split_values(attribute, template.fill(draft)))
 
+    def reads(self) -> tuple[Attribute, ...]:
+        """The attributes whose values stand in the texts."""
+        return tuple(piece for _, text in self.assignments for piece in text.pieces if isinstance(piece, Attribute))
+
     def writes(self) -> tuple[Attribute, ...]:
         """The attributes the edit may change."""
         return tuple(attribute for attribute, _ in self.assignments)
@@ -125,6 +129,10 @@ class CopyEdit(Edit):
             draft.remove(self.target)
         else:
             draft.set(self.target, split_values(self.target, "\\".join(values)))
+
+    def reads(self) -> tuple[Attribute, ...]:
+        """The attribute whose values are taken."""
+        return (self.source,)
 
     def writes(self) -> tuple[Attribute, ...]:
         """The attribute the edit may change."""

@@ -40,6 +40,10 @@ class Edit(BaseModel):
         """The attributes the edit may change."""
         raise NotImplementedError
 
+    def reads(self) -> tuple[Attribute, ...] | None:
+        """What the edit takes besides what it may change, if it depends on those and on tables alone; else None."""
+        return None
+
     def table_names(self) -> tuple[str, ...]:
         """The tables the edit looks things up in."""
         return ()

@@ -56,6 +56,10 @@ class LookupEdit(Edit):
         message = f"{self.keyword.name}: the table {self.table!r} has no such value"
         raise EditHeldError(message) if self.missing == "hold" else EditRejectedError(message)
 
+    def reads(self) -> tuple[Attribute, ...]:
+        """Nothing but what it may change."""
+        return ()
+
     def writes(self) -> tuple[Attribute, ...]:
         """The attribute the edit may change."""
         return (self.keyword,)

@@ -42,6 +42,10 @@ class NamesEdit(Edit):
             raise ValidationError.from_exception_data("edit", errors)
         return cls(attributes=tuple(attributes))
 
+    def reads(self) -> tuple[Attribute, ...]:
+        """Nothing but what it may change."""
+        return ()
+
     def writes(self) -> tuple[Attribute, ...]:
         """The attributes the edit may change."""
         return self.attributes

@@ -67,6 +67,10 @@ class PadEdit(Edit):
         """Rewrite the attribute."""
         rewrite(draft, self.keyword, lambda value: value.rjust(self.width, self.fill))
 
+    def reads(self) -> tuple[Attribute, ...]:
+        """Nothing but what it may change."""
+        return ()
+
     def writes(self) -> tuple[Attribute, ...]:
         """The attribute the edit may change."""
         return (self.keyword,)
@@ -82,6 +86,10 @@ class _TextsEdit(Edit):
         """Read `{Keyword: text, …}` or `{keyword: Keyword, with: text}`."""
         reader = PairReader(parse_writable, lambda _, text: literal_text(text), ("with",))
         return cls(texts=reader.read(value))
+
+    def reads(self) -> tuple[Attribute, ...]:
+        """Nothing but what it may change."""
+        return ()
 
     def writes(self) -> tuple[Attribute, ...]:
         """The attributes the edit may change."""
@@ -121,6 +129,10 @@ class TruncateEdit(Edit):
         """Rewrite each attribute."""
         for attribute, width in self.widths:
             rewrite(draft, attribute, lambda value, width=width: value[:width])  # type: ignore[misc]
+
+    def reads(self) -> tuple[Attribute, ...]:
+        """Nothing but what it may change."""
+        return ()
 
     def writes(self) -> tuple[Attribute, ...]:
         """The attributes the edit may change."""
@@ -162,6 +174,10 @@ class ReplaceEdit(Edit):
     def apply(self, draft: Draft, context: EditContext) -> None:  # noqa: ARG002
         """Rewrite the attribute."""
         rewrite(draft, self.keyword, lambda value: str(self._expression.sub(self.replacement, value)))
+
+    def reads(self) -> tuple[Attribute, ...]:
+        """Nothing but what it may change."""
+        return ()
 
     def writes(self) -> tuple[Attribute, ...]:
         """The attribute the edit may change."""

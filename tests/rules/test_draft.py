@@ -243,6 +243,18 @@ def test_declaring_a_character_set() -> None:
     )
 
 
+def test_declaring_another_character_set_later() -> None:
+    """What was read or set before a character set is declared is read and written with that as well."""
+    data = explicit(0x00080005, "CS", b"ISO_IR 100") + explicit(0x00100010, "PN", b"M\xa3ller")
+    draft = Draft(Header.scan(data, EXPLICIT))
+    assert draft.values(Attribute.parse("PatientName")) == ("M£ller",)
+    draft.set(Attribute.parse("InstitutionName"), ("Müller",))
+    draft.set(Attribute.parse("SpecificCharacterSet"), ("ISO_IR 101",))
+    assert draft.values(Attribute.parse("PatientName")) == ("MŁller",)
+    draft.set(Attribute.parse("SpecificCharacterSet"), ("ISO_IR 192",))
+    assert explicit(0x00080080, "LO", "Müller ".encode()) in spliced(data, draft.splice())
+
+
 def test_deflated() -> None:
     """A deflated data set is spliced whole; undone, its inflated bytes are the original's."""
     inflated = explicit(0x00100020, "LO", b"1 ") + PIXELS
@@ -282,10 +294,11 @@ def test_refused_values(name: str, values: tuple[str, ...]) -> None:
     assert values[0] not in str(caught.value) or len(values[0]) < 2
 
 
-def test_repeated_element() -> None:
-    """A header that has an element twice is not edited: the other one would stay."""
-    data = explicit(0x00100010, "PN", b"A^B ") + explicit(0x00100020, "LO", b"1 ") + explicit(0x00100010, "PN", b"A^B ")
-    draft = Draft(Header.scan(data, EXPLICIT))
+@pytest.mark.parametrize("order", [("name", "id", "name"), ("id", "name", "id"), ("id", "id", "name")])
+def test_repeated_element(order: tuple[str, ...]) -> None:
+    """A header that has an element twice, in whatever order, is not edited: the other one would stay."""
+    elements = {"name": explicit(0x00100010, "PN", b"A^B "), "id": explicit(0x00100020, "LO", b"1 ")}
+    draft = Draft(Header.scan(b"".join(elements[each] for each in order), EXPLICIT))
     draft.remove(Attribute.parse("PatientName"))
     with pytest.raises(EditError):
         draft.splice()

@@ -1,0 +1,107 @@
+"""The copies one route sends: its edits made on a draft, or made again as on an instance before. It decides no route.
+
+The elements that edits name are mostly the same in all instances of a study. Where they are, so is what comes of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rules.attribute import PIXEL_TAGS, SPECIFIC_CHARACTER_SET, Attribute
+from rules.decision import Change, Prepared
+from rules.draft import Draft
+from rules.edits import Edit, EditContext, Table
+from rules.facts import Arrival
+from rules.header import Header
+from rules.level import Level
+from rules.schema import RouteRule
+from rules.splicing import splice_of
+from rules.walk import apply
+
+_MOST_MADE = 64
+_LONGEST_KEY = 8192  # bytes
+_FIRST_GROUP = 0x0008  # of a data set
+
+_Key = tuple[object, ...]
+_Extent = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What came of the edits: the changes, and the new bytes of each element they replaced, made or (b"") removed."""
+
+    changes: tuple[Change, ...]
+    elements: tuple[tuple[int, bytes], ...]
+
+
+class Copies:
+    """One route's edits, ready to be made on any instance; all threads share it."""
+
+    def __init__(self, rule: RouteRule, tables: Mapping[str, Table]) -> None:
+        self._rule = rule
+        self._tables = tables
+        self._tags = _touched(rule.edit)
+        self._made: dict[_Key, _Made] = {}
+
+    def prepare(self, header: Header, arrival: Arrival) -> Prepared:
+        """The copy of one instance. EditError."""
+        extents = self._extents(header)
+        key = _key(header.top, extents)
+        made = self._made.get(key) if key else None
+        if made is not None:
+            return _again(made, header, extents)
+        draft = Draft(header)
+        changes = tuple(apply(self._rule, draft, EditContext(arrival, self._tables)))
+        hunks = draft.hunks() if draft.changed else []
+        if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
+            self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
+        return Prepared(changes, splice_of(header, hunks) if draft.changed else None)
+
+    def _extents(self, header: Header) -> dict[int, _Extent | None]:
+        """Where the elements lie that the edits depend on, by tag; none where they may depend on more."""
+        top = header.top
+        if not header.editable or top.repeated:
+            return {}
+        return {tag: top.extent(tag) for tag in self._tags}
+
+    def _remember(self, key: _Key, made: _Made) -> None:
+        """Keep what was made, for a time."""
+        if len(self._made) >= _MOST_MADE:
+            self._made = {}
+        self._made[key] = made
+
+
+def _key(level: Level, extents: Mapping[int, _Extent | None]) -> _Key | None:
+    """All that the edits' result depends on; None where it is not known, or too much."""
+    elements = [level.data[extent[0] : extent[1]] if extent else b"" for extent in extents.values()]
+    return (level.layout, *elements) if elements and sum(map(len, elements)) <= _LONGEST_KEY else None
+
+
+def _again(made: _Made, header: Header, extents: Mapping[int, _Extent | None]) -> Prepared:
+    """The same for another instance in which the elements are the same."""
+    if not made.elements:
+        return Prepared(made.changes, None)
+    top = header.top
+    hunks = [(*(extents[tag] or top.place(tag)), 0, tag, new) for tag, new in made.elements]
+    return Prepared(made.changes, splice_of(header, hunks))
+
+
+def _touched(edits: Iterable[Edit]) -> tuple[int, ...]:
+    """The tags on whose elements alone it depends what the edits do; none where there are others, or none are known."""
+    tags = {SPECIFIC_CHARACTER_SET}
+    for edit in edits:
+        reads = edit.reads()
+        if reads is None:
+            return ()
+        for attribute in (*reads, *edit.writes()):
+            if not _stands_alone(attribute):
+                return ()
+            tags.add(attribute.tag or 0)
+    return (*tags, *{tag & 0xFFFF0000 for tag in tags})  # a group length is replaced as well, if it is there
+
+
+def _stands_alone(attribute: Attribute) -> bool:
+    """Whether an attribute's values and VR depend on its own element and the character set only."""
+    tag = attribute.tag
+    if tag is None or tag >> 16 & 1 or tag >> 16 < _FIRST_GROUP or tag >= min(PIXEL_TAGS):
+        return False
+    return " or " not in (attribute.vr or "")
