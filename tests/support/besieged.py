@@ -217,12 +217,12 @@ class Besieged(RunningAppliance):
         }
 
     def _descriptors(self) -> list[str]:
-        """What each descriptor of the receive role is, without the spool's segments: those are used again and again."""
+        """What each descriptor of the receive role is, without those of the spool's segments, which are used again."""
         found = []
         for link in Path(f"/proc/{self.pid}/fd").iterdir():
             with suppress(FileNotFoundError):
                 found.append(str(link.readlink()))
-        return sorted(name for name in found if not name.endswith(".segment"))
+        return sorted(name for name in found if not name.endswith((".segment", ".register")))
 
     def assert_events(self, host: str, event: str | None) -> None:
         """Exactly one event of this address stands in the journal, of the kind that is expected; or none."""
