@@ -17,6 +17,7 @@ from archive.segment import SUFFIX, has_room
 from archive.writing import Segment
 
 _KEPT = 16  # segments that stay when all is filed; and how many are looked at to find one that can be used again
+_OPEN = 8  # that nobody writes just now and yet stay open, with the memory they gather in
 _MOST_WRITERS = 256  # processes of one spool
 
 
@@ -61,11 +62,14 @@ class Segments:
             if self._is_closed:
                 segment.put_down()
                 self._end()
-            elif has_room(segment.end):
+            elif not has_room(segment.end):
+                segment.put_down()
+                self._full.append(segment)
+            elif len(self._free) < _OPEN:
                 self._free.append(segment)
             else:
                 segment.put_down()
-                self._full.append(segment)
+                self._free.insert(0, segment)  # the last to be taken
 
     def retire(self, segment: Segment) -> None:
         """Write it never again, because the disk failed; it stays until what was sealed in it before is filed."""

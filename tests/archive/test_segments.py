@@ -287,3 +287,18 @@ def test_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: pyte
 
 def _segments(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "spool" / "segments").rglob("*.segment"))
+
+
+def test_crowd_leaves_few_files_open(spool: Spool, tmp_path: Path) -> None:
+    """When forty instances that came at once are in, a few segments stay open for the next, and all are used again."""
+    under_way = [spool.open(Identity(CT, f"1.{number}", IMPLICIT), origin()) for number in range(40)]
+    for each in under_way:
+        each.write(b"1" * 3000)
+        each.seal()
+    open_now = [path.resolve() for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    assert len([path for path in open_now if path.is_relative_to(tmp_path) and path.suffix == ".segment"]) <= 8
+    assert len(_segments(tmp_path)) == 40
+    spool.remove(spool.sealed(100))
+    for number in range(40):
+        sealed(spool, f"{number}".encode())
+    assert len(_segments(tmp_path)) <= 40
