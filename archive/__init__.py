@@ -14,6 +14,7 @@ from archive.errors import (
     QueryError,
     SpoolFailedError,
     SpoolFullError,
+    VerificationStoppedError,
 )
 from archive.files import sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
@@ -22,10 +23,12 @@ from archive.holding import Held, Hold
 from archive.incoming import Incoming
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from archive.quarantine import Round
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
 from archive.spool import Backlog, Spool
 from archive.tables import metadata
+from archive.verification import Fault, Finding, Kept
 
 __all__ = [
     "IMPLEMENTATION_CLASS_UID",
@@ -44,7 +47,9 @@ __all__ = [
     "DatabaseUnfitError",
     "Entry",
     "EntryUnreadableError",
+    "Fault",
     "Filing",
+    "Finding",
     "Held",
     "Hold",
     "Id",
@@ -52,6 +57,7 @@ __all__ = [
     "Incoming",
     "InstanceKey",
     "Json",
+    "Kept",
     "Known",
     "Level",
     "NotKeptError",
@@ -60,12 +66,14 @@ __all__ = [
     "QueryError",
     "Record",
     "Recorded",
+    "Round",
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",
     "Stored",
     "Summary",
     "UtcDateTime",
+    "VerificationStoppedError",
     "metadata",
     "sync_file",
     "sync_folder",

@@ -1,20 +1,22 @@
 """The archive's door: places, records, finds and holds instances. Each kind of work has a module of its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from archive import history, holding, manifests, query, recording, records
+from archive import history, holding, manifests, orphans, quarantine, query, recording, records, verification
 from archive.attributes import Level
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Shelves
 from archive.history import ChangeMade
 from archive.holding import Held, Hold
+from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.tables import metadata
+from archive.verification import Finding, Kept
 
 
 class Archive:
@@ -126,9 +128,13 @@ class Archive:
     def released(self, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
         """What waits to be filed with its fixes, oldest first, at most `limit`.
 
-        One whose file cannot be read goes back to being held, and says so.
+        One whose file cannot be read, or is not what was received, goes back to being held, and says so.
         """
-        return holding.released(self.database, self.folder, limit)
+        ready = holding.released(self.database, self.folder, limit)
+        damage = self._damage_in_hold([entry.arrival for entry, _ in ready])
+        for arrival, reason in damage.items():
+            self.put_back(arrival, f"the kept file is damaged: {reason}")
+        return [(entry, fixes) for entry, fixes in ready if entry.arrival not in damage]
 
     def put_back(self, arrival: str, reason: str) -> None:
         """A released instance that could not be filed is held again, and says so."""
@@ -141,6 +147,70 @@ class Archive:
     def remove_held_files(self, arrivals: Iterable[str]) -> None:
         """Remove the held files of instances that are filed; those still in hold are left alone."""
         holding.remove_files(self.database, self.folder, arrivals)
+
+    def _damage_in_hold(self, arrivals: Sequence[str]) -> dict[str, str]:
+        if not arrivals:
+            return {}
+        with self.database.read() as connection:
+            kept = quarantine.held_these(connection, arrivals)
+        found = [each for each in map(self.examine, kept) if each is not None]
+        damage = {each.kept.arrival: each.reason for each in found}
+        whole_again = [each for each in kept if each.damage is not None and each.arrival not in damage]
+        if whole_again:
+            with self.database.begin() as connection:
+                self.lift(connection, whole_again)
+        return damage
+
+    # -- verifying
+
+    def examine(self, kept: Kept, is_stopped: Callable[[], bool] = lambda: False) -> Finding | None:
+        """Read a file: what is wrong with it, None if nothing is. VerificationStoppedError if `is_stopped`."""
+        finding = verification.examine(self.folder, kept, is_stopped)
+        if finding is not None and kept.study_id is None:
+            with self.database.read() as connection:
+                if not quarantine.held_these(connection, [kept.arrival]):  # filed meanwhile, and its file removed
+                    return None
+        return finding
+
+    def instances_after(self, instance_id: int, limit: int) -> list[Kept]:
+        """The next instances to verify, in order of their ids."""
+        with self.database.read() as connection:
+            return quarantine.instances_after(connection, instance_id, limit)
+
+    def sample(self, count: int) -> Iterator[list[Kept]]:
+        """So many instances to verify, chosen by chance; in batches."""
+        return quarantine.sample(self.database, count)
+
+    def held_after(self, row: int, limit: int) -> list[Kept]:
+        """What is in hold and next to verify, in the order of the rows."""
+        with self.database.read() as connection:
+            return quarantine.held_after(connection, row, limit)
+
+    def quarantine(self, connection: Connection, findings: Sequence[Finding]) -> None:
+        """In the caller's transaction: what was found damaged is not fit to be sent, until `lift`."""
+        quarantine.enter(self.database, connection, findings)
+
+    def lift(self, connection: Connection, whole: Sequence[Kept]) -> None:
+        """In the caller's transaction: these were found whole again."""
+        quarantine.lift(connection, whole)
+
+    def files(self, waiting: orphans.Waiting) -> Iterator[tuple[str, bool]]:
+        """Each file in the study folders, and whether the index does not know it; see `orphans.orphans`."""
+        return orphans.orphans(self.database, self.folder, waiting)
+
+    def newest(self) -> int:
+        """The highest id of an instance, 0 if there is none."""
+        with self.database.read() as connection:
+            return quarantine.newest(connection)
+
+    def last_round(self) -> Round | None:
+        """How far the archive is verified on its schedule; None before the first round."""
+        with self.database.read() as connection:
+            return quarantine.last_round(connection)
+
+    def set_round(self, connection: Connection, to: Round) -> None:
+        """In the caller's transaction: it is verified so far now."""
+        quarantine.set_round(self.database, connection, to)
 
     # -- manifests
 

@@ -41,5 +41,9 @@ class ArchiveFailedError(ArchiveError):
     """The disk of the archive failed; nothing was filed."""
 
 
+class VerificationStoppedError(ArchiveError):
+    """The verification was told to stop before it was done."""
+
+
 class DatabaseUnfitError(ArchiveError):
     """The database is set up so that it may lose what it has committed."""

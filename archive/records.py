@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from archive.attributes import fitted_uid
 from archive.filing import Filing, InstanceKey, Placed
 from archive.origin import Identity, Origin
-from archive.tables import held, instances, series, studies
+from archive.tables import damaged, held, instances, series, studies
 
 T = TypeVar("T")
 
@@ -66,7 +66,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An instance as it is kept; `digest` and `bytes` are of the data set, which starts at `data_set_offset`."""
+    """An instance as it is kept; `digest` and `bytes` are of the data set, which starts at `data_set_offset`.
+
+    `checksum` (XXH3-64, hex) is of the data set, too, None where there is none. `damage` says why its file is in
+    quarantine, and so not fit to be sent; None if it is not.
+    """
 
     instance_id: int
     path: Path
@@ -78,6 +82,8 @@ class Stored:
     study_id: int
     series_id: int
     study_uid: str
+    checksum: str | None = None
+    damage: str | None = None
 
 
 def fitted_key(key: InstanceKey) -> InstanceKey:
@@ -135,8 +141,10 @@ def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) ->
     found: dict[int, Stored] = {}
     for some in in_parts(instance_ids):
         query = (
-            select(instances, series.c.study_id, studies.c.study_instance_uid)
-            .select_from(studies.join(series).join(instances))
+            select(instances, series.c.study_id, studies.c.study_instance_uid, damaged.c.reason.label("damage"))
+            .select_from(
+                studies.join(series).join(instances).outerjoin(damaged, damaged.c.arrival == instances.c.arrival)
+            )
             .where(instances.c.id.in_(some))
         )
         for row in connection.execute(query):
@@ -151,13 +159,15 @@ def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) ->
                 study_id=row.study_id,
                 series_id=row.series_id,
                 study_uid=row.study_instance_uid,
+                checksum=row.checksum,
+                damage=row.damage,
             )
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Totals for a status page; `last_received_at` is None while nothing is kept."""
+    """Totals for a status page; `last_received_at` is None while nothing is kept, `damaged` are in quarantine."""
 
     studies: int
     series: int
@@ -166,6 +176,7 @@ class Summary:
     held: int
     rejected: int
     last_received_at: datetime | None
+    damaged: int = 0
 
 
 def summary(connection: Connection) -> Summary:
@@ -183,6 +194,7 @@ def summary(connection: Connection) -> Summary:
         held=waiting.get("held", 0),
         rejected=waiting.get("rejected", 0),
         last_received_at=row[4],
+        damaged=connection.scalar(select(func.count()).select_from(damaged)) or 0,
     )
 
 

@@ -7,10 +7,11 @@ from functools import lru_cache
 from zlib import crc32
 
 from sqlalchemy import RowMapping
+from xxhash import xxh3_64
 
 from archive.attributes import at_level, fitted, fitted_uid, folded_name, plain_text, row_values
 from archive.entry import Entry
-from archive.filing import InstanceKey, study_folder
+from archive.filing import Filing, InstanceKey, study_folder
 from archive.records import Record
 
 SHARD = 1 << 14  # instances of one part of the index by hash
@@ -30,6 +31,7 @@ INSTANCE_COLUMNS = (
     "data_set_offset",
     "digest",
     "received_digest",
+    "checksum",
     "filed_at",
     *ARRIVAL_COLUMNS,
     *(each.column for each in _OWN),
@@ -113,10 +115,21 @@ def instance_row(item: Item, shard: int, now: datetime) -> tuple[object, ...]:
         placed.data_set_offset,
         placed.digest,
         entry.digest,
+        _checksum(record.filing),
         now,
         *arrival_values(entry),
         *[fitted(each, attributes.get(each.keyword, "")) or None for each in _OWN],
     )
+
+
+def _checksum(filing: Filing) -> str | None:
+    """The checksum of the data set as kept, None where it is not in memory."""
+    content = filing.entry.content
+    if content is None:
+        return None
+    checksum = xxh3_64(filing.prefix or b"")
+    checksum.update(memoryview(content)[filing.resume if filing.prefix is not None else 0 :])
+    return checksum.hexdigest()
 
 
 def arrival_values(entry: Entry) -> tuple[object, ...]:

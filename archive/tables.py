@@ -85,6 +85,7 @@ instances = Table(
     Column("data_set_offset", Integer, nullable=False),
     Column("digest", text(DIGEST_LENGTH), nullable=False),
     Column("received_digest", text(DIGEST_LENGTH), nullable=False),
+    Column("checksum", text(16)),  # XXH3-64 of the data set, a thirtieth of the cost of a digest; not of large ones
     *_arrival_columns(),
     Column("filed_at", UtcDateTime, nullable=False),
     UniqueConstraint("series_id", "sop_instance_uid"),
@@ -128,4 +129,24 @@ held = Table(
     UniqueConstraint("arrival"),
     Index(None, "state", "arrival"),
     Index(None, "digest"),
+)
+
+damaged = Table(  # files that are not as they were kept, until they are found whole again
+    "damaged",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("arrival", text(ARRIVAL_LENGTH), nullable=False),
+    Column("fault", text(16), nullable=False),
+    Column("reason", text(255), nullable=False),
+    Column("found_at", UtcDateTime, nullable=False),
+    UniqueConstraint("arrival"),
+)
+
+verification = Table(  # one row: how far the archive is verified
+    "verification",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("after_id", Id, nullable=False),
+    Column("last_id", Id, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
 )

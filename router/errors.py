@@ -86,3 +86,7 @@ class ContextNotAccepted(AssociationError):  # noqa: N818
 
 class DataSetUnreadable(RouterError):  # noqa: N818
     """The data set to be sent cannot be read from its file, or its file is shorter than it must be."""
+
+
+class DataSetDamaged(DataSetUnreadable):
+    """The data set to be sent is not the one that was kept."""

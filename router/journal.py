@@ -65,6 +65,14 @@ class Journal:
         ]
         connection.execute(sa.insert(journal), rows)
 
+    def begin(self, connection: sa.Connection, event: Event) -> int:
+        """Write one event that goes on, within the caller's transaction; its row, for `amend`."""
+        values = {name: getattr(event, name) for name in ("kind", "study_id", "source", "destination", "revision")}
+        insert = sa.insert(journal).values(at=self._now(), detail=dict(event.detail), **values)
+        key = connection.execute(insert).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
     def amend(self, connection: sa.Connection, row: int, detail: Mapping[str, Any]) -> None:
         """Give an event that goes on a new detail, within the caller's transaction."""
         connection.execute(sa.update(journal).where(journal.c.id == row).values(detail=dict(detail)))

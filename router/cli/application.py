@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, test
+from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, test, verify
 from router.cli.options import Config
 
 UMASK = 0o027
@@ -35,6 +35,7 @@ for command in (
     echo.echo,
     find.find,
     status.status,
+    verify.verify,
     demo.demo,
 ):
     application.command()(command)

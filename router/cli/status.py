@@ -113,6 +113,8 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
         f"archive    {kept['studies']} studies, {kept['instances']} instances, {size(kept['bytes'])}; "
         f"{kept['held']} held, {kept['rejected']} rejected"
     )
+    if kept["damaged"]:
+        console.print(f"[red]{kept['damaged']} kept files are damaged[/] and not sent: see micropacs verify")
     days = found["disk"]["lasts_days"]
     pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
     console.print(f"disk       {size(found['disk']['free'])} left{pace}")

@@ -20,7 +20,7 @@ def unavailable(document: Document) -> list[Problem]:
 def without_effect(document: Document) -> list[Problem]:
     """A warning for everything that is accepted but does nothing in this version."""
     found = []
-    for section, key in (("appliance", "web"), ("archive", "verify")):
+    for section, key in (("appliance", "web"),):
         node = document.root.get(section)
         if node is not None and key in node.entries():
             place = node.entries()[key].key_position

@@ -71,6 +71,18 @@ def with_digest(shipment: Shipment) -> Shipment:
     return replace(shipment, digest=digest.hexdigest())
 
 
+def is_damaged(shipment: Shipment) -> bool:
+    """Whether the file no longer has the data set that was kept; False where that is not known. Raises OSError."""
+    if shipment.kept_digest is None:
+        return False
+    digest = hashlib.sha256()
+    with shipment.path.open("rb") as file:
+        file.seek(shipment.data_set_offset)
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest() != shipment.kept_digest
+
+
 def _rest(shipment: Shipment) -> BinaryIO:
     """The file, at the first byte that is sent from it."""
     file = shipment.path.open("rb")

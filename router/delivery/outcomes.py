@@ -72,6 +72,9 @@ STATUSES: Sequence[StatusRow] = (
 )
 
 UNREADABLE = Outcome(Kind.LATER, None, "the archive's file cannot be read", is_ours=True)
+DAMAGED = Outcome(
+    Kind.PARKED, None, "the kept file is damaged: it is not what was received; micropacs verify", is_ours=True
+)
 NO_ACCEPTED_CONTEXT = Outcome(Kind.PARKED, None, "no accepted presentation context")
 
 

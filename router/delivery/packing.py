@@ -34,6 +34,9 @@ class Packer:
         """The shipment, or the outcome that says why there is none: nothing leaves un-edited."""
         if stored is None:
             return Outcome(Kind.HELD, None, "the archive does not hold the instance any more")
+        if stored.damage is not None:
+            reason = f"the kept file is damaged: {stored.damage}; micropacs verify"
+            return Outcome(Kind.PARKED, None, reason, is_ours=True)
         try:
             return self._edited(leased, stored)
         except OSError as error:
@@ -56,6 +59,8 @@ class Packer:
             stored.data_set_offset,
             stored.bytes,
             stored.digest,
+            kept_digest=stored.digest,
+            kept_checksum=stored.checksum,
         )
         rules = self._rulesets(leased.revision)
         if not rules.edits(leased.route):  # then nothing of the header is looked at

@@ -17,7 +17,9 @@ class Shipment:
     The data set to send is `prefix` followed by the file's data set from byte `resume` on (both counted from the start
     of the data set, which is byte `data_set_offset` of the file at `path`); without a prefix it is the file's data set
     as it is. `size` (bytes) and `digest` (SHA-256, hex) are those of the data set to send. A digest that is None is not
-    computed yet: the sender does so, and gives the shipment back with it.
+    computed yet: the sender does so, and gives the shipment back with it. `kept_digest` and
+    `kept_checksum` (XXH3-64, hex; None where there is none) are those of the file's own data set, as it was kept: where
+    the file has others by now, the sender lets nothing of it be taken for whole.
     """
 
     delivery_id: int
@@ -28,6 +30,8 @@ class Shipment:
     data_set_offset: int
     size: int
     digest: str | None
+    kept_digest: str | None = None
+    kept_checksum: str | None = None
 
 
 class DestinationError(RouterError):

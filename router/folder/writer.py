@@ -11,8 +11,8 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from archive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Identity, sync_file, sync_folder
-from router.delivery.contents import study_and_series, with_digest
-from router.delivery.outcomes import UNREADABLE, Kind, Outcome
+from router.delivery.contents import is_damaged, study_and_series, with_digest
+from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
 from router.delivery.sender import DestinationError, Shipment
 from router.errors import DataSetUnreadable
 from rules import RulesError
@@ -40,9 +40,13 @@ class FolderSender:
         """One file each, in order; see `Sender.send`. A file that is there with the same content is delivered."""
         for shipment in shipments:
             try:
-                whole = with_digest(shipment)
+                damaged = is_damaged(shipment)
+                whole = shipment if damaged else with_digest(shipment)
             except OSError:
                 yield shipment, UNREADABLE
+                continue
+            if damaged:
+                yield whole, DAMAGED
                 continue
             try:
                 outcome = self._deliver(whole)

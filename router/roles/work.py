@@ -19,7 +19,7 @@ from router.roles.process import ActiveConfiguration, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
 from router.telemetry import start_logging
-from router.upkeep import Upkeep
+from router.upkeep import Rounds, Upkeep, Verifier
 
 FILING_SECONDS = 0.06
 MANY = 64  # done in one step: more waits already
@@ -73,7 +73,8 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     filer = Filer(appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal, active)
     rulesets = appliance.revisions.ruleset
     lines = Lines(appliance.queue, appliance.archive, rulesets, active, sender_for, active().data / "outbox")
-    upkeep = Upkeep(appliance.archive, appliance.queue)
+    rounds = Rounds(Verifier(appliance.archive, appliance.journal), utc_now, lambda: active().settings.archive.verify)
+    upkeep = Upkeep(appliance.archive, appliance.queue, rounds)
 
     def accept(configuration: Configuration) -> None:
         appliance.revisions.remember(configuration)

@@ -1,16 +1,25 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
+import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archive import Identity
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
-from router.delivery.outcomes import NO_ACCEPTED_CONTEXT, UNREADABLE, Kind, Outcome, from_association_error, from_status
+from router.delivery.outcomes import (
+    DAMAGED,
+    NO_ACCEPTED_CONTEXT,
+    UNREADABLE,
+    Kind,
+    Outcome,
+    from_association_error,
+    from_status,
+)
 from router.delivery.sender import DestinationError, Shipment
 from router.dimse import DataSet, Limits, Peer, ReadyRequest, Requestor, StoreScu
-from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetUnreadable
+from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetDamaged, DataSetUnreadable
 from router.senders.ahead import Ahead
-from router.senders.digest import Digest
+from router.senders.checking import checked
 from rules import RulesError
 
 Context = tuple[str, str]  # SOP class UID, transfer syntax UID
@@ -24,7 +33,7 @@ class Loaded:
     asked: Shipment
     leaving: Shipment
     request: ReadyRequest | Outcome
-    digest: Digest | None  # grows while it leaves, where the shipment has none yet
+    digest: "hashlib._Hash | None"  # grows while it leaves, where the shipment has none yet
 
 
 class DicomSender:
@@ -83,6 +92,8 @@ class DicomSender:
         assert self._scu is not None
         try:
             status = self._scu.send(loaded.request, ahead.prepare if ahead else None)
+        except DataSetDamaged:  # the association was aborted: of what has left the peer makes nothing
+            return loaded.leaving, DAMAGED
         except DataSetUnreadable:
             return loaded.leaving, UNREADABLE
         if loaded.digest is None:
@@ -97,10 +108,13 @@ class DicomSender:
         scu = self._scu or self._associated(contexts)
         try:
             leaving = self._acceptable(shipment)
-            digest = Digest() if leaving.digest is None else None
+            digest = hashlib.sha256() if leaving.digest is None else None
             request = scu.prepare(leaving.identity, _data_set(leaving), digest.update if digest else None)
+            request = checked(request, leaving)
         except ContextNotAccepted:
             return Loaded(shipment, shipment, NO_ACCEPTED_CONTEXT, None)
+        except DataSetDamaged:
+            return Loaded(shipment, shipment, DAMAGED, None)
         except (DataSetUnreadable, OSError):
             return Loaded(shipment, shipment, UNREADABLE, None)
         except RulesError as error:

@@ -1,5 +1,6 @@
 """Keeping house: what is done by the clock and not because something arrived."""
 
 from router.upkeep.schedule import Upkeep
+from router.upkeep.verification import Rounds, Verifier
 
-__all__ = ["Upkeep"]
+__all__ = ["Rounds", "Upkeep", "Verifier"]

@@ -14,12 +14,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from archive import Archive, ArchiveError
 from router.delivery import Queue
+from router.upkeep.verification import Rounds
 
 MANIFEST_SECONDS = 2
 MANIFEST_QUIET = timedelta(seconds=3)
 MANIFESTS_AT_ONCE = 20
 SPOILT_SECONDS = 60.0  # after which a manifest that could not be written is tried again
 RESCUE_SECONDS = 15
+VERIFY_SECONDS = 10
 FOLD_MINUTE = 20  # of every hour
 FOLD_AFTER = timedelta(hours=1)
 
@@ -27,16 +29,24 @@ log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """Writes the manifests of studies that changed, frees expired leases, folds settled deliveries into receipts."""
+    """Writes the manifests of studies that changed, frees expired leases, folds settled deliveries into receipts.
 
-    def __init__(self, archive: Archive, queue: Queue) -> None:
+    With `rounds` it verifies the archive, too, as often as these say.
+    """
+
+    def __init__(self, archive: Archive, queue: Queue, rounds: Rounds | None = None) -> None:
         self._archive = archive
         self._queue = queue
+        self._rounds = rounds
         self._stop = threading.Event()
         self._spoilt: dict[int, float] = {}  # study id: until when (monotonic) its manifest is left alone
         self._threads = [
             threading.Thread(target=self._repeat, args=(work, seconds), name=work.__name__, daemon=True)
-            for work, seconds in ((self.manifests, MANIFEST_SECONDS), (self.rescue, RESCUE_SECONDS))
+            for work, seconds in (
+                (self.manifests, MANIFEST_SECONDS),
+                (self.rescue, RESCUE_SECONDS),
+                (self.verify, VERIFY_SECONDS),
+            )
         ]
         self._calendar = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -72,6 +82,11 @@ class Upkeep:
         freed = self._queue.rescue()
         if freed:
             log.warning("leases expired", deliveries=freed)
+
+    def verify(self) -> None:
+        """Verify the files whose turn it is."""
+        if self._rounds is not None:
+            self._rounds.step(self._stop.is_set)
 
     def fold(self) -> None:
         """Fold deliveries settled some time ago into one receipt a study and destination."""

@@ -116,7 +116,6 @@ def test_the_documented_example_without_these_loads_and_passes_its_tests(tmp_pat
     configuration = loaded(tmp_path, text, {"tables/old-patient-ids.csv": "old,new\n1,2\n"})
     assert [warning.message for warning in configuration.warnings] == [
         "appliance.web is not available yet, it has no effect",
-        "archive.verify is not available yet, it has no effect",
     ]
     assert all(result.passed for result in configuration.ruleset.run_tests())
     assert configuration.settings.archive.free_space == 20_000_000_000

@@ -105,7 +105,11 @@ def test_a_route_without_edits_reads_no_header(folder: Path) -> None:
         stored = departures.archive.stored([kept.recorded.instance_id])[kept.recorded.instance_id]
         whole = stored.path.read_bytes()
         stored.path.chmod(0o640)
-        stored.path.write_bytes(whole[: stored.data_set_offset] + b"?" * stored.bytes)
+        content = b"?" * stored.bytes
+        stored.path.write_bytes(whole[: stored.data_set_offset] + content)
+        with departures.database.begin() as connection:  # kept so, as far as anybody knows
+            digest = hashlib.sha256(content).hexdigest()
+            connection.exec_driver_sql("UPDATE instances SET digest = ?, checksum = NULL", (digest,))
         with departures.sending():
             departures.wait_for(State.DELIVERED)
         received = script.requests

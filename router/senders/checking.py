@@ -1,0 +1,55 @@
+"""Compares what leaves with what was kept, before the last of it leaves. Sends nothing itself.
+
+By its checksum, which costs next to nothing; by its digest where it was kept without one.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from xxhash import xxh3_64
+
+from router.delivery.sender import Shipment
+from router.dimse import ReadyRequest
+from router.errors import DataSetDamaged
+
+Window = Sequence[bytes | memoryview]
+
+
+def checked(request: ReadyRequest, shipment: Shipment) -> ReadyRequest:
+    """The request, whose last window is given only if the file still has the data set that was kept.
+
+    Otherwise DataSetDamaged is raised: here where there is one window only, else in the place of the last one.
+    """
+    if shipment.kept_digest is None:
+        return request
+    windows = _compared(request.windows, shipment)
+    return replace(request, windows=chain([next(windows)], windows))
+
+
+def _compared(windows: Iterator[Window], shipment: Shipment) -> Iterator[Window]:
+    """Each window when its bytes are in the sum; what edits put before them is not, what they replaced is."""
+    ours = len(shipment.prefix or b"")
+    left = shipment.size - ours
+    known = shipment.kept_checksum or shipment.kept_digest
+    sum_of = xxh3_64 if shipment.kept_checksum else hashlib.sha256
+    found = sum_of(_replaced(shipment))
+    for window in windows:
+        for fragment in window[1::2]:  # each after its header
+            kept = fragment[ours:][:left]  # without the zero byte that makes an odd length even
+            ours = max(0, ours - len(fragment))
+            left -= len(kept)
+            found.update(kept)
+        if not left and found.hexdigest() != known:
+            raise DataSetDamaged
+        yield window
+
+
+def _replaced(shipment: Shipment) -> bytes:
+    """The bytes of the file's data set that do not leave, since edits put others in their place."""
+    if shipment.prefix is None or not shipment.resume:
+        return b""
+    with shipment.path.open("rb") as file:
+        file.seek(shipment.data_set_offset)
+        return file.read(shipment.resume)
