@@ -11,14 +11,19 @@ ONLY ?=
 ROUNDS ?= 5
 JSON ?=
 WRITE ?=
+STUDIES ?= 20000
+SEED ?=
+FAULTS ?= data/faults
+MINUTES ?=
 
-.PHONY: help setup setup-dev peers demo serve test bench fuzz check format clean
+.PHONY: help setup setup-dev peers demo serve test bench faults fuzz check format clean
 
 help:
 	@echo "make demo    set up, then do the main job once, with real DICOM over TCP   (STUDY=/path/to/dicom: with your files)"
 	@echo "make test    set up, then run the whole test suite"
 	@echo "make serve   run the appliance in the foreground                            (CONFIG=file.yaml)"
 	@echo "make bench   measure it beside DCMTK and Orthanc, a quarter of an hour      (ONLY=receive,forward ROUNDS=5; docs/benchmarks.md)"
+	@echo "make faults  thousands of studies with a fault in each, hours               (STUDIES=20000 SEED=7 FAULTS=folder; docs/reliability.md)"
 	@echo "make fuzz    let atheris look for what breaks the readers of the wire       (FUZZ_SECONDS=60 each)"
 	@echo "make check   lint, types, import law"
 	@echo "make format  let ruff format and fix"
@@ -54,6 +59,9 @@ test: setup-dev peers
 
 bench: setup-dev peers
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write $(WRITE))
+
+faults: setup-dev
+	$(BIN)/python -m tests.faults --studies $(STUDIES) --folder $(FAULTS) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: setup-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]'

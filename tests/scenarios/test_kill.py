@@ -24,7 +24,7 @@ destinations:
   quiet: {{ae_title: QUIET, host: 127.0.0.1, port: {quiet}, retry: {{first: 1s, factor: 1, longest: 1s}}}}
 normalise:
   - name: eight digits
-    when: {{PatientID: {{matches: '\\d{{{{1,7}}}}'}}}}
+    when: {{PatientID: {{matches: '\\d{{1,7}}'}}}}
     edit: [pad: {{keyword: PatientID, width: 8, with: "0"}}]
 routes:
   - {{name: at once, to: [now]}}
