@@ -59,7 +59,10 @@ class Reading:
                     return
                 if generation != self.generation:
                     self._begin(generation)
-                for entry in register.records(file, generation, self.count):
+                found = list(register.records(file, generation, self.count))
+                if found and found[-1].number - self.count >= len(found):  # one was being written when it was read, or
+                    found = list(register.records(file, generation, self.count))  # has rotted
+                for entry in found:
                     self.missing += entry.number - self.count
                     self.waiting += entry.state is State.SEALED
                     self.set_aside += entry.state is State.SET_ASIDE

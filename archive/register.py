@@ -35,6 +35,9 @@ class State(IntEnum):
     SET_ASIDE = ord("A")  # cannot be read back; waits for a person
 
 
+_STATES = frozenset(State)
+
+
 @dataclass(slots=True)
 class Registered:
     """One entry's record, the `number`th of the register; `received_at` in microseconds since 1970, `size` in bytes.
@@ -109,9 +112,6 @@ def _registered(data: bytes, start: int, generation: bytes, number: int) -> Regi
     state = data[start + _STATE_AT]
     known = State(state) if state in _STATES else State.SEALED  # a state that rotted: filing twice changes nothing
     return Registered(number, arrival.rstrip(b"\0").decode("ascii"), received_at, offset, size, known)
-
-
-_STATES = frozenset(State)
 
 
 def _check(generation: bytes, arrival: bytes, received_at: int, offset: int, size: int) -> int:

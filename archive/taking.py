@@ -17,7 +17,7 @@ from archive.reading import Found, Reading
 from archive.register import State
 from archive.segment import SUFFIX
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Taking:
@@ -101,7 +101,7 @@ class Taking:
         """When the first of those that wait was received (aware UTC); None if nothing waits."""
         with self._guard:
             found = next(self._oldest(1), None)
-        return EPOCH + timedelta(microseconds=found.entry.received_at) if found else None
+        return _EPOCH + timedelta(microseconds=found.entry.received_at) if found else None
 
     def _oldest(self, limit: int) -> Iterator[Found]:
         """What waits, in order of arrival, at least the first `limit`; no more than so many files are opened."""
