@@ -27,6 +27,7 @@ from archive.quarantine import Round
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
 from archive.spool import Backlog, Spool
+from archive.synchronising import synchronises
 from archive.tables import metadata
 from archive.verification import Fault, Finding, Kept
 
@@ -77,5 +78,6 @@ __all__ = [
     "metadata",
     "sync_file",
     "sync_folder",
+    "synchronises",
     "text",
 ]

@@ -1,6 +1,7 @@
 """The connection to SQLite, PostgreSQL or MariaDB/MySQL, set up so that a commit is on the disk. Knows no table."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -129,7 +130,9 @@ class Database:
             "connect",
             {"sqlite": _set_up_sqlite, "postgresql": _set_up_postgresql}.get(self.dialect, _set_up_mysql),
         )
+        self._is_in_use = False
         if self.dialect == "sqlite":
+            event.listen(self.engine, "do_connect", self._look_for_file)
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
@@ -185,6 +188,13 @@ class Database:
         if key not in self._prepared:
             self._prepared[key] = updating(self.engine.dialect, table, columns)
         self._prepared[key].execute(connection, rows)
+
+    def _look_for_file(self, *_: object) -> None:
+        """SQLite would make a new file where the disk of the old one is not mounted any more."""
+        is_there = Path(self.engine.url.database or "").is_file()
+        if self._is_in_use and not is_there:
+            raise sqlite3.OperationalError("the database's file is gone")
+        self._is_in_use = is_there
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -167,6 +167,9 @@ class Folders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._first: Path | None = (
+            None  # while this is there the root is no empty mount point
+        )
         self._known: set[Path] = set()
         was_there = root.is_dir()
         try:
@@ -179,10 +182,13 @@ class Folders:
         """The folder below the root is there, and synchronised in its parents, also if another process made it."""
         if folder in self._known and folder.is_dir():
             return
+        if self._first is not None and not self._first.is_dir():
+            raise OSError(errno.ENODEV, "what was in the folder is gone")
         for parent in [*reversed(folder.parents), folder]:
             if parent != self._root and parent.is_relative_to(self._root):
                 self._make(parent)
         self._known.add(folder)
+        self._first = self._first or folder
 
     def _make(self, folder: Path) -> None:
         if not folder.parent.is_dir():

@@ -83,6 +83,21 @@ class Segments:
                 self._full.append(segment)
             self._end()
 
+    def release(self) -> int:
+        """Remove the segments in which nothing waits to be filed, because the disk is short; how many these were."""
+        with self._guard:
+            idle = [segment for segment in self._free if segment.needed() is None]
+            for segment in self._full:  # in order of arrival, and so they are filed
+                if segment.needed() is not None:
+                    segment.put_down()
+                    break
+                idle.append(segment)
+            for segment in idle:
+                _remove(segment)
+            self._free = [segment for segment in self._free if segment not in idle]
+            self._full = deque(segment for segment in self._full if segment not in idle)
+        return len(idle)
+
     def close(self) -> None:
         """Let go of everything, of a segment that is in use when it is given back; what waits stays on the disk."""
         with self._guard:

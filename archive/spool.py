@@ -14,7 +14,7 @@ from pathlib import Path
 
 from archive.arrivals import ARRIVAL_LENGTH, ArrivalNames, checked
 from archive.entry import Entry, read_entry
-from archive.errors import EntryUnreadableError, SpoolFailedError, SpoolFullError
+from archive.errors import EntryUnreadableError, SpoolFullError
 from archive.files import Folders, drop_abandoned, sync_folder
 from archive.incoming import Incoming, translated
 from archive.origin import Identity, Origin
@@ -61,10 +61,10 @@ class Spool:
 
     def open(self, identity: Identity, origin: Origin) -> "Incoming":
         """A place for one instance on its way in; SpoolFullError or SpoolFailedError if there is none."""
-        if self._free() < self.free_space:
-            raise SpoolFullError
         try:
             self._adopt()
+            if self._free() < self.free_space:
+                raise SpoolFullError
             return Incoming(self._segments, (self._incoming, self._sealed), self._names_to_come, identity, origin)
         except OSError as error:
             raise translated(error) from error
@@ -160,11 +160,12 @@ class Spool:
         return self._sealed / f"{checked(arrival)}.dcm"
 
     def _free(self) -> int:
+        """The free bytes of the disk; where they are too few, segments with nothing to file give up theirs first."""
         with self._space_guard:
             now = time.monotonic()
             if self._space is None or now - self._space[0] > _SPACE_IS_FRESH:
-                try:
-                    self._space = (now, shutil.disk_usage(self._incoming).free)
-                except OSError as error:
-                    raise SpoolFailedError from error
+                free = shutil.disk_usage(self._incoming).free
+                if free < self.free_space and self._segments.release():
+                    free = shutil.disk_usage(self._incoming).free
+                self._space = (now, free)
             return self._space[1]

@@ -95,8 +95,8 @@ class Segment:
             sync_file(self.file)
         else:
             write_durably(self.file, buffer[:stop], self.end)
-        if not os.fstat(self.file.fileno()).st_nlink:
-            raise OSError(errno.ENOENT, "somebody deleted the segment")
+        if not os.path.samestat(os.fstat(self.file.fileno()), self.path.stat()):
+            raise OSError(errno.ENOENT, "the segment is not where it was: deleted, or its disk is gone")
         self._add(_registered(entry, self._count, State.SEALED))
 
     def discard(self) -> None:

@@ -1,7 +1,6 @@
 """The composition root: the one place that introduces archive, rules, queue and journal to each other. Does no work."""
 
 import secrets
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +9,10 @@ from pathlib import Path
 from archive import Archive, Database, Spool
 from router.config import Configuration
 from router.delivery import Queue
+from router.disks import refuse_what_is_missing, reserve
 from router.journal import Journal
 from router.migrations import upgrade
 from router.revisions import Revisions
-
-MOST_FREE_BYTES = 1_000_000_000
-DISK_SHARE = 20
 
 
 def utc_now() -> datetime:
@@ -30,16 +27,14 @@ def database_url(configuration: Configuration) -> str:
 
 
 def open_spool(configuration: Configuration) -> Spool:
-    """The spool of `configuration`."""
+    """The spool of `configuration`; DiskGoneError if it was there before and is not."""
+    refuse_what_is_missing(configuration, ["spool"])
     return Spool(configuration.data / "spool", free_space=free_space(configuration))
 
 
 def free_space(configuration: Configuration) -> int:
-    """The bytes that are left free on the disk of the data folder: as configured, else 1 GB or a twentieth of it."""
-    configured = configuration.settings.archive.free_space
-    if configured is not None:
-        return configured
-    return min(MOST_FREE_BYTES, shutil.disk_usage(configuration.data).total // DISK_SHARE)
+    """The bytes that are left free on the disk of the spool."""
+    return reserve(configuration, "spool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,11 @@ class Appliance:
 
     @classmethod
     def open(cls, configuration: Configuration, now: Callable[[], datetime] = utc_now) -> "Appliance":
-        """Open the database (its schema brought up to date), the spool and the archive of `configuration`."""
+        """Open the database (its schema brought up to date), the spool and the archive of `configuration`.
+
+        DiskGoneError where one of them was there before and is not.
+        """
+        refuse_what_is_missing(configuration, ["spool", "archive", "database"])
         data = configuration.data
         data.mkdir(parents=True, exist_ok=True, mode=0o750)
         database = Database(database_url(configuration))

@@ -59,6 +59,14 @@ def told(exc_info: ExcInfo) -> str:
     return "\nand then\n".join(lines)
 
 
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in words if these hold no patient data, else only its kind."""
+    told = getattr(error, "orig", None) or error  # SQLAlchemy's own text has more than the database's
+    if isinstance(told, OSError) and told.strerror:
+        return told.strerror
+    return str(told) if isinstance(told, _OURS) else type(error).__name__
+
+
 class _LibraryFormatter(logging.Formatter):
     """For lines of libraries, such as a database driver's."""
 

@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from archive import synchronises
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console, errors, fail
 from router.cli.test import as_plain, tell
 from router.config import Configuration, tls_destinations
+from router.upkeep import NOT_SYNCHRONISED
 
 
 def check(
@@ -27,10 +29,13 @@ def check(
     passed = all(result.passed for result in results)
     if json:
         problems = [problem.as_dict() for problem in loaded.warnings]
-        as_json({"ok": passed, "revision": loaded.revision, "warnings": problems, "tests": as_plain(results)})
+        machine = {} if synchronises() else {"machine": NOT_SYNCHRONISED}
+        as_json({"ok": passed, "revision": loaded.revision, "warnings": problems, "tests": as_plain(results)} | machine)
     else:
         for warning in loaded.warnings:
             errors.print(str(warning), markup=False)
+        if not synchronises():
+            errors.print(NOT_SYNCHRONISED, markup=False)
         if results:
             tell(results)
         settings = loaded.settings

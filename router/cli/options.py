@@ -12,6 +12,8 @@ import typer
 from router.appliance import Appliance
 from router.cli.output import Exit, errors, fail, refuse, speak_json
 from router.config import Configuration, ConfigurationError, configuration_in_force, load
+from router.disks import DiskGoneError, Health, look, refuse_what_is_missing
+from router.telemetry import reason_of
 
 DEFAULT_FILE = "micropacs.yaml"
 
@@ -78,6 +80,10 @@ def in_force(given: Path | None) -> Configuration:
 @contextmanager
 def opened(configuration: Configuration) -> Iterator[Appliance]:
     """The appliance's database, archive and queue; the command ends with code 3 when they cannot be reached."""
+    try:
+        refuse_what_is_missing(configuration, ["spool", "archive", "database"])
+    except DiskGoneError as error:
+        fail(str(error), Exit.UNREACHABLE)
     if configuration.settings.appliance.database is None and not (configuration.data / "micropacs.db").exists():
         fail(
             f"the appliance has not run with {configuration.path} yet: there is no database in {configuration.data}",
@@ -100,4 +106,6 @@ def _unreachable(configuration: Configuration, error: Exception) -> NoReturn:
     hint = "is the database server running?"
     if configuration.settings.appliance.database is None:
         hint = f"is {configuration.data / 'micropacs.db'} whole, and may you read and write it?"
-    fail(f"the database cannot be reached ({type(error).__name__})", Exit.UNREACHABLE, hint=hint)
+    bad = [str(disk) for disk in look(configuration) if disk.health is not Health.GOOD]
+    what = "the data folder" if isinstance(error, OSError) else "the database"
+    fail(f"{what} cannot be reached ({reason_of(error)})", Exit.UNREACHABLE, hint="\n  ".join(bad) or hint)

@@ -88,15 +88,6 @@ def ago(moment: datetime | None) -> str:
     return f"{max(seconds, 0)}s"
 
 
-def size(count: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()

@@ -1,10 +1,14 @@
 """`micropacs serve`."""
 
+import structlog
+
+from archive import synchronises
 from router.cli.options import Config, configuration
 from router.cli.output import Exit, errors, fail
 from router.locking import LockedError
 from router.roles import ListenError, Supervisor
 from router.telemetry import start_logging
+from router.upkeep import NOT_SYNCHRONISED
 
 
 def serve(config: Config = None) -> None:
@@ -18,6 +22,8 @@ def serve(config: Config = None) -> None:
     if failed:
         fail("the configuration's own tests fail, so it is not served", Exit.WRONG, hint="see: micropacs test")
     start_logging("serve")
+    if not synchronises():
+        structlog.get_logger(__name__).error(NOT_SYNCHRONISED)
     try:
         Supervisor(loaded).run()
     except LockedError:

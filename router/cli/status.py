@@ -1,7 +1,6 @@
 """`micropacs status`: one screen about the whole appliance."""
 
 import dataclasses
-import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -10,12 +9,15 @@ from rich.markup import escape
 
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened
-from router.cli.output import Exit, ago, as_json, console, size
+from router.cli.output import Exit, ago, as_json, console
 from router.cli.queue import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
 from router.delivery import LineState
+from router.disks import Health, look
 from router.locking import is_held
 from router.security import SecurityEvent, recent
+from router.sizes import size
+from router.upkeep import NOT_SYNCHRONISED, last_synchronising
 
 PACE = timedelta(days=7)
 SHORTEST_PACE_SECONDS = 3600.0
@@ -45,7 +47,8 @@ def status(
 def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[str, Any]:
     backlog = appliance.spool.backlog()
     kept = appliance.archive.summary()
-    disk = shutil.disk_usage(loaded.data)
+    disks = look(loaded)
+    archive_disk = next(disk for disk in disks if "archive" in disk.uses)
     try:
         in_force = Snapshot(loaded.data).read().revision
     except SnapshotError:
@@ -61,10 +64,12 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
         "spool": dataclasses.asdict(backlog),
         "archive": dataclasses.asdict(kept),
         "disk": {
-            "free": disk.free,
-            "total": disk.total,
-            "lasts_days": _disk_lasts_days(appliance, disk.free),
+            "free": archive_disk.free,
+            "total": archive_disk.total,
+            "lasts_days": _disk_lasts_days(appliance, archive_disk.free),
         },
+        "disks": [dataclasses.asdict(disk) | {"health": str(disk.health), "words": str(disk)} for disk in disks],
+        "synchronises": last_synchronising(appliance.journal),
         "security": [event.detail() for event in _security(appliance)],
         "destinations": [dataclasses.asdict(line) for line in lines],
         "oldest_undelivered": min((line.oldest_at for line in lines if line.oldest_at), default=None),
@@ -118,6 +123,11 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
     days = found["disk"]["lasts_days"]
     pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
     console.print(f"disk       {size(found['disk']['free'])} left{pace}")
+    for disk in found["disks"]:
+        if disk["health"] != str(Health.GOOD):
+            console.print(f"[red]{escape(disk['words'])}[/]", soft_wrap=True)
+    if not found["synchronises"]:
+        console.print(f"[red]{NOT_SYNCHRONISED}[/]", soft_wrap=True)
     _tell_security(found["security"])
     console.print(
         f"undelivered since {ago(found['oldest_undelivered'])}"

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from archive import Archive, Fault, Finding, Kept
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened
-from router.cli.output import Exit, as_json, console, errors, fail, size, table
+from router.cli.output import Exit, as_json, console, errors, fail, table
+from router.sizes import size
 from router.upkeep import Verifier
 
 BATCH = 200

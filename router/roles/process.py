@@ -4,14 +4,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
+from archive import ArchiveError
 from router.config import Configuration, Snapshot
+from router.errors import RouterError
+from router.telemetry import reason_of
 
 LOOK_AT_CONFIGURATION_SECONDS = 0.5
+TELL_AGAIN_SECONDS = 60.0
 AGAIN_SECONDS = 2.0  # after a configuration could not be taken up, for example because the database is away
 
 log = structlog.get_logger(__name__)
@@ -35,6 +41,30 @@ def stop_when_told() -> threading.Event:
 
     threading.Thread(target=watch, name="leash", daemon=True).start()
     return stop
+
+
+class Trouble:
+    """Tells what goes wrong again and again: at first, when it changes, and once a minute while it lasts."""
+
+    def __init__(self, **bound: str) -> None:
+        self._log = log.bind(**bound)
+        self._told = ""
+        self._again = 0.0  # when (monotonic)
+
+    def tell(self, what: str, error: Exception) -> None:
+        """It has gone wrong; where it was no disk and no database, the log gets to know where."""
+        reason = reason_of(error)
+        if reason == self._told and time.monotonic() < self._again:
+            return
+        self._told, self._again = reason, time.monotonic() + TELL_AGAIN_SECONDS
+        is_outside = isinstance(error, OSError | DBAPIError | ArchiveError | RouterError)
+        self._log.error(what, error=type(error).__name__, reason=reason, exc_info=None if is_outside else error)
+
+    def end(self) -> None:
+        """It has gone well."""
+        if self._told:
+            self._told = ""
+            self._log.info("the trouble is over")
 
 
 class ActiveConfiguration:

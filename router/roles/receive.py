@@ -10,16 +10,18 @@ from pathlib import Path
 
 import structlog
 
-from archive import Spool
+from archive import ArchiveError, Spool
 from router.appliance import free_space, open_spool
 from router.config import Configuration, DicomSource
 from router.dimse import Alarm, EchoScp, Limits, Listener, Reception, ServerTls, Source, Sources, StoreScp
+from router.disks import DiskGoneError
 from router.roles.listening import listen
-from router.roles.process import ActiveConfiguration, stop_when_told
+from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Ledger, ledger_folder
 from router.telemetry import start_logging
 
 DRAIN_SECONDS = 20.0
+TROUBLE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +38,9 @@ def main() -> None:
     stop = stop_when_told()
     active = ActiveConfiguration(arguments.data)
     configuration = active()
-    spool = open_spool(configuration)
+    spool = _opened(configuration, stop)
+    if spool is None:
+        return
     ledger = Ledger(ledger_folder(arguments.data))
     ledger.start()
     swept = spool.sweep()
@@ -52,6 +56,18 @@ def main() -> None:
     _receive(plain, secured, spool, ledger, active, stop)
     spool.close()
     ledger.stop()
+
+
+def _opened(configuration: Configuration, stop: threading.Event) -> Spool | None:
+    """The spool once its disk can be used; None if told to stop before that."""
+    trouble = Trouble()
+    while not stop.is_set():
+        try:
+            return open_spool(configuration)
+        except (OSError, ArchiveError, DiskGoneError) as error:
+            trouble.tell("spool cannot be used, trying again", error)
+            stop.wait(TROUBLE_SECONDS)
+    return None
 
 
 def _receive(

@@ -13,13 +13,14 @@ import structlog
 from router.appliance import Appliance, utc_now
 from router.config import Configuration
 from router.delivery import Lines
+from router.disks import look
 from router.ingest import Filer
 from router.locking import FileLock
-from router.roles.process import ActiveConfiguration, stop_when_told
+from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
 from router.telemetry import start_logging
-from router.upkeep import Rounds, Upkeep, Verifier
+from router.upkeep import DiskWatch, Rounds, Upkeep, Verifier
 
 FILING_SECONDS = 0.06
 MANY = 64  # done in one step: more waits already
@@ -57,14 +58,16 @@ def main() -> None:
 
 def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | None:
     """The appliance once its database can be reached; None if told to stop before that."""
+    trouble = Trouble()
     while not stop.is_set():
         try:
             appliance = Appliance.open(configuration)
             appliance.revisions.remember(configuration)
         except Exception as error:  # noqa: BLE001 - the border of a work loop; the spool keeps what scanners send
-            log.error("database cannot be reached, trying again", error=type(error).__name__)  # noqa: TRY400
+            trouble.tell("archive or database cannot be reached, trying again", error)
             stop.wait(TROUBLE_SECONDS)
             continue
+        trouble.end()
         return appliance
     return None
 
@@ -74,7 +77,8 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     rulesets = appliance.revisions.ruleset
     lines = Lines(appliance.queue, appliance.archive, rulesets, active, sender_for, active().data / "outbox")
     rounds = Rounds(Verifier(appliance.archive, appliance.journal), utc_now, lambda: active().settings.archive.verify)
-    upkeep = Upkeep(appliance.archive, appliance.queue, rounds)
+    disks = DiskWatch(lambda: look(active(), has_run=True), appliance.database, appliance.journal)
+    upkeep = Upkeep(appliance.archive, appliance.queue, rounds, disks)
 
     def accept(configuration: Configuration) -> None:
         appliance.revisions.remember(configuration)
@@ -121,13 +125,15 @@ def _loop(
 
     def run() -> None:
         rest = rest_seconds
+        trouble = Trouble(work=name)
         while not stop.is_set():
             try:
                 done = step()
-            except Exception as error:  # the border of a work loop
-                log.exception("work interrupted, trying again", work=name, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the border of a work loop
+                trouble.tell("work interrupted, trying again", error)
                 stop.wait(TROUBLE_SECONDS)
                 continue
+            trouble.end()
             if done:
                 rest = rest_seconds
                 then()

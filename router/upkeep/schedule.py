@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from archive import Archive, ArchiveError
 from router.delivery import Queue
+from router.upkeep.disks import DiskWatch
 from router.upkeep.verification import Rounds
 
 MANIFEST_SECONDS = 2
@@ -22,6 +23,7 @@ MANIFESTS_AT_ONCE = 20
 SPOILT_SECONDS = 60.0  # after which a manifest that could not be written is tried again
 RESCUE_SECONDS = 15
 VERIFY_SECONDS = 10
+DISK_SECONDS = 3
 FOLD_MINUTE = 20  # of every hour
 FOLD_AFTER = timedelta(hours=1)
 
@@ -31,13 +33,16 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Writes the manifests of studies that changed, frees expired leases, folds settled deliveries into receipts.
 
-    With `rounds` it verifies the archive, too, as often as these say.
+    With `rounds` it verifies the archive, too, as often as these say; with `disks` it watches them.
     """
 
-    def __init__(self, archive: Archive, queue: Queue, rounds: Rounds | None = None) -> None:
+    def __init__(
+        self, archive: Archive, queue: Queue, rounds: Rounds | None = None, disks: DiskWatch | None = None
+    ) -> None:
         self._archive = archive
         self._queue = queue
         self._rounds = rounds
+        self._disks = disks
         self._stop = threading.Event()
         self._spoilt: dict[int, float] = {}  # study id: until when (monotonic) its manifest is left alone
         self._threads = [
@@ -46,6 +51,7 @@ class Upkeep:
                 (self.manifests, MANIFEST_SECONDS),
                 (self.rescue, RESCUE_SECONDS),
                 (self.verify, VERIFY_SECONDS),
+                (self.watch_disks, DISK_SECONDS),
             )
         ]
         self._calendar = BackgroundScheduler(
@@ -87,6 +93,11 @@ class Upkeep:
         """Verify the files whose turn it is."""
         if self._rounds is not None:
             self._rounds.step(self._stop.is_set)
+
+    def watch_disks(self) -> None:
+        """Look how the disks are."""
+        if self._disks is not None:
+            self._disks.step()
 
     def fold(self) -> None:
         """Fold deliveries settled some time ago into one receipt a study and destination."""

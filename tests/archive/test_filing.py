@@ -172,9 +172,13 @@ def test_sweep_drops_half_made_files(keeper: Archive) -> None:
 
 
 def test_a_folder_made_by_a_dead_process_is_synchronised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that is there already is synchronised in its parents all the same, once; a vanished one is made anew."""
+    """A folder that is there already is synchronised in its parents all the same, once; a vanished one is made anew.
+
+    Not so when the first one has vanished: then the root is another one, such as a folder with nothing mounted on it.
+    """
     (tmp_path / "a" / "b").mkdir(parents=True)
     folders = durable.Folders(tmp_path)
+    folders.ensure(tmp_path / "first")
     synced: list[Path] = []
     monkeypatch.setattr(durable, "sync_folder", synced.append)
     folders.ensure(tmp_path / "a" / "b")
@@ -183,3 +187,8 @@ def test_a_folder_made_by_a_dead_process_is_synchronised(tmp_path: Path, monkeyp
     (tmp_path / "a" / "b").rmdir()
     folders.ensure(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+    for name in ("first", "a/b"):
+        (tmp_path / name).rmdir()
+    with pytest.raises(OSError, match="is gone"):
+        folders.ensure(tmp_path / "a" / "b")
+    assert not (tmp_path / "a" / "b").exists()
