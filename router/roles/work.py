@@ -46,9 +46,9 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)  # what scanners wait for comes first
     stop = stop_when_told()
+    active = ActiveConfiguration(data)
     lock = FileLock(data / "locks" / "work.lock")
     lock.acquire(PREDECESSOR_SECONDS)
-    active = ActiveConfiguration(data)
     appliance = _opened(active(), stop)
     if appliance is not None:
         _work(appliance, active, stop)
@@ -88,6 +88,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     readmitted = appliance.spool.readmit()
     if readmitted:
         log.info("spool entries set aside can be read again", instances=readmitted)
+    disks.begin()
     lines.start()
     upkeep.start()
     threads = [

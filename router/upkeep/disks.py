@@ -28,15 +28,23 @@ class DiskWatch:
         self._look = look
         self._database = database
         self._journal = journal
-        self._known: dict[str, Health] | None = None  # by use
+        self._known: dict[str, Health] = {}  # by use
         self._untold: list[Event] = []
+
+    def begin(self) -> None:
+        """Tell whether this machine synchronises, if that was told otherwise the last time, and look."""
+        if last_synchronising(self._journal) is not synchronises():
+            self._untold.append(Event(SYNCHRONISING, detail={"synchronises": synchronises()}))
+        for _, detail in self._journal.of_kind(DISK, _EVER):
+            self._known.update(dict.fromkeys(detail["uses"], _health(detail["health"])))
+        self.step()
 
     def step(self) -> None:
         """Look once."""
-        if self._known is None:
-            self._known = self._begin()
         for disk in self._look():
-            self._compare(disk, self._known)
+            self._compare(disk)
+        if not self._untold:
+            return
         try:
             with self._database.begin() as connection:
                 self._journal.write(connection, self._untold)
@@ -44,24 +52,12 @@ class DiskWatch:
         except DBAPIError:  # its own disk may be the one that is full: the log has told it
             pass
 
-    def _begin(self) -> dict[str, Health]:
-        """What the journal says of the time before, for every use the last."""
-        if last_synchronising(self._journal) is not synchronises():
-            self._untold.append(Event(SYNCHRONISING, detail={"synchronises": synchronises()}))
-        known = {}
-        for _, detail in self._journal.of_kind(DISK, _EVER):
-            known.update(dict.fromkeys(detail["uses"], _health(detail["health"])))
-        return known
-
-    def _compare(self, disk: Disk, known: dict[str, Health]) -> None:
-        uses = []
-        for use in disk.uses:
-            before = known.get(use, Health.GOOD)
-            if disk.health_after(before) is not before:
-                known[use] = disk.health
-                uses.append(use)
+    def _compare(self, disk: Disk) -> None:
+        before = {use: self._known.get(use, Health.GOOD) for use in disk.uses}
+        uses = [use for use in disk.uses if disk.health_after(before[use]) is not before[use]]
         if not uses:
             return
+        self._known.update((use, disk.health_after(before[use])) for use in uses)
         log.log(20 if disk.health is Health.GOOD else 40, str(disk))
         detail = {"uses": uses, "health": str(disk.health), "free": disk.free, "since": datetime.now(UTC).isoformat()}
         self._untold.append(Event(DISK, detail=detail))

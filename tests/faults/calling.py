@@ -10,6 +10,7 @@ _SECONDS = 60.0
 _ABORT = struct.pack(">BBI4x", 7, 0, 4)
 _RELEASE = struct.pack(">BBI4x", 5, 0, 4)
 _P_DATA, _ACCEPTED = 4, 2
+_FRAGMENT_BYTES = 120_000
 
 
 class NoAnswerError(Exception):
@@ -40,7 +41,10 @@ class Call:
     def message(self, instance: Instance) -> bytes:
         """The C-STORE request and its data set, as they go over the wire."""
         self._messages += 1
-        return _fragment(3, _command(instance, self._messages)) + _fragment(2, instance.data)
+        starts = range(0, len(instance.data), _FRAGMENT_BYTES)
+        parts = [instance.data[start : start + _FRAGMENT_BYTES] for start in starts]
+        data_set = b"".join(_fragment(2 * (part is parts[-1]), part) for part in parts)
+        return _fragment(3, _command(instance, self._messages)) + data_set
 
     def beginning(self, instance: Instance, length: int) -> bytes:
         """The request and so much of its data set, in whole PDUs, with more to come."""

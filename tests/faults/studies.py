@@ -47,7 +47,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def make_study(seed: int, number: int, content: str = "first") -> Study:
+def make_study(seed: int, number: int, content: str = "first", pixel_bytes: int = 512) -> Study:
     """The same seed, number and content give the same bytes; another content gives other pixels under the same UIDs.
 
     Even studies are CT, odd ones PET; of four, two have IDs of seven digits, which the rules pad to eight.
@@ -58,7 +58,7 @@ def make_study(seed: int, number: int, content: str = "first") -> Study:
     for index in range(INSTANCES):
         uids = [f"2.25.{1 + seed}{number:09d}{kind}" for kind in ("0", "1", f"2{index}")]
         chance = random.Random(f"{seed}/{number}/{index}/{content}")
-        pixels = chance.randbytes(512)
+        pixels = chance.randbytes(pixel_bytes)
         data, kept, blanked = (
             _encoded(is_ct, uids, index, name, identity, pixels)
             for name, identity in ((NAME, patient_id), (NAME, patient_id.zfill(8)), ("", patient_id.zfill(8)))
