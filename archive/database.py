@@ -133,6 +133,7 @@ class Database:
         self._is_in_use = False
         if self.dialect == "sqlite":
             event.listen(self.engine, "do_connect", self._look_for_file)
+            event.listen(self.engine, "connect", self._note_file)
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
@@ -191,10 +192,11 @@ class Database:
 
     def _look_for_file(self, *_: object) -> None:
         """SQLite would make a new file where the disk of the old one is not mounted any more."""
-        is_there = Path(self.engine.url.database or "").is_file()
-        if self._is_in_use and not is_there:
+        if self._is_in_use and not Path(self.engine.url.database or "").exists():
             raise sqlite3.OperationalError("the database's file is gone")
-        self._is_in_use = is_there
+
+    def _note_file(self, *_: object) -> None:
+        self._is_in_use = True
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -1,5 +1,6 @@
 """What a commit means, and what goes in comes out, on every database."""
 
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, select
 from sqlalchemy import text as sql
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
 from archive import Blob, Database, DatabaseUnfitError, Id, Json, UtcDateTime, text
 
@@ -161,3 +162,21 @@ def test_times_sort_as_text_does(store: Database) -> None:
     with store.read() as connection:
         assert connection.scalars(select(things.c.at).order_by(things.c.at)).all() == sorted(moments)
         assert connection.scalars(select(things.c.at).where(things.c.at > moments[1])).all() == [moments[0], moments[2]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no open file")
+def test_no_new_database_is_made_in_place_of_one_that_is_gone(tmp_path: Path) -> None:
+    """SQLite would make an empty one for the next connection; it is refused until the file is back."""
+    file, elsewhere = tmp_path / "x.db", tmp_path / "elsewhere.db"
+    database = Database(f"sqlite:///{file}")
+    database.create(metadata)
+    database.dispose()
+    file.rename(elsewhere)
+    for _ in range(2):
+        with pytest.raises(OperationalError, match="file is gone"), database.begin():
+            pass
+    assert not file.exists()
+    elsewhere.rename(file)
+    with database.begin() as connection:
+        connection.execute(things.insert().values(name="a"))
+    database.dispose()

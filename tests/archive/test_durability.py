@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive import Identity, Spool, SpoolFailedError, SpoolFullError
+from archive import spool as spool_module
 from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, sealed
 from tests.support.tracing import needs_strace, traced
 
@@ -242,6 +243,24 @@ def test_full_disk_takes_what_is_written_over(small_disk: Path) -> None:
         entry = sealed(spool, bytes((number,)) * 2_990_000)
         assert entry.path == segment
     assert len(spool.sealed(10)) == 3
+    spool.close()
+
+
+def test_what_is_filed_gives_its_room_back(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool that its own backlog has filled takes instances again as soon as that is filed; what waits stays."""
+    monkeypatch.setattr(spool_module, "_SPACE_IS_FRESH", 0.0)
+    spool = Spool(small_disk, free_space=2_000_000)
+    arrivals = []
+    with pytest.raises(SpoolFullError):
+        for _ in range(20):
+            arrivals.append(sealed(spool, bytes(1_000_000)).arrival)
+    spool.remove(arrivals[:-1])
+    with pytest.raises(SpoolFullError):
+        sealed(spool, b"1")
+    assert spool.read(arrivals[-1]).size == 1_000_000
+    spool.remove(arrivals[-1:])
+    taken = sealed(spool, bytes(1_000_000)).arrival
+    assert spool.sealed(10) == [taken]
     spool.close()
 
 

@@ -226,6 +226,22 @@ def test_deleted_segment_is_never_success(spool: Spool, tmp_path: Path) -> None:
             sealed(spool, b"1")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no folder with open files")
+def test_segment_that_is_elsewhere_is_never_success(spool: Spool, tmp_path: Path) -> None:
+    """If the disk is taken from its place, what is written to it all the same is not acknowledged, until it is back."""
+    before = sealed(spool, b"1").arrival
+    place, elsewhere = tmp_path / "spool" / "segments", tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.mkdir()
+    for _ in range(2):
+        with pytest.raises(SpoolFailedError):
+            sealed(spool, b"2")
+    place.rmdir()
+    elsewhere.rename(place)
+    after = sealed(spool, b"3").arrival
+    assert spool.sealed(10) == [before, after]
+
+
 @pytest.mark.parametrize("name", ["", "../x", "0" * 23, "0" * 23 + "G", "0" * 24])
 def test_unknown_arrival_is_an_error(spool: Spool, name: str) -> None:
     """A name that is not one of ours never becomes a path; one of ours without a file cannot be read."""

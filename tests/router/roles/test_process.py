@@ -1,13 +1,17 @@
 """What roles share: a configuration the supervisor accepted is taken up, if need be later."""
 
+import errno
+import os
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from router.config import Configuration, Snapshot, load
 from router.roles import process
-from router.roles.process import ActiveConfiguration
+from router.roles.process import ActiveConfiguration, Trouble
 from tests.support.appliance import wait_until
 
 
@@ -39,3 +43,24 @@ def test_a_configuration_that_cannot_be_taken_up_is_tried_again(
     stop.set()
     thread.join()
     assert len(tried) == 3
+
+
+def test_trouble_is_told_when_it_begins_changes_and_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that is full for a day fills no log; what a database says is told, and never the row it says it of."""
+    trouble = Trouble(work="filing")
+    full = OperationalError("INSERT", {"name": "Planted^Name"}, sqlite3.OperationalError("database or disk is full"))
+    for _ in range(5):
+        trouble.tell("interrupted", full)
+    told = capsys.readouterr().out
+    assert (told.count("database or disk is full"), "Planted" in told) == (1, False)
+    trouble.tell("interrupted", OSError(errno.EIO, os.strerror(errno.EIO)))
+    assert "Input/output error" in capsys.readouterr().out
+    monkeypatch.setattr(process, "TELL_AGAIN_SECONDS", 0.0)
+    for _ in range(2):
+        trouble.tell("interrupted", ValueError())
+    assert capsys.readouterr().out.count("interrupted") == 2
+    trouble.end()
+    trouble.end()
+    assert capsys.readouterr().out.count("trouble is over") == 1
