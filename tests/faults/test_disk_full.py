@@ -87,6 +87,23 @@ def test_database_alone_is_full(tmp_path: Path) -> None:
         assert site.appliance.log.read_text().count("work=filing") < 4, "told once, not at every try"
 
 
+def test_disk_of_everything_is_full(tmp_path: Path) -> None:
+    """Also where it fills in the middle of filing and delivering, to the last byte, all goes on when there is room."""
+    disk = SmallDisk(tmp_path / "data", 48)
+    with ended(disk), Site(tmp_path, "1MB") as site:
+        site.send(range(20), 20_000)
+        wait_until(lambda: site.answers()[SUCCESS] >= 10, 60, "some to be taken")
+        disk.fill()
+        wait_until(lambda: site.answers()[OUT_OF_RESOURCES] >= 3, 60, "scanners to be refused")
+        before = site.answers()[SUCCESS]
+        said = site.appliance.run("status")
+        assert "is full" in said.stdout + said.stderr
+        assert site.answers()[SUCCESS] == before
+        disk.make_room()
+        print(f"everything full: {site.settle():.1f} s to recover")
+        site.check()
+
+
 def test_full_spool_empties_itself_when_filing_goes_on(tmp_path: Path) -> None:
     """Where a backlog has filled the spool's own disk, filing it is enough for scanners to be taken again."""
     disk = SmallDisk(tmp_path / "data" / "spool", 8)
