@@ -1,5 +1,6 @@
-"""How the disks of spool, archive and database are: short of space, read-only, gone. Changes nothing on them."""
+"""How the disks of spool, archive and database are: short of space, read-only, gone. Changes nothing but a folder's time."""
 
+import errno
 import os
 import shutil
 from collections.abc import Collection
@@ -111,9 +112,17 @@ def reserve(configuration: Configuration, use: str) -> int:
 def _disk(configuration: Configuration, uses: tuple[str, ...]) -> Disk:
     folder = _nearest(_places(configuration)[uses[0]])
     usage, reserved = shutil.disk_usage(folder), reserve(configuration, uses[0])
-    is_read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
-    health = Health.READ_ONLY if is_read_only else _filled(usage.free, reserved)
+    health = Health.READ_ONLY if _is_read_only(folder) else _filled(usage.free, reserved)
     return Disk(uses, folder, health, usage.free, usage.total, reserved)
+
+
+def _is_read_only(folder: Path) -> bool:
+    """By trying, since a file system that has found an error in itself may not say so."""
+    try:
+        os.utime(folder)
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False
 
 
 def _filled(free: int, reserved: int) -> Health:

@@ -60,12 +60,8 @@ class FileLock:
 
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock on `path` at this moment."""
-    if not path.exists():
-        return False
-    lock = FileLock(path)
     try:
-        lock.acquire()
-    except LockedError:
-        return True
-    lock.release()
-    return False
+        with path.open("rb") as file:
+            return not _try_lock(file)
+    except FileNotFoundError:
+        return False

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -249,19 +250,18 @@ def test_full_disk_takes_what_is_written_over(small_disk: Path) -> None:
 def test_what_is_filed_gives_its_room_back(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A spool that its own backlog has filled takes instances again as soon as that is filed; what waits stays."""
     monkeypatch.setattr(spool_module, "_SPACE_IS_FRESH", 0.0)
-    spool = Spool(small_disk, free_space=2_000_000)
-    arrivals = []
-    with pytest.raises(SpoolFullError):
-        for _ in range(20):
-            arrivals.append(sealed(spool, bytes(1_000_000)).arrival)
-    spool.remove(arrivals[:-1])
-    with pytest.raises(SpoolFullError):
-        sealed(spool, b"1")
-    assert spool.read(arrivals[-1]).size == 1_000_000
-    spool.remove(arrivals[-1:])
-    taken = sealed(spool, bytes(1_000_000)).arrival
-    assert spool.sealed(10) == [taken]
-    spool.close()
+    with closing(Spool(small_disk, free_space=2_000_000)) as spool:
+        arrivals = []
+        with pytest.raises(SpoolFullError):
+            for _ in range(20):
+                arrivals.append(sealed(spool, bytes(1_000_000)).arrival)
+        spool.remove(arrivals[:-1])
+        with pytest.raises(SpoolFullError):
+            sealed(spool, b"1")
+        assert spool.read(arrivals[-1]).size == 1_000_000
+        spool.remove(arrivals[-1:])
+        taken = sealed(spool, bytes(1_000_000)).arrival
+        assert spool.sealed(10) == [taken]
 
 
 def test_read_only_disk_is_never_success(small_disk: Path) -> None:

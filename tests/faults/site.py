@@ -43,6 +43,7 @@ class Site:
 
     def __enter__(self) -> Self:
         self.appliance.start()
+        wait_until(self.appliance._has_tables, PATIENCE_SECONDS, "the database to be made")
         return self
 
     def __exit__(self, *_: object) -> None:
