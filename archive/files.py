@@ -167,9 +167,7 @@ class Folders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._first: Path | None = (
-            None  # while this is there the root is no empty mount point
-        )
+        self._first: Path | None = None  # while this is there the root is no empty mount point
         self._known: set[Path] = set()
         was_there = root.is_dir()
         try:

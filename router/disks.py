@@ -1,4 +1,4 @@
-"""How the disks of spool, archive and database are: short of space, read-only, gone. Changes nothing but a folder's time."""
+"""How the disks of spool, archive and database are: short of space, read-only, gone. Mends and moves nothing."""
 
 import errno
 import os

@@ -251,10 +251,9 @@ def test_what_is_filed_gives_its_room_back(small_disk: Path, monkeypatch: pytest
     """A spool that its own backlog has filled takes instances again as soon as that is filed; what waits stays."""
     monkeypatch.setattr(spool_module, "_SPACE_IS_FRESH", 0.0)
     with closing(Spool(small_disk, free_space=2_000_000)) as spool:
-        arrivals = []
+        arrivals = [sealed(spool, bytes(1_000_000)).arrival for _ in range(15)]
         with pytest.raises(SpoolFullError):
-            for _ in range(20):
-                arrivals.append(sealed(spool, bytes(1_000_000)).arrival)
+            sealed(spool, b"1")
         spool.remove(arrivals[:-1])
         with pytest.raises(SpoolFullError):
             sealed(spool, b"1")

@@ -1,4 +1,4 @@
-"""An appliance with three destinations, and scanners that send to it whatever happens to its disks, until all is taken."""
+"""An appliance with three destinations, and scanners that send, whatever happens to its disks, until all is taken."""
 
 import random
 import threading
@@ -71,6 +71,10 @@ class Site:
     def answers(self) -> Counter[int | None]:
         """How often each status was answered so far, None for no answer."""
         return Counter(each["answer"] for each in noted(self._folder / "sent.jsonl"))
+
+    def is_sent(self) -> bool:
+        """Whether everything is taken."""
+        return not any(scanner.is_alive() for scanner in self._scanners)
 
     def sent(self) -> None:
         """Wait until everything is taken."""

@@ -75,7 +75,9 @@ def test_database_alone_is_full(tmp_path: Path) -> None:
         disk.fill()
         site.send(range(2, 42))
         site.sent()
-        wait_until(lambda: "reason='database or disk is full'" in site.appliance.log.read_text(), 60, "the log to say so")
+        wait_until(
+            lambda: "reason='database or disk is full'" in site.appliance.log.read_text(), 60, "the log to say so"
+        )
         assert site.answers().keys() == {SUCCESS}
         assert site.appliance.count("select count(*) from instances") < 42 * 3
         said = site.appliance.run("status")

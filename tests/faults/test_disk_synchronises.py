@@ -1,4 +1,4 @@
-"""A machine whose `fsync` does nothing is noticed when the appliance starts, and told until it starts on another one."""
+"""A machine whose `fsync` does nothing is noticed at the start, and told until the next good one."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def test_a_preload_is_noticed(tmp_path: Path, source: str) -> None:
 
 def _told(appliance: RunningAppliance) -> list[object]:
     query = "select json_extract(detail, '$.synchronises') from journal where kind = 'synchronising' order by id"
-    return [value for value, in appliance.sql(query)]
+    return [value for (value,) in appliance.sql(query)]
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ def configuration(tmp_path: Path) -> Configuration:
 
 
 @pytest.mark.parametrize(
-    ("free", "health"), [(1000, Health.GOOD), (200, Health.GOOD), (199, Health.SHORT), (100, Health.SHORT), (99, Health.FULL)]
+    ("free", "health"),
+    [(1000, Health.GOOD), (200, Health.GOOD), (199, Health.SHORT), (100, Health.SHORT), (99, Health.FULL)],
 )
 def test_a_warning_comes_before_scanners_are_refused(
     configuration: Configuration, monkeypatch: pytest.MonkeyPatch, free: int, health: Health

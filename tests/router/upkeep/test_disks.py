@@ -1,4 +1,4 @@
-"""The watch over the disks: each change is told once, also over a restart, and none is lost by a database that is away."""
+"""The watch over the disks: each change is told once, also over a restart, and later where the database is away."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
