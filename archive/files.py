@@ -107,6 +107,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_in_place(file: FileIO, path: Path) -> bool:
+    """Whether the path leads to the open file: not deleted, its disk not unmounted. Windows allows neither."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def try_lock(file: FileIO) -> bool:
     """Take the file's advisory lock if no other process holds it; it is given back when the file is closed."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from xxhash import xxh3_64, xxh3_64_intdigest
 
 from archive import register
-from archive.files import create, read_at, sync_file, write_at, write_durably
+from archive.files import create, is_in_place, read_at, sync_file, write_at, write_durably
 from archive.origin import Identity, Origin
 from archive.register import Registered, State, register_of
 from archive.segment import (
@@ -95,8 +95,8 @@ class Segment:
             sync_file(self.file)
         else:
             write_durably(self.file, buffer[:stop], self.end)
-        if not os.path.samestat(os.fstat(self.file.fileno()), self.path.stat()):
-            raise OSError(errno.ENOENT, "the segment is not where it was: deleted, or its disk is gone")
+        if not is_in_place(self.file, self.path):
+            raise OSError(errno.ENOENT, "the segment is not where it was")
         self._add(_registered(entry, self._count, State.SEALED))
 
     def discard(self) -> None:

@@ -101,12 +101,15 @@ def refuse_what_is_missing(configuration: Configuration, uses: Collection[str]) 
 
 
 def reserve(configuration: Configuration, use: str) -> int:
-    """The bytes that stay free on a disk: as configured, else 1 GB or a twentieth of it."""
+    """The bytes that should stay free: as configured, else 1 GB; no more than a twentieth of the disk.
+
+    On the disk of the spool it is what is configured, however much.
+    """
     configured = configuration.settings.archive.free_space
-    if configured is not None:
+    if configured is not None and use == "spool":
         return configured
     total = shutil.disk_usage(_nearest(_places(configuration)[use])).total
-    return min(MOST_RESERVED_BYTES, total // RESERVED_SHARE)
+    return min(MOST_RESERVED_BYTES if configured is None else configured, total // RESERVED_SHARE)
 
 
 def _disk(configuration: Configuration, uses: tuple[str, ...]) -> Disk:

@@ -109,6 +109,7 @@ class Supervisor:
         for name in _needing_a_start(before, configuration):
             log.warning("this setting takes effect only when the appliance is started again", setting=name)
         try:
+            (self._data / "locks").stat()  # no folder is made where the data folder's disk is not mounted
             self._snapshot.write(configuration)
         except OSError as error:
             log.error("configuration refused, it cannot be written to the data folder", reason=error.strerror)  # noqa: TRY400

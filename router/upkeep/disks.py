@@ -1,5 +1,6 @@
 """Watches the disks, and tells of each change once: in the log, and in the journal as soon as that can be written."""
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -54,11 +55,12 @@ class DiskWatch:
 
     def _compare(self, disk: Disk) -> None:
         before = {use: self._known.get(use, Health.GOOD) for use in disk.uses}
-        uses = [use for use in disk.uses if disk.health_after(before[use]) is not before[use]]
+        after = {use: disk.health_after(health) for use, health in before.items()}
+        uses = [use for use in disk.uses if after[use] is not before[use]]
+        self._known |= after
         if not uses:
             return
-        self._known.update((use, disk.health_after(before[use])) for use in uses)
-        log.log(20 if disk.health is Health.GOOD else 40, str(disk))
+        log.log(logging.INFO if disk.health is Health.GOOD else logging.ERROR, str(disk))
         detail = {"uses": uses, "health": str(disk.health), "free": disk.free, "since": datetime.now(UTC).isoformat()}
         self._untold.append(Event(DISK, detail=detail))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Configuration, load
-from router.disks import Disk, DiskGoneError, Health, look, refuse_what_is_missing
+from router.disks import Disk, DiskGoneError, Health, look, refuse_what_is_missing, reserve
 
 
 @pytest.fixture
@@ -70,6 +70,19 @@ def test_what_was_there_and_is_not(configuration: Configuration, use: str) -> No
     (configuration.data / "node").unlink()
     refuse_what_is_missing(configuration, ["spool", "archive", "database"])
     assert Health.GONE not in {disk.health for disk in look(configuration)}
+
+
+@pytest.mark.parametrize(
+    ("yaml", "others"), [("", 50), ("archive: {free_space: 20B}", 20), ("archive: {free_space: 2kB}", 50)]
+)
+def test_what_should_stay_free_on_other_disks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yaml: str, others: int
+) -> None:
+    """As much as on the spool's, but no more than a twentieth: a small disk for the database is not full for ever."""
+    (tmp_path / "micropacs.yaml").write_text(f"appliance: {{data: .}}\n{yaml}\n")
+    usage = type(shutil.disk_usage(tmp_path))(1000, 0, 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert reserve(load(tmp_path / "micropacs.yaml"), "database") == others
 
 
 def test_a_database_elsewhere_is_looked_at_if_it_is_a_file(tmp_path: Path) -> None:
