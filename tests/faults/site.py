@@ -1,10 +1,11 @@
 """An appliance with three destinations, and scanners that send, whatever happens to its disks, until all is taken."""
 
+import json
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -56,9 +57,10 @@ class Site:
         self._log.close()
         self._faults.close()
 
-    def send(self, numbers: Iterable[int], pixel_bytes: int = 512) -> None:
-        """Let a scanner send these studies, one after the other, each instance until it is taken; waits for nothing."""
-        studies = [make_study(7, number, pixel_bytes=pixel_bytes) for number in numbers]
+    def send(self, count: int, pixel_bytes: int = 512) -> None:
+        """Let a scanner send so many new studies, each instance until it is taken; waits for nothing."""
+        first = len(self._expected)
+        studies = [make_study(7, number, pixel_bytes=pixel_bytes) for number in range(first, first + count)]
         self._expected += studies
 
         def run() -> None:
@@ -67,6 +69,11 @@ class Site:
 
         self._scanners.append(threading.Thread(target=run))
         self._scanners[-1].start()
+
+    def says(self, words: str) -> Callable[[], bool]:
+        """Whether the log has said these words since now."""
+        length = len(self.appliance.log.read_text())
+        return lambda: words in self.appliance.log.read_text()[length:]
 
     def answers(self) -> Counter[int | None]:
         """How often each status was answered so far, None for no answer."""
@@ -101,11 +108,9 @@ class Site:
 
     def disk_events(self) -> list[str]:
         """What the journal tells of disks: `spool is full`."""
-        rows = self.appliance.sql(
-            "select json_extract(detail, '$.uses'), json_extract(detail, '$.health') from journal"
-            " where kind = 'disk' order by id"
-        )
-        return [f"{', '.join(sorted(eval(str(uses))))} is {health}" for uses, health in rows]
+        rows = self.appliance.sql("select detail from journal where kind = 'disk' order by id")
+        details = [json.loads(str(detail)) for (detail,) in rows]
+        return [f"{', '.join(detail['uses'])} is {detail['health']}" for detail in details]
 
     def _is_settled(self) -> bool:
         copies = sum(len(instance.to) for study in self._expected for instance in study.instances)
