@@ -7,6 +7,7 @@ from contextlib import suppress
 from tests.faults.studies import EXPLICIT, Instance
 
 _SECONDS = 60.0
+_LONGEST = 65536  # so many bytes of a data set in one PDU
 _ABORT = struct.pack(">BBI4x", 7, 0, 4)
 _RELEASE = struct.pack(">BBI4x", 5, 0, 4)
 _P_DATA, _ACCEPTED = 4, 2
@@ -40,7 +41,12 @@ class Call:
     def message(self, instance: Instance) -> bytes:
         """The C-STORE request and its data set, as they go over the wire."""
         self._messages += 1
-        return _fragment(3, _command(instance, self._messages)) + _fragment(2, instance.data)
+        last = (len(instance.data) - 1) // _LONGEST * _LONGEST
+        fragments = (
+            _fragment(2 if start == last else 0, instance.data[start : start + _LONGEST])
+            for start in range(0, len(instance.data), _LONGEST)
+        )
+        return _fragment(3, _command(instance, self._messages)) + b"".join(fragments)
 
     def beginning(self, instance: Instance, length: int) -> bytes:
         """The request and so much of its data set, in whole PDUs, with more to come."""
