@@ -88,7 +88,7 @@ class Stream:
             return count
 
     def send(self, buffers: Sequence[bytes | memoryview], deadline: float, each_seconds: float = 0.0) -> None:
-        """Hand all buffers to the kernel, in order; with `each_seconds` the deadline is so far ahead of the last gone."""
+        """Hand all buffers to the kernel, in order; each one gone moves the deadline to `each_seconds` from then."""
         pending = [memoryview(buffer) for buffer in buffers]
         while pending:
             if self._stopped.is_set():

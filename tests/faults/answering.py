@@ -162,7 +162,7 @@ class _Answerer:
                 request = _request(len(script.requests) + 1, command, digest.hexdigest())
                 script.requests.append(request)
                 time.sleep(script.seconds)
-                return all([self._take(step, request, context) for step in script.answer(request)])
+                return all(self._take(step, request, context) for step in script.answer(request))
 
     def _take(self, step: Step, request: Request, context: int) -> bool:
         """Take one step of an answer; False if it was the last one ever."""
@@ -204,8 +204,8 @@ def _acceptance(request: bytes) -> bytes:
     """The A-ASSOCIATE-AC that takes every context in the first transfer syntax proposed."""
     items = _item(0x10, b"1.2.840.10008.3.1.1.1")
     for kind, value in _items(request[68:]):
-        if kind == 0x20:  # noqa: PLR2004 - a presentation context
-            syntax = next(inner for what, inner in _items(value[4:]) if what == 0x40)  # noqa: PLR2004
+        if kind == 0x20:
+            syntax = next(inner for what, inner in _items(value[4:]) if what == 0x40)
             items += _item(0x21, value[:1] + bytes(3) + _item(0x40, syntax))
     items += _item(0x50, _item(0x51, struct.pack(">I", 16384)) + _item(0x52, b"2.25.512"))
     body = request[:68] + items
@@ -227,23 +227,17 @@ def _padded(uid: str) -> bytes:
     return uid.encode() + b"\0" * (len(uid) % 2)
 
 
-def noted(ledger: Path) -> list[tuple[str, str, float]]:
-    """What a peer run as a program has taken: UID, digest, and when."""
-    lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-    return [(uid, sha256, float(at)) for uid, sha256, at in (line.split() for line in lines)]
-
-
 def main() -> None:
-    """HOST PORT AE-TITLE LEDGER [BYTES-A-READ RECEIVE-BUFFER]: until it is ended."""
-    host, port, title, ledger = sys.argv[1:5]
-    pace = Pace(*map(int, sys.argv[5:7]))
+    """HOST PORT AE-TITLE LEDGER BYTES-A-READ RECEIVE-BUFFER SECONDS-TO-ANSWER: takes everything until it is ended."""
+    host, port, title, ledger, piece, buffer, seconds = sys.argv[1:]
     with Path(ledger).open("a", encoding="utf-8", buffering=1) as notes:
 
         def note(request: Request) -> Sequence[Step]:
-            notes.write(f"{request.uid} {request.sha256} {request.at}\n")
+            notes.write(f"{request.uid} {request.sha256}\n")
             return (0x0000,)
 
-        with answering({title: Script(answer=note)}, (host, int(port)), pace):
+        script = Script(answer=note, seconds=float(seconds))
+        with answering({title: script}, (host, int(port)), Pace(int(piece), int(buffer))):
             threading.Event().wait()
 
 
