@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from tests.faults.responding import Request, accepting, requested, response
+
 _P_DATA, _RELEASE, _ABORT = 4, 5, 7
 
 
@@ -29,46 +31,17 @@ class End(Enum):
 Step = int | bytes | End  # a status, a whole command set, or the end
 
 
-@dataclass(frozen=True)
-class Request:
-    """One C-STORE whose data set came whole; the `number`th of its called AE title."""
-
-    number: int
-    message_id: int
-    sop_class_uid: str
-    uid: str
-    sha256: str
-    at: float
-
-
-def response(request: Request, **changes: bytes | None) -> bytes:
-    """The command set of a success, with some elements (as hexadecimal numbers, `x0900=...`) changed or left out."""
-    values: dict[str, bytes | None] = {
-        "x0002": _padded(request.sop_class_uid),
-        "x0100": struct.pack("<H", 0x8001),
-        "x0120": struct.pack("<H", request.message_id),
-        "x0800": struct.pack("<H", 0x0101),
-        "x0900": struct.pack("<H", 0),
-        "x1000": _padded(request.uid),
-    } | changes
-    rest = b"".join(
-        struct.pack("<HHI", 0, int(name[1:], 16), len(value)) + value
-        for name, value in values.items()
-        if value is not None
-    )
-    return struct.pack("<HHII", 0, 0, 4, len(rest)) + rest
-
-
 @dataclass
 class Script:
     """What the peer does under one AE title, and what it saw.
 
     `answer` gives what follows a request, `rejection` (result, source, reason) what the n-th association gets, None
-    for none; it answers after `seconds`.
+    for none, `context_result` each presentation context of an accepted one; it answers after `seconds`.
     """
 
     answer: Callable[[Request], Sequence[Step]] = lambda _: (0x0000,)
     rejection: Callable[[int], tuple[int, int, int] | None] = lambda _: None
+    context_result: int = 0
     seconds: float = 0.0
     associations: int = 0
     requests: list[Request] = field(default_factory=list)
@@ -98,14 +71,14 @@ def answering(
     with socket.create_server(address, backlog=256) as listening:
         if pace.buffer:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, pace.buffer)
-        accepting = threading.Thread(target=_accept, args=(listening, scripts, pace), daemon=True)
-        accepting.start()
+        thread = threading.Thread(target=_accept, args=(listening, scripts, pace), daemon=True)
+        thread.start()
         try:
             yield listening.getsockname()[1]
         finally:
             with suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
-            accepting.join(10)
+            thread.join(10)
 
 
 def _accept(listening: socket.socket, scripts: Mapping[str, Script], pace: Pace) -> None:
@@ -139,7 +112,7 @@ class _Answerer:
             self._socket.sendall(struct.pack(">BxIx3B", 3, 4, *rejection))
             self._socket.recv(1)
             return None
-        self._socket.sendall(_acceptance(body))
+        self._socket.sendall(accepting(body, script.context_result))
         return script
 
     def _message(self, script: Script) -> bool:
@@ -159,7 +132,7 @@ class _Answerer:
                 else:
                     digest.update(value)
             if control == 2:
-                request = _request(len(script.requests) + 1, command, digest.hexdigest())
+                request = requested(len(script.requests) + 1, command, digest.hexdigest())
                 script.requests.append(request)
                 time.sleep(script.seconds)
                 return all(self._take(step, request, context) for step in script.answer(request))
@@ -187,44 +160,6 @@ class _Answerer:
                 raise EOFError
             data += some
         return bytes(data)
-
-
-def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while data:
-        kind, length = struct.unpack_from(">BxH", data)
-        yield kind, data[4 : 4 + length]
-        data = data[4 + length :]
-
-
-def _item(kind: int, value: bytes) -> bytes:
-    return struct.pack(">BxH", kind, len(value)) + value
-
-
-def _acceptance(request: bytes) -> bytes:
-    """The A-ASSOCIATE-AC that takes every context in the first transfer syntax proposed."""
-    items = _item(0x10, b"1.2.840.10008.3.1.1.1")
-    for kind, value in _items(request[68:]):
-        if kind == 0x20:
-            syntax = next(inner for what, inner in _items(value[4:]) if what == 0x40)
-            items += _item(0x21, value[:1] + bytes(3) + _item(0x40, syntax))
-    items += _item(0x50, _item(0x51, struct.pack(">I", 16384)) + _item(0x52, b"2.25.512"))
-    body = request[:68] + items
-    return struct.pack(">BxI", 2, len(body)) + body
-
-
-def _request(number: int, command: bytes, sha256: str) -> Request:
-    values = {}
-    while command:
-        element, length = struct.unpack_from("<2xHI", command)
-        values[element] = command[8 : 8 + length]
-        command = command[8 + length :]
-    [message_id] = struct.unpack("<H", values[0x0110])
-    uids = [values[element].decode().rstrip("\0") for element in (0x0002, 0x1000)]
-    return Request(number, message_id, *uids, sha256, time.time())
-
-
-def _padded(uid: str) -> bytes:
-    return uid.encode() + b"\0" * (len(uid) % 2)
 
 
 def main() -> None:

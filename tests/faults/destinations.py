@@ -41,7 +41,7 @@ def send(appliance: RunningAppliance, instances: Iterable[Instance]) -> None:
     call.release()
 
 
-def settled(appliance: RunningAppliance, count: int, seconds: float = 60) -> None:
+def settled(appliance: RunningAppliance, count: int, seconds: float = 120) -> None:
     """Wait until so many deliveries are delivered or parked, and none is under way."""
     query = "select count(*), sum(state in (?, ?)) from deliveries"
     wait_until(lambda: appliance.sql(query, *_OVER) == [(count, count)], seconds, f"{count} deliveries to be settled")

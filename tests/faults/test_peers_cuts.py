@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.answering import End, Request, Script, Step, answering
+from tests.faults.answering import End, Script, Step, answering
 from tests.faults.calling import Call, NoAnswerError
 from tests.faults.cutting import Cut, cutting
 from tests.faults.destinations import destination, digests, send, settled, site
+from tests.faults.responding import Request
 from tests.faults.studies import CT, Instance, make_series
 from tests.support.appliance import RunningAppliance, wait_until
 

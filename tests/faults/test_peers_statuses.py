@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.answering import End, Request, Script, Step, answering, response
+from tests.faults.answering import End, Script, Step, answering
 from tests.faults.destinations import destination, digests, send, settled, site
+from tests.faults.responding import Request, response
 from tests.faults.studies import make_series
 from tests.support.appliance import wait_until
 
@@ -92,7 +93,7 @@ ODD_ANSWERS: Mapping[str, tuple[Callable[[Request], Sequence[Step]], Expected]] 
     "RST": (lambda _: [End.RST], _retried("the connection was lost")),
 }
 
-REJECTIONS: Mapping[tuple[int, int, int], Expected] = {
+REJECTIONS: dict[tuple[int, int, int], Expected] = {
     (result, source, reason): (_parked if result == 1 else _retried)(f"the association was rejected: {why}")
     for result in (1, 2)
     for source, reason, why in (
@@ -108,6 +109,8 @@ REJECTIONS: Mapping[tuple[int, int, int], Expected] = {
         (3, 2, "local limit exceeded"),
     )
 }
+NO_CONTEXT = (0, 0, 4)  # the association is accepted, and every presentation context refused (PS3.8 table 9-18)
+REJECTIONS |= {NO_CONTEXT: _parked("no accepted presentation context")}
 
 
 def _fate(row: Mapping[str, Any], tries: int) -> Expected:
@@ -154,6 +157,7 @@ def test_each_rejection_has_its_consequence(tmp_path: Path) -> None:
     """For now: tried again until given up, at no attempt of the instance; for good: parked at once. Both say why."""
     titles = {rejection: f"PEER{''.join(map(str, rejection))}" for rejection in REJECTIONS}
     scripts = {title: Script(rejection=lambda _, each=each: each) for each, title in titles.items()}
+    scripts[titles[NO_CONTEXT]] = Script(context_result=NO_CONTEXT[2])
     with ExitStack() as stack:
         port = stack.enter_context(answering(scripts))
         settings = {title.lower(): destination(title, port, GIVES_UP) for title in scripts}
@@ -172,8 +176,10 @@ def test_each_rejection_has_its_consequence(tmp_path: Path) -> None:
         assert {title: script.requests for title, script in scripts.items() if script.requests} == {}
 
         for script in scripts.values():
-            script.rejection = lambda _: None
+            script.rejection, script.context_result = (lambda _: None), 0
         assert appliance.run("queue", "retry").returncode == 0
         delivered = "select count(*) from deliveries where state = 'delivered'"
-        wait_until(lambda: appliance.count(delivered) == len(scripts), 30, "all to be delivered after a person's retry")
+        wait_until(
+            lambda: appliance.count(delivered) == len(scripts), 120, "all to be delivered after a person's retry"
+        )
     assert all(script.copies() == digests(instances) for script in scripts.values())
