@@ -21,12 +21,12 @@ class Cut:
 
 
 class Relay:
-    """Every connection in a thread of its own; `done` are the titles whose cut has happened."""
+    """Every connection in a thread of its own; `left` is how far off each cut is, `done` are those that came."""
 
     def __init__(self, to_port: int, cuts: Mapping[str, Cut]) -> None:
         self._to_port = to_port
         self._cuts = cuts
-        self._left = {title: cut.at for title, cut in cuts.items()}
+        self.left = {title: cut.at for title, cut in cuts.items()}
         self.done: set[str] = set()
 
     def accept(self, listening: socket.socket) -> None:
@@ -53,8 +53,8 @@ class Relay:
             for source in select.select(list(reading), [], [])[0]:
                 data = source.recv(65536)
                 if source is counted and cut is not None:
-                    data, beyond = data[: self._left[title]], len(data) >= self._left[title]
-                    self._left[title] -= len(data)
+                    data, beyond = data[: self.left[title]], len(data) >= self.left[title]
+                    self.left[title] -= len(data)
                     reading[source].sendall(data)
                     if beyond:
                         self.done.add(title)

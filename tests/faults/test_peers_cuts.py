@@ -134,6 +134,45 @@ def test_our_answer_lost_on_its_way_to_the_scanner(tmp_path: Path) -> None:
     assert lost > 3
 
 
+def test_a_scanner_cut_at_many_bytes(tmp_path: Path) -> None:
+    """At 50 positions up to the last byte but one, by FIN and RST in turn: nothing is filed, no file is left behind."""
+    [whole], [cut_short] = make_series(17, 5, 1, PIXEL_BYTES), make_series(17, 6, 1, PIXEL_BYTES)
+    far = Cut(10**9, End.FIN)
+    with answering({"ONE": Script()}) as peer, site(tmp_path / "site", {"one": destination("ONE", peer)}) as appliance:
+        with cutting(appliance.port, {"MICROPACS": far}) as (port, relay):
+            call = Call(port, "ROOM1", CT)
+            assert call.store(whole) == 0
+            span = far.at - relay.left["MICROPACS"]
+            call.release()
+        settled(appliance, 1)
+        before = _files(appliance)
+        for n in range(POSITIONS):
+            cut = Cut(1 + n * (span - 2) // (POSITIONS - 1), (End.FIN, End.RST)[n % 2])
+            with cutting(appliance.port, {"MICROPACS": cut}) as (port, relay):
+                assert not _is_taken(port, cut_short)
+                assert relay.done == {"MICROPACS"}
+        wait_until(lambda: _files(appliance) == before, 30, "no file more than before")
+        assert appliance.waiting() == 0
+        assert appliance.sql("select sop_instance_uid from instances") == [(whole.uid,)]
+        send(appliance, [cut_short])
+        settled(appliance, 2)
+        _assert_nothing_doubled(appliance, 2, 1)
+    print(f"{POSITIONS} cuts over {span} bytes: no instance, no file left")
+
+
+def _files(appliance: RunningAppliance) -> set[str]:
+    """The files of the data folder, but for those that SQLite comes and goes with."""
+    paths = (path for path in appliance.data.rglob("*") if path.is_file())
+    return {str(path) for path in paths if not path.name.startswith("micropacs.db")}
+
+
+def _is_taken(port: int, instance: Instance) -> bool:
+    try:
+        return Call(port, "ROOM1", CT).store(instance) == 0
+    except NoAnswerError:
+        return False
+
+
 def _is_lost(port: int, instance: Instance) -> bool:
     """Send it once; whether the answer to it never came, all of it having been sent."""
     try:
