@@ -33,8 +33,9 @@ def _ends_at(k: int, end: End, *, answered: bool) -> Script:
 
 
 def _assert_nothing_doubled(appliance: RunningAppliance, instances: int, destinations: int) -> None:
-    """One row an instance, one delivery an instance and destination, all delivered; and the receipts say so."""
+    """One row an instance, one delivery an instance and destination, all delivered with the same bytes, none held."""
     assert appliance.count("select count(*) from instances") == instances
+    assert appliance.count("select count(*) from held") == 0
     rows = appliance.sql("select destination, state, count(*) from deliveries group by destination, state")
     assert sorted({(state, count) for _, state, count in rows}) == [("delivered", instances)]
     assert len(rows) == destinations
