@@ -43,6 +43,17 @@ class _Destination(Part):
     """Whom to ask."""
 
 
+class Timeouts(Part):
+    """How long a destination may take before it counts as failing."""
+
+    connect: Duration = 10.0
+    """To be connected, and again to be answered whether it associates; default 10s."""
+    pdu: Duration = 60.0
+    """To take in one PDU, at most 256 KiB; default 60s."""
+    response: Duration = 60.0
+    """To answer once an instance has been handed over; default 60s."""
+
+
 class DicomDestination(_Destination):
     """A peer that takes C-STORE."""
 
@@ -56,6 +67,8 @@ class DicomDestination(_Destination):
     """Its port."""
     tls: Flag = False
     """Send encrypted only, with the certificate of appliance.tls, to a peer that proves to be this host."""
+    timeouts: Timeouts = Timeouts()
+    """How long it may take before it counts as failing."""
     commitment: Flag = False
     """Ask for storage commitment; delivered only when committed."""
 

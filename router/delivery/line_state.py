@@ -34,12 +34,12 @@ def failed(
     retry: Retry,
     failures_before: int,
     now: datetime,
-    *,
-    seconds: float = 0.0,
+    tried: Collection[int] = (),
 ) -> int:
     """The line failed after `failures_before` failures in a row: it waits, and what is to be given up is parked.
 
-    Does nothing if another connection has noted a failure (or a success) since. Returns how many were parked.
+    Does nothing if another connection has noted a failure (or a success) since. Returns how many were parked. What was
+    `tried` has an attempt of its own for it, and is not charged twice.
     """
     failures = failures_before + 1
 
@@ -60,12 +60,15 @@ def failed(
         connection.execute(
             sa.insert(attempts).values(
                 destination=name,
-                started_at=now - timedelta(seconds=seconds),
-                seconds=seconds,
+                started_at=now,
+                seconds=0.0,
                 outcome=Kind.LATER,
                 reason=reason,
             )
         )
+        if tried:
+            own = sa.update(deliveries).where(deliveries.c.id.in_(tried))
+            connection.execute(own.values(line_failures_before=deliveries.c.line_failures_before + 1))
         return _park_hopeless(connection, name, reason, retry, now)
 
     return write(database, note)

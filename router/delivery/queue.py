@@ -89,10 +89,13 @@ class Queue:
         line_state.configure(self._database, names)
 
     def destination_failed(
-        self, name: str, reason: str, retry: Retry, failures_before: int, *, seconds: float = 0.0
+        self, name: str, reason: str, retry: Retry, failures_before: int, *, tried: Collection[int] = ()
     ) -> int:
-        """The destination as a whole failed: its line waits by `retry`; how many deliveries were given up (parked)."""
-        return line_state.failed(self._database, name, reason, retry, failures_before, self._now(), seconds=seconds)
+        """The destination as a whole failed: its line waits by `retry`; how many deliveries were given up (parked).
+
+        It counts as an attempt of every delivery that was due, but for those `tried`, which have their own.
+        """
+        return line_state.failed(self._database, name, reason, retry, failures_before, self._now(), tried)
 
     def destination_ok(self, name: str) -> None:
         """The destination answers again."""

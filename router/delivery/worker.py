@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -132,10 +132,11 @@ class Line:
             return IDLE_SECONDS
         self._crew.add(self)
         failure, is_answered = self._send(lot)
-        if lot.is_probe or self._clerk.left(lot):
+        left = self._clerk.left(lot)
+        if lot.is_probe or left:
             self._clerk.settle_up()
         if failure is not None:
-            self._failed(failure, lot.leased[0])
+            self._failed(failure, lot.leased[0], [each.delivery_id for each in lot.leased if each not in left])
         elif lot.is_probe and is_answered:
             self._queue.destination_ok(settings.name)
         elif lot.is_probe:  # its edits could not be made, or its file not read: nothing was found out
@@ -224,21 +225,23 @@ class Line:
         except Exception:  # the border of a work loop
             log.exception("trouble goes on", destination=self.settings.name)
 
-    def _failed(self, failure: Outcome, first: Leased) -> None:
+    def _failed(self, failure: Outcome, first: Leased, tried: Collection[int]) -> None:
         """The whole line waits; while there is another connection only this one does: the peer may take no more."""
         settings = self.settings
         if self._crew <= {self} or first.is_probe or failure.kind is not Kind.LATER:
-            self._line_failed(failure, first)
+            self._line_failed(failure, first, tried)
             return
         self._rests += 1
         rest = wait_seconds(settings.retry, self._rests)
         self._rests_until = time.monotonic() + rest
         log.info("connection rests, there is another", destination=settings.name, seconds=rest, reason=failure.reason)
 
-    def _line_failed(self, failure: Outcome, first: Leased) -> None:
+    def _line_failed(self, failure: Outcome, first: Leased, tried: Collection[int]) -> None:
         name, reason = self.settings.name, failure.reason
         log.warning("destination failed", destination=name, status=failure.status, reason=reason)
-        parked = self._queue.destination_failed(name, reason, self.settings.retry, first.line_failures_in_a_row)
+        parked = self._queue.destination_failed(
+            name, reason, self.settings.retry, first.line_failures_in_a_row, tried=tried
+        )
         if parked:
             log.error("deliveries given up", destination=name, deliveries=parked, reason=reason)
 

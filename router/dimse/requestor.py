@@ -122,11 +122,12 @@ class Requestor(Association):
         """Send a command, then its data set in groups of buffers that hold whole PDUs; the response to it."""
         with self.aborting():
             first: list[bytes | memoryview] = [data_pdu(context.context_id, encoded, is_command=True)]
+            seconds = self.limits.pdu_seconds
             for window in windows:
-                self.stream.send([*first, *window], time.monotonic() + self.limits.pdu_seconds)
+                self.stream.send([*first, *window], time.monotonic() + seconds, each_seconds=seconds)
                 first = []
             if first:
-                self.stream.send(first, time.monotonic() + self.limits.pdu_seconds)
+                self.stream.send(first, time.monotonic() + seconds)
             return self._response(context)
 
     def release(self) -> None:

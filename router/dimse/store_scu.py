@@ -56,11 +56,11 @@ class StoreScu:
         association, identity = self._association, request.identity
         command = store_request(association.next_message_id(), identity.sop_class_uid, identity.sop_instance_uid)
         windows = request.windows if meanwhile is None else _then(request.windows, meanwhile)
-        response = association.request(request.context, command, windows)
-        if response.field != Field.C_STORE_RSP:
-            association.abort(source=2)
-            raise ProtocolError("a response of another kind")
-        return response.number(Element.STATUS)
+        with association.aborting():
+            response = association.request(request.context, command, windows)
+            if response.field != Field.C_STORE_RSP:
+                raise ProtocolError("a response of another kind")
+            return response.number(Element.STATUS)
 
 
 def _then(

@@ -87,8 +87,8 @@ class Stream:
                 raise PeerSilent
             return count
 
-    def send(self, buffers: Sequence[bytes | memoryview], deadline: float) -> None:
-        """Hand all buffers to the kernel, in order."""
+    def send(self, buffers: Sequence[bytes | memoryview], deadline: float, each_seconds: float = 0.0) -> None:
+        """Hand all buffers to the kernel, in order; each one gone moves the deadline to `each_seconds` from then."""
         pending = [memoryview(buffer) for buffer in buffers]
         while pending:
             if self._stopped.is_set():
@@ -102,7 +102,10 @@ class Stream:
                 continue
             except OSError as error:
                 raise AssociationAborted("the connection was lost") from error
+            before = len(pending)
             pending = _without(pending, count)
+            if each_seconds and len(pending) < before:
+                deadline = time.monotonic() + each_seconds
 
     def has_spoken(self) -> bool:
         """True when unread bytes or the end of the connection are there; does not wait."""

@@ -57,10 +57,10 @@ class TlsStream(Stream):
         self._secure(deadline)
         return super().receive_into(view, deadline, all_of_it=all_of_it)
 
-    def send(self, buffers: Sequence[bytes | memoryview], deadline: float) -> None:
+    def send(self, buffers: Sequence[bytes | memoryview], deadline: float, each_seconds: float = 0.0) -> None:
         """See `Stream`; raises TlsFailed too."""
         self._secure(deadline)
-        super().send(buffers, deadline)
+        super().send(buffers, deadline, each_seconds)
 
     def has_spoken(self) -> bool:
         """See `Stream`; the first byte of what the peer said is lost, since TLS cannot peek."""

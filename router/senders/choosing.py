@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from router.config import Configuration, Destination, DicomDestination, FolderDestination
 from router.delivery import Sender
-from router.dimse import ClientTls, Peer
+from router.dimse import ClientTls, Limits, Peer
 from router.folder import FolderSender
 from router.senders.dicom import DicomSender
 
@@ -13,8 +13,11 @@ def sender_for(destination: Destination, configuration: Configuration) -> Callab
     """What opens a sender to this destination."""
     match destination:
         case DicomDestination():
-            peer = peer_of(destination, configuration)
-            return lambda: DicomSender(peer, configuration.settings.appliance.ae_title)
+            peer, timeouts = peer_of(destination, configuration), destination.timeouts
+            limits = Limits(
+                connect_seconds=timeouts.connect, pdu_seconds=timeouts.pdu, response_seconds=timeouts.response
+            )
+            return lambda: DicomSender(peer, configuration.settings.appliance.ae_title, limits)
         case FolderDestination():
             return lambda: FolderSender(configuration.folder / destination.path)
         case _:  # a configuration with any other kind is refused when it is loaded

@@ -69,6 +69,17 @@ def make_study(seed: int, number: int, content: str = "first", pixel_bytes: int 
     return Study(number, "ROOM1" if is_ct else "ROOM2", tuple(instances))
 
 
+def make_series(seed: int, number: int, count: int, pixel_bytes: int = 512) -> list[Instance]:
+    """So many CT instances of one study, each with so many bytes of pixels; no destination is expected of them."""
+    instances = []
+    for index in range(count):
+        uids = [f"2.25.{1 + seed}{number:09d}{kind}" for kind in ("0", "1", f"2{index}")]
+        pixels = random.Random(f"{seed}/{number}/{index}").randbytes(pixel_bytes)
+        data = _encoded(True, uids, index, NAME, f"{number:08d}", pixels)
+        instances.append(Instance(uids[2], CT, data, digest(data), {}))
+    return instances
+
+
 def _encoded(is_ct: bool, uids: list[str], index: int, name: str, patient_id: str, pixels: bytes) -> bytes:
     """The data set in explicit VR little endian."""
     study, series, instance = uids

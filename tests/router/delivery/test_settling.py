@@ -95,6 +95,21 @@ def test_give_up_after_attempts_counts_failures_of_the_line_while_due(bench: Ben
     assert bench.queue.destination_failed("pacs", "no answer", retry, 3) == 1
 
 
+def test_an_attempt_that_made_the_line_fail_counts_once(bench: Bench) -> None:
+    """What was tried has its own attempt for it; what only waited behind it has the failure of the line."""
+    bench.queue.configure(["pacs"])
+    retry = Retry(give_up=GiveUp(attempts=2))
+    bench.put([1])
+    bench.put([2], study=2)
+    tried = bench.queue.lease("pacs", 1)
+    bench.settle(tried, LATER)
+    assert bench.queue.destination_failed("pacs", "aborted", retry, 0, tried=[tried[0].delivery_id]) == 0
+    bench.clock.advance(30)
+    assert [(each.attempts, each.line_failures) for each in bench.queue.lease("pacs", 1)] == [(0, 1)]
+    bench.clock.advance(60)
+    assert [(each.attempts, each.line_failures) for each in bench.queue.lease("pacs", 1)] == [(1, 0)]
+
+
 def test_give_up_after_a_time_counts_from_when_it_became_due(bench: Bench) -> None:
     """With a duration the quiet time does not count."""
     bench.queue.configure(["pacs"])

@@ -263,6 +263,7 @@ RESPONSE = (
         ([data_pdu(1, RESPONSE.replace(b"\x01\x80", b"\x30\x80"), is_command=True)], ProtocolError),
         ([data_pdu(1, RESPONSE.replace(b"\x01\x80", b"\x01\x00"), is_command=True)], ProtocolError),
         ([data_pdu(1, RESPONSE[:-4], is_command=True)], ProtocolError),
+        ([data_pdu(1, RESPONSE[:-10], is_command=True)], ProtocolError),
         ([b"\5\0\0\0\0\4\0\0\0\0"], ProtocolError),
     ],
 )
@@ -273,6 +274,7 @@ def test_whatever_the_peer_answers_has_a_name(file: Path, answers: list[bytes], 
         with pytest.raises(error) as raised:
             scu.store(INSTANCE, DataSet(b"", file, 0, 1000))
         assert type(raised.value) is error
+        assert not scu._association._is_open
         assert time.monotonic() - started < 1.5
 
 
