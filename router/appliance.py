@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,7 +66,7 @@ class Appliance:
             database,
             open_spool(configuration),
             archive,
-            Queue(database, holder=_holder(data), now=now, touch=archive.touch),
+            Queue(database, holder=_holder(data), now=now, touch=archive.touch, steady=time.monotonic),
             Journal(database, now),
             Revisions(database, now),
         )

@@ -1,4 +1,4 @@
-"""Fifty scanners at once where only some may associate: those beyond the cap are told to come later, and all get through."""
+"""Fifty scanners at once where few may associate: those beyond the cap come again, and all get through."""
 
 import os
 import random

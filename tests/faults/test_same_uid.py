@@ -176,7 +176,9 @@ def test_each_content_is_kept_and_the_first_one_delivered(site: Site) -> None:
     finally:
         os.kill(work, signal.SIGCONT)
     found = _check(site, sent)
-    print(f"{len(sent)} acknowledged of {UIDS + 3} UIDs with up to 3 contents, {SENDERS} at once: {found or 'all kept'}")
+    print(
+        f"{len(sent)} acknowledged of {UIDS + 3} UIDs with up to 3 contents, {SENDERS} at once: {found or 'all kept'}"
+    )
     assert not found
     stored = dict(site.rows("select sop_instance_uid, received_digest from instances"))  # type: ignore[arg-type]
     assert all(stored[each.uid] == each.sha256 for each in (first, batch[0]))

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -27,10 +27,11 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
 
 
 class RunningAppliance:
-    """`micropacs serve` in `folder`, with the YAML given (`{port}` is filled in)."""
+    """`micropacs serve` in `folder`, with the YAML given (`{port}` is filled in) and more in its environment."""
 
-    def __init__(self, folder: Path, yaml: str) -> None:
+    def __init__(self, folder: Path, yaml: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.port = free_port()
         self.file = folder / "micropacs.yaml"
         self.data = folder / "data"
@@ -57,7 +58,7 @@ class RunningAppliance:
                 cwd=REPOSITORY,
                 stderr=log,
                 stdout=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=self._environment,
             )
         wait_until(self._up, 40, f"the appliance to start:\n{self.log.read_text()}")
 
