@@ -117,6 +117,7 @@ class RunningAppliance:
         return subprocess.run(
             [sys.executable, "-m", "router.cli", arguments[0], "-c", str(self.file), *arguments[1:]],
             cwd=REPOSITORY,
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=120,

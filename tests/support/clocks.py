@@ -1,6 +1,5 @@
-"""A wall clock that the test sets while programs run that go by it: libfaketime, which leaves monotonic clocks alone."""
+"""A wall clock that is set while programs go by it, by libfaketime. Monotonic clocks are left alone."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +41,7 @@ class SetClock:
         self._ahead += seconds
         new = self._file.with_suffix(".new")
         new.write_text(f"{self._ahead:+.3f}\n")
-        os.replace(new, self._file)
+        new.replace(self._file)
 
     def set(self, moment: datetime) -> None:
         """Let it show this."""
