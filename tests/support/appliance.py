@@ -44,7 +44,11 @@ class RunningAppliance:
         self.file.write_text(yaml.replace("{port}", str(self.port)), encoding="utf-8")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,7 +64,7 @@ class RunningAppliance:
                 stdout=log,
                 env=self._environment,
             )
-        wait_until(self._up, 40, f"the appliance to start:\n{self.log.read_text()}")
+        wait_until(self._up, 90, f"the appliance to start:\n{self.log.read_text()}")
 
     def _up(self) -> bool:
         assert self.process is not None
