@@ -217,7 +217,7 @@ def _followed(site: Site) -> int:
 
 
 def _under_way(appliance: RunningAppliance) -> int:
-    return appliance.count("select count(*) from deliveries where state <> 'delivered'")
+    return appliance.count("select count(*) from deliveries where state in ('waiting', 'due', 'leased')")
 
 
 def _mixed(appliance: RunningAppliance, folder: Path, sent: list[str]) -> Counter[str]:
