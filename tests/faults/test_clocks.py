@@ -131,7 +131,7 @@ def _waiting(site: Site) -> tuple[str, float]:
     site.receivers["down"].stop()
     site.receivers["slow"].trouble("answers slowly")
     uid, began = site.send()
-    wait_until(lambda: site.copies("now", uid) and site.has_failed(), 30, "it to be tried everywhere")
+    wait_until(lambda: site.copies("now", uid) and site.has_failed(), 90, "it to be tried everywhere")
     return uid, began
 
 
