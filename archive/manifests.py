@@ -3,10 +3,10 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, or_, select, update
 
 from archive.attributes import Level, at_level
 from archive.database import Database
@@ -17,6 +17,7 @@ from archive.tables import amendments, instances, series, studies
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+AHEAD = timedelta(minutes=1)
 _TOUCH = (
     update(studies)
     .where(studies.c.id.in_(bindparam("ids", expanding=True)))
@@ -31,10 +32,14 @@ def touch(connection: Connection, study_ids: Iterable[int]) -> None:
 
 
 def stale(connection: Connection, before: datetime, limit: int) -> list[int]:
-    """Ids of studies with a stale manifest whose last change is before `before`, longest waiting first."""
+    """Ids of studies with a stale manifest whose last change is before `before`, longest waiting first.
+
+    What changed far ahead of that changed before the clock went back.
+    """
     query = (
         select(studies.c.id)
-        .where(studies.c.manifest_stale, studies.c.changed_at < before)
+        .where(studies.c.manifest_stale)
+        .where(or_(studies.c.changed_at < before, studies.c.changed_at > before + AHEAD))
         .order_by(studies.c.changed_at)
         .limit(limit)
     )

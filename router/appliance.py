@@ -1,6 +1,7 @@
 """The composition root: the one place that introduces archive, rules, queue and journal to each other. Does no work."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ class Appliance:
             database,
             open_spool(configuration),
             archive,
-            Queue(database, holder=_holder(data), now=now, touch=archive.touch),
+            Queue(database, holder=_holder(data), now=now, touch=archive.touch, steady=time.monotonic),
             Journal(database, now),
             Revisions(database, now),
         )

@@ -13,17 +13,22 @@ APPENDED = frozenset({"normalise", "routes", "tests"})
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far, and what went wrong. `shown` maps a name in a position to the file's path."""
+    """What was read so far, and what went wrong. `shown` maps a name in a position to the file's path.
+
+    `sought` are all files that were asked for, also those that cannot be read.
+    """
 
     texts: Texts
     folder: Path
     read: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Path] = field(default_factory=dict)
+    sought: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     def text(self, path: Path, named_at: Position) -> str | None:
         """The text of a file; None, and a problem where it was named, when it cannot be read."""
+        self.sought.append(path)
         try:
             text = self.texts.read(path)
         except FileUnreadableError as error:

@@ -26,11 +26,12 @@ REVISION_LENGTH = 12
 
 
 class ConfigurationError(RouterError):
-    """The configuration cannot be used."""
+    """The configuration cannot be used. `files` are those it was read from, or should have been."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], files: Sequence[Path] = ()) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+        self.files = tuple(files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _load(
     reading = Reading(texts, place.parent)
     document = read_all(reading, place, str(path))
     if document is None:
-        raise ConfigurationError(_told(reading.problems, reading))
+        raise ConfigurationError(_told(reading.problems, reading), reading.sought)
     document, unresolved = resolve(document, place.parent, environ)
     tables = _tables(document, reading)
     crosscheck = Crosscheck(document, tables)
@@ -107,7 +108,7 @@ def _load(
         unfit, ageing = certificate_findings(settings, document, place.parent)
         wrong, odd = [*wrong, *unfit], [*odd, *ageing]
     if settings is None or problems or wrong:
-        raise ConfigurationError(_told([*problems, *wrong], reading, document))
+        raise ConfigurationError(_told([*problems, *wrong], reading, document), reading.sought)
     ruleset = Ruleset(
         settings,
         tables,

@@ -10,6 +10,7 @@ from router.delivery import enqueueing, leasing, line_state, listing, orders, qu
 from router.delivery.backoff import Retry
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
 from router.delivery.states import State
+from router.delivery.stepping import SteppedClock
 from router.delivery.transactions import write
 
 
@@ -17,7 +18,8 @@ class Queue:
     """Deliveries under way, in the database, shared by any number of threads, processes and machines.
 
     `holder` names this process's leases and stays the same after a restart; `now` is the wall clock, aware; `touch` is
-    called, in the same transaction, with the studies of which something was settled.
+    called, in the same transaction, with the studies of which something was settled; `steady` is a clock that nobody
+    sets, by which it is noticed when the wall clock is (None: it is not).
     """
 
     def __init__(
@@ -26,11 +28,13 @@ class Queue:
         holder: str,
         now: Callable[[], datetime],
         touch: Callable[[sa.Connection, Collection[int]], None] = lambda _connection, _study_ids: None,
+        steady: Callable[[], float] | None = None,
     ) -> None:
         self._database = database
         self._touch = touch
         self._holder = holder
         self._now = now
+        self._due_now = SteppedClock(database, holder, now, steady).now if steady is not None else now
 
     @property
     def holder(self) -> str:
@@ -49,13 +53,13 @@ class Queue:
 
     def release_quiet(self, filed_through: datetime | None = None) -> int:
         """Make due what waited for quiet and has it; how many. See `quiet.release_quiet` for `filed_through`."""
-        return quiet.release_quiet(self._database, self._now(), filed_through)
+        return quiet.release_quiet(self._database, self._due_now(), filed_through)
 
     # out
 
     def lease(self, destination: str, limit: int, horizon_seconds: float = leasing.HORIZON_SECONDS) -> list[Leased]:
         """Take what may be sent now: of one study, at most `limit`. See `leasing.lease`."""
-        return leasing.lease(self._database, destination, limit, self._holder, self._now(), horizon_seconds)
+        return leasing.lease(self._database, destination, limit, self._holder, self._due_now(), horizon_seconds)
 
     def renew(self, leased: Sequence[Leased]) -> None:
         """Prolong these leases."""
@@ -80,7 +84,7 @@ class Queue:
 
     def rescue(self, *, own: bool = False) -> int:
         """Make due again what expired leases hold; with `own` (at start only) what this holder's last life held."""
-        return leasing.rescue(self._database, self._now(), self._holder if own else None)
+        return leasing.rescue(self._database, self._due_now(), self._holder if own else None)
 
     # destinations
 
@@ -95,7 +99,7 @@ class Queue:
 
         It counts as an attempt of every delivery that was due, but for those `tried`, which have their own.
         """
-        return line_state.failed(self._database, name, reason, retry, failures_before, self._now(), tried)
+        return line_state.failed(self._database, name, reason, retry, failures_before, self._due_now(), tried)
 
     def destination_ok(self, name: str) -> None:
         """The destination answers again."""
@@ -144,7 +148,7 @@ class Queue:
 
     def fold(self, before: datetime) -> int:
         """Fold what was settled before into one receipt a study and destination; how many deliveries."""
-        return receipts.fold(self._database, before)
+        return receipts.fold(self._database, before, self._now())
 
     def receipts(self, study_id: int) -> list[Mapping[str, object]]:
         """What each destination got of a study, as plain data."""

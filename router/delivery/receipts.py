@@ -24,17 +24,20 @@ _GROUP = sa.select(
 ).where(deliveries.c.study_id == sa.bindparam("study_id"), deliveries.c.destination == sa.bindparam("destination"))
 
 
-def fold(database: Database, before: datetime) -> int:
-    """Fold the deliveries of every study and destination where all were settled before; how many deliveries it were."""
+def fold(database: Database, before: datetime, now: datetime) -> int:
+    """Fold the deliveries of every study and destination where all were settled before; how many deliveries it were.
+
+    What was settled later than now was so before the clock went back.
+    """
     folded = 0
-    for study_id, destination in _settled_groups(database, before):
+    for study_id, destination in _settled_groups(database, before, now):
         folded += _fold_group(database, study_id, destination)
     with database.begin() as connection:
         connection.execute(sa.delete(attempts).where(attempts.c.delivery_id.is_(None), attempts.c.started_at < before))
     return folded
 
 
-def _settled_groups(database: Database, before: datetime) -> list[tuple[int, str]]:
+def _settled_groups(database: Database, before: datetime, now: datetime) -> list[tuple[int, str]]:
     """Asked of what is settled only, for what is pending may be a million times as much."""
     with database.read() as connection:
         candidates = {
@@ -43,12 +46,12 @@ def _settled_groups(database: Database, before: datetime) -> list[tuple[int, str
             for state in SETTLED
             for study_id in connection.scalars(_STUDIES, {"destination": destination, "state": state})
         }
-        return [group for group in sorted(candidates) if _is_settled(connection, *group, before)]
+        return [group for group in sorted(candidates) if _is_settled(connection, *group, before, now)]
 
 
-def _is_settled(connection: sa.Connection, study_id: int, destination: str, before: datetime) -> bool:
+def _is_settled(connection: sa.Connection, study_id: int, destination: str, before: datetime, now: datetime) -> bool:
     is_open, last_at = connection.execute(_GROUP, {"study_id": study_id, "destination": destination}).one()
-    return not is_open and last_at is not None and last_at < before
+    return not is_open and last_at is not None and (last_at < before or last_at > now)
 
 
 def _fold_group(database: Database, study_id: int, destination: str) -> int:

@@ -6,7 +6,7 @@ One batch is one transaction. A crash anywhere leaves the spool entries, and fil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 import structlog
@@ -17,6 +17,7 @@ from router.delivery import NewDelivery, Queue
 from router.errors import RouterError
 from router.ingest.judgement import Judgement, judge
 from router.journal import Event, Journal
+from router.sources import Naming
 from rules import RulesError, Verdict
 
 BATCH = 128
@@ -70,6 +71,7 @@ class Filer:
         self._queue = queue
         self._journal = journal
         self._configuration = configuration
+        self._naming = Naming()
 
     def file_arrivals(self, limit: int = BATCH) -> int:
         """File the oldest sealed entries, at most `limit`; the number taken off the spool.
@@ -145,9 +147,16 @@ class Filer:
         if not entries:
             return _Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
-        judged = [judge(entry, configuration.ruleset, configuration.zone, fixes) for entry, fixes in entries]
+        judged = [
+            judge(self._named(entry, configuration), configuration.ruleset, configuration.zone, fixes)
+            for entry, fixes in entries
+        ]
         fresh = frozenset(entry.arrival for entry, fixes in entries if fixes is None)
         return self._file_judged(judged, fresh, configuration)
+
+    def _named(self, entry: Entry, configuration: Configuration) -> Entry:
+        origin = self._naming.named(entry.origin, configuration)
+        return entry if origin is entry.origin else replace(entry, origin=origin)
 
     def _file_judged(self, judged: Sequence[Judgement], fresh: frozenset[str], configuration: Configuration) -> _Batch:
         """Place and record what was judged; `fresh` are the arrivals that no person has released."""

@@ -12,12 +12,13 @@ import structlog
 
 from archive import ArchiveError, Spool
 from router.appliance import free_space, open_spool
-from router.config import Configuration, DicomSource
-from router.dimse import Alarm, EchoScp, Limits, Listener, Reception, ServerTls, Source, Sources, StoreScp
+from router.config import Configuration
+from router.dimse import Alarm, EchoScp, Limits, Listener, Reception, ServerTls, StoreScp
 from router.disks import DiskGoneError
 from router.roles.listening import listen
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Ledger, ledger_folder
+from router.sources import sources_of
 from router.telemetry import start_logging
 
 DRAIN_SECONDS = 20.0
@@ -107,16 +108,11 @@ def reception(configuration: Configuration, spool: Spool, alarm: Alarm) -> Recep
     """What `configuration` means for associations that begin now; `alarm` hears of every breach."""
     appliance = configuration.settings.appliance
     limits = appliance.limits
-    sources = tuple(
-        Source(name, source.ae_title, source.host)
-        for name, source in configuration.settings.sources.items()
-        if isinstance(source, DicomSource)
-    )
     files = configuration.tls_files
     return Reception(
         ae_title=appliance.ae_title,
         services=(StoreScp(spool), EchoScp()),
-        sources=Sources(sources, accept_unknown=appliance.unknown_sources == "accept"),
+        sources=sources_of(configuration),
         limits=Limits(
             associations=limits.associations,
             per_host=limits.per_host,

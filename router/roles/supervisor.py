@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -51,6 +52,7 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._sockets: dict[str, socket.socket] = {}  # by the argument with which the receive role is handed them
         self._watcher: Watcher | None = None
+        self._followed: frozenset[Path] = frozenset()
 
     def run(self) -> None:
         """Start the roles, restart those that die, reload on change; returns after a drained stop.
@@ -98,6 +100,7 @@ class Supervisor:
         except ConfigurationError as error:
             for problem in error.problems:
                 log.error("configuration refused, the last good one stays", problem=str(problem))  # noqa: TRY400
+            self._follow_files(*error.files)
             return False
         if configuration.revision == before.revision:
             return True
@@ -105,6 +108,7 @@ class Supervisor:
         for result in failed:
             log.error("configuration refused, its test fails", test=result.name, failures=result.failures)
         if failed:
+            self._follow_files(*configuration.files)
             return False
         for name in _needing_a_start(before, configuration):
             log.warning("this setting takes effect only when the appliance is started again", setting=name)
@@ -115,8 +119,7 @@ class Supervisor:
             log.error("configuration refused, it cannot be written to the data folder", reason=error.strerror)  # noqa: TRY400
             return False
         self._configuration = configuration
-        if configuration.files != before.files:
-            self._follow_files()
+        self._follow_files()
         log.info("configuration accepted", revision=configuration.revision)
         return True
 
@@ -128,11 +131,21 @@ class Supervisor:
             if self._snapshot.read().revision != configuration.revision:
                 raise
 
-    def _follow_files(self) -> None:
-        """Reload whenever one of the files of the configuration in force changes, and no others."""
+    def _follow_files(self, *refused: Path) -> None:
+        """Reload whenever one of the files of the configuration in force changes, or of the one that was refused."""
+        files = frozenset((*self._configuration.files, *refused))
+        if files == self._followed:
+            return
         if self._watcher is not None:
             self._watcher.stop()
-        self._watcher = watch_files(self._configuration.files, self._reload.set)
+        try:
+            self._watcher = watch_files(files, self._reload.set)
+        except OSError as error:
+            self._watcher, self._followed = None, frozenset()
+            log.warning("files of the configuration cannot be watched, load them by SIGHUP", reason=error.strerror)
+            return
+        self._followed = files
+        self._reload.set()  # what changed before they were watched
 
     def _listen(self) -> None:
         try:

@@ -37,7 +37,7 @@ class Watcher:
         watched = frozenset(file.resolve() for file in files)
         self._observer = Observer()
         handler = _Handler(watched, changed)
-        for folder in {file.parent for file in watched}:
+        for folder in {file.parent for file in watched if file.parent.is_dir()}:
             self._observer.schedule(handler, str(folder))
         self._observer.start()
 

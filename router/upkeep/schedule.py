@@ -1,7 +1,6 @@
 """What the work role does at intervals. The queue is not here: its due times stand in the database.
 
-What must go on every few seconds rests by the monotonic clock, so that a clock set back or forward neither stops nor
-hurries it; what belongs to the hour or the day goes by the calendar.
+It rests by the monotonic clock, so that a clock set back or forward neither stops nor hurries it.
 """
 
 import threading
@@ -10,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from archive import Archive, ArchiveError
 from router.delivery import Queue
@@ -24,7 +22,7 @@ SPOILT_SECONDS = 60.0  # after which a manifest that could not be written is tri
 RESCUE_SECONDS = 15
 VERIFY_SECONDS = 10
 DISK_SECONDS = 3
-FOLD_MINUTE = 20  # of every hour
+FOLD_SECONDS = 600
 FOLD_AFTER = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
@@ -52,23 +50,18 @@ class Upkeep:
                 (self.rescue, RESCUE_SECONDS),
                 (self.verify, VERIFY_SECONDS),
                 (self.watch_disks, DISK_SECONDS),
+                (self.fold, FOLD_SECONDS),
             )
         ]
-        self._calendar = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        self._calendar.add_job(self._once, "cron", args=[self.fold], minute=FOLD_MINUTE)
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
-        self._calendar.start()
 
     def stop(self) -> None:
         """Let running work end, start no more."""
         self._stop.set()
-        self._calendar.shutdown(wait=True)
         for thread in self._threads:
             thread.join()
 

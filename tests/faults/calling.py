@@ -9,7 +9,7 @@ from tests.faults.studies import EXPLICIT, Instance
 _SECONDS = 60.0
 _ABORT = struct.pack(">BBI4x", 7, 0, 4)
 _RELEASE = struct.pack(">BBI4x", 5, 0, 4)
-_P_DATA, _ACCEPTED = 4, 2
+_P_DATA, _ACCEPTED, _REJECTED = 4, 2, 3
 _FRAGMENT_BYTES = 120_000
 
 
@@ -17,21 +17,26 @@ class NoAnswerError(Exception):
     """The appliance did not answer."""
 
 
+class RejectedError(NoAnswerError):
+    """It answered with A-ASSOCIATE-RJ; its argument is result, source and reason (PS3.8 9.3.4)."""
+
+
 class Call:
     """One association. Raises NoAnswerError wherever the other end is not there any more."""
 
-    def __init__(self, port: int, calling: str, sop_class_uid: str) -> None:
+    def __init__(self, port: int, calling: str, sop_class_uid: str, address: str = "") -> None:
+        """`address` is where it calls from, one of the loopback's."""
         try:
-            self._socket = socket.create_connection(("127.0.0.1", port), timeout=_SECONDS)
+            self._socket = socket.create_connection(("127.0.0.1", port), timeout=_SECONDS, source_address=(address, 0))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise NoAnswerError from error
         self._messages = 0
         self.send(_request(calling, sop_class_uid))
-        kind, _ = self._pdu()
+        kind, body = self._pdu()
         if kind != _ACCEPTED:
             self.close()
-            raise NoAnswerError
+            raise RejectedError(tuple(body[1:4])) if kind == _REJECTED else NoAnswerError
 
     def store(self, instance: Instance) -> int:
         """Send it and give the status."""

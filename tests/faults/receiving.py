@@ -19,7 +19,7 @@ SLOW_SECONDS = 0.5
 
 
 class Receiver:
-    """A pynetdicom server; its ledger in `folder` has one line a copy: SOP instance UID and SHA-256 of the data set.
+    """A pynetdicom server; its ledger in `folder` has one line a copy: SOP instance UID, SHA-256 of the data set, when.
 
     `trouble` takes what it is to do next, each once; `note` hears of it when it comes about.
     """
@@ -27,6 +27,7 @@ class Receiver:
     def __init__(self, folder: Path, name: str, port: int, note: Callable[[str], None]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
+        self.slow_seconds = SLOW_SECONDS
         self._port = port
         self._note = note
         self._guard = threading.Lock()
@@ -94,9 +95,10 @@ class Receiver:
             event.assoc.abort()
             return 0xC001
         if self._happens("answers slowly"):
-            time.sleep(SLOW_SECONDS)
+            time.sleep(self.slow_seconds)
         request: Any = event.request
-        copy = {"uid": str(request.AffectedSOPInstanceUID), "sha256": digest(request.DataSet.getvalue())}
+        sha256 = digest(request.DataSet.getvalue())
+        copy = {"uid": str(request.AffectedSOPInstanceUID), "sha256": sha256, "at": time.monotonic()}
         with self._guard:
             self._ledger.write(json.dumps(copy) + "\n")
             self._ledger.flush()

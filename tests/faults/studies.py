@@ -15,6 +15,18 @@ _LONG = ("OW", "OB", "SQ", "UN")
 
 
 @dataclass(frozen=True)
+class Patient:
+    """Who is on the table."""
+
+    name: str
+    id: str
+    birth_date: str = "19500101"
+
+
+SOMEBODY = Patient(NAME, "00001234")
+
+
+@dataclass(frozen=True)
 class Instance:
     """One instance as sent, the digest of what the archive must keep of it, and the digest each destination must see.
 
@@ -60,7 +72,7 @@ def make_study(seed: int, number: int, content: str = "first", pixel_bytes: int 
         chance = random.Random(f"{seed}/{number}/{index}/{content}")
         pixels = chance.randbytes(pixel_bytes)
         data, kept, blanked = (
-            _encoded(is_ct, uids, index, name, identity, pixels)
+            _encoded(is_ct, uids, index, Patient(name, identity), pixels)
             for name, identity in ((NAME, patient_id), (NAME, patient_id.zfill(8)), ("", patient_id.zfill(8)))
         )
         bare = digest(kept)
@@ -75,12 +87,19 @@ def make_series(seed: int, number: int, count: int, pixel_bytes: int = 512) -> l
     for index in range(count):
         uids = [f"2.25.{1 + seed}{number:09d}{kind}" for kind in ("0", "1", f"2{index}")]
         pixels = random.Random(f"{seed}/{number}/{index}").randbytes(pixel_bytes)
-        data = _encoded(True, uids, index, NAME, f"{number:08d}", pixels)
+        data = _encoded(True, uids, index, Patient(NAME, f"{number:08d}"), pixels)
         instances.append(Instance(uids[2], CT, data, digest(data), {}))
     return instances
 
 
-def _encoded(is_ct: bool, uids: list[str], index: int, name: str, patient_id: str, pixels: bytes) -> bytes:
+def make_instance(study: str, series: str, uid: str, patient: Patient = SOMEBODY, content: str = "") -> Instance:
+    """One CT instance with these UIDs that no rule changes; `content` decides its pixels."""
+    pixels = random.Random(f"{uid}/{content}").randbytes(512)
+    data = _encoded(True, [study, series, uid], 0, patient, pixels)
+    return Instance(uid, CT, data, digest(data), {})
+
+
+def _encoded(is_ct: bool, uids: list[str], index: int, patient: Patient, pixels: bytes) -> bytes:
     """The data set in explicit VR little endian."""
     study, series, instance = uids
     elements: list[tuple[int, str, str | int | bytes]] = [
@@ -89,13 +108,13 @@ def _encoded(is_ct: bool, uids: list[str], index: int, name: str, patient_id: st
         (0x00080018, "UI", instance),
         (0x00080020, "DA", "20260102"),
         (0x00080030, "TM", "101500"),
-        (0x00080050, "SH", patient_id.zfill(8)[-6:]),
+        (0x00080050, "SH", patient.id.zfill(8)[-6:]),
         (0x00080060, "CS", "CT" if is_ct else "PT"),
         (0x00080090, "PN", "Referring^Doctor"),
         (0x00081030, "LO", "Faults"),
-        (0x00100010, "PN", name),
-        (0x00100020, "LO", patient_id),
-        (0x00100030, "DA", "19500101"),
+        (0x00100010, "PN", patient.name),
+        (0x00100020, "LO", patient.id),
+        (0x00100030, "DA", patient.birth_date),
         (0x00100040, "CS", "O"),
         (0x0020000D, "UI", study),
         (0x0020000E, "UI", series),

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -27,10 +27,11 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
 
 
 class RunningAppliance:
-    """`micropacs serve` in `folder`, with the YAML given (`{port}` is filled in)."""
+    """`micropacs serve` in `folder`, with the YAML given (`{port}` is filled in) and more in its environment."""
 
-    def __init__(self, folder: Path, yaml: str) -> None:
+    def __init__(self, folder: Path, yaml: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.port = free_port()
         self.file = folder / "micropacs.yaml"
         self.data = folder / "data"
@@ -43,7 +44,11 @@ class RunningAppliance:
         self.file.write_text(yaml.replace("{port}", str(self.port)), encoding="utf-8")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,7 +62,7 @@ class RunningAppliance:
                 cwd=REPOSITORY,
                 stderr=log,
                 stdout=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=self._environment,
             )
         wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
 
@@ -116,6 +121,7 @@ class RunningAppliance:
         return subprocess.run(
             [sys.executable, "-m", "router.cli", arguments[0], "-c", str(self.file), *arguments[1:]],
             cwd=REPOSITORY,
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=120,

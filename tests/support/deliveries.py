@@ -15,18 +15,28 @@ PARKED = Outcome(Kind.PARKED, 0xA900, "data set does not match SOP class")
 
 
 class Clock:
-    """The wall clock of a test."""
+    """The wall clock of a test, and beside it one that nobody sets."""
 
     def __init__(self) -> None:
         self.moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.seconds = 0.0
 
     def __call__(self) -> datetime:
         """The time it shows."""
         return self.moment
 
+    def steady(self) -> float:
+        """The clock that nobody sets, in seconds."""
+        return self.seconds
+
     def advance(self, seconds: float) -> None:
         """Let it be later, or earlier."""
         self.moment += timedelta(seconds=seconds)
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass, by both clocks."""
+        self.advance(seconds)
+        self.seconds += seconds
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,10 @@ class Bench:
         self.database = database
         database.create(metadata)
         self.queue = Queue(database, holder, self.clock)
+
+    def stepping(self) -> Queue:
+        """The same process's queue, which notices when the clock is set."""
+        return Queue(self.database, self.queue.holder, self.clock, steady=self.clock.steady)
 
     def other(self, holder: str) -> Queue:
         """Another process's queue on the same database."""

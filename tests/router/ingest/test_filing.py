@@ -258,6 +258,18 @@ def test_a_batch_sees_one_configuration(site: Site) -> None:
     assert {event["revision"] for event in parts.journal.of_study(study_id)} == {before.revision}
 
 
+def test_a_source_has_the_name_of_the_configuration_it_is_filed_under(site: Site) -> None:
+    """An association that began before a source was renamed goes by the rules that know it by its new name."""
+    site.arrive(1)
+    site.file.write_text(YAML.replace("{scanner:", "{renamed:").replace("{Modality: CT}, to", "{source: renamed}, to"))
+    site.configuration = load(site.file)
+    site.filer.file_arrivals()
+    assert ("pacs", State.DUE) in site.deliveries()
+    study_id = site.appliance.archive.study_id("1.2.1")
+    assert study_id is not None
+    assert [event["source"] for event in site.appliance.journal.of_study(study_id)] == ["renamed"]
+
+
 def _break(patch: pytest.MonkeyPatch, error: OSError, arrival: str) -> None:
     """Let the entry of this arrival, in a segment or in a file of its own, fail when it is read."""
     read_header, read = judgement.read_header, reading.Reading.read

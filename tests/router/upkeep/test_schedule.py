@@ -47,6 +47,13 @@ def test_a_study_whose_manifest_fails_keeps_no_other_waiting(archive: Archive, m
     assert archive.stale_manifests(datetime.now(UTC), 10) == [first]
 
 
+def test_a_clock_set_back_delays_no_manifest(archive: Archive) -> None:
+    """What changed a day ahead did so before the clock went back, and is written at once."""
+    now = datetime.now(UTC)
+    assert archive.stale_manifests(now - timedelta(seconds=5), 10) == []
+    assert len(archive.stale_manifests(now - timedelta(days=1), 10)) == 3
+
+
 def _is_of(archive: Archive, file: Path, study_id: int) -> bool:
     return any(each.path == file and each.study_id == study_id for each in archive.stored([1, 2, 3]).values())
 
