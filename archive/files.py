@@ -148,11 +148,15 @@ def link(existing: Path, name: Path) -> bool:
     return True
 
 
-def replace_durably(path: Path, content: bytes) -> None:
-    """The file has the new content or, after a crash, still the old one; it is on the disk when this returns."""
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
+def replace_durably(path: Path, content: bytes, incoming: Path) -> None:
+    """The file has the new content or, after a crash, still the old one; it is on the disk when this returns.
+
+    It is written in `incoming`, where `drop_abandoned` finds what a crash leaves.
+    """
+    part = incoming / f"{uuid4().hex}.part"
     try:
         with create(part) as file:
+            try_lock(file)
             write(file, content)
             sync_file(file)
         part.replace(path)
