@@ -23,7 +23,7 @@ DRAIN_SECONDS = 25.0
 FIRST_RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -155,10 +155,13 @@ class Supervisor:
         now = time.monotonic()
         if child.due is None:
             child.failures = 0 if now - child.started > HEALTHY_SECONDS else child.failures + 1
-            wait = _wait_seconds(child.failures)
+            wait = max(0.0, child.started + _wait_seconds(child.failures) - now)
             child.due = now + wait
             log.error(
-                "role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait
+                "role ended, it is started again",
+                ended=child.role,
+                status=child.process.returncode,
+                wait_seconds=round(wait, 1),
             )
         if now < child.due:
             return
@@ -207,5 +210,5 @@ def _needing_a_start(before: Configuration, after: Configuration) -> list[str]:
 
 
 def _wait_seconds(failures: int) -> float:
-    """How long a role that failed so often in a row rests before it is started again."""
+    """How long after its last start a role that failed so often in a row is started again; how long it ran counts."""
     return min(FIRST_RESTART_SECONDS * 2 ** min(failures, 16), LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
