@@ -94,6 +94,7 @@ class Site:
                     time.sleep(0.05)
 
     def _is_settled(self) -> bool:
+        """Whether all is filed and delivered, and no file is missing, half or too many."""
         roles, number = self.roles, len(self._sent)
         return (
             roles.has_tables()
@@ -101,6 +102,7 @@ class Site:
             and roles.count("select count(*) from deliveries where state = 'delivered'") >= 2 * number
             and roles.count("select count(*) from deliveries where state <> 'delivered'") == 0
             and roles.waiting() == 0
+            and _files(roles.data / "archive") == {file for (file,) in roles.sql("select file from instances")}
         )
 
     def _is_written_down(self) -> bool:
@@ -115,8 +117,6 @@ class Site:
         assert {uid: received for uid, received, _ in rows} == self._sent
         queued = self.roles.sql("select instance_id, destination from deliveries")
         assert len(queued) == len(set(queued)) == 2 * len(self._sent)
-        known = {str(file) for *_, file in rows}
-        wait_until(lambda: _files(archive) == known, 5, "no file to be missing, half or too many")
         sent = {instance.uid: instance.sha256 for instance in study.instances}
         assert _digests(archive / str(file) for uid, _, file in rows if uid in sent) == sent
         plain, edited = (_copies(folder) for folder in (self._plain, self._edited))
@@ -128,7 +128,7 @@ class Site:
 
 
 def _files(archive: Path) -> set[str]:
-    """All but the manifests; a role that runs may have begun another one just now."""
+    """All but the manifests."""
     files = {path.relative_to(archive).as_posix() for path in archive.rglob("*") if path.is_file()}
     return {file for file in files if not file.endswith("/manifest.json")}
 
