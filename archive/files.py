@@ -22,6 +22,9 @@ _DURABLY = getattr(os, "RWF_DSYNC", 0)  # Linux
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
+FOLDERS_REMEMBERED = 1000
+
+
 def create(path: Path | str) -> FileIO:
     """A new unbuffered file to write and read, 0640; FileExistsError if the name is taken."""
     return FileIO(path, "x+", opener=lambda name, flags: os.open(name, flags, FILE_MODE))
@@ -167,7 +170,7 @@ def replace_durably(path: Path, content: bytes, incoming: Path) -> None:
 
 
 class Folders:
-    """Makes folders and sees to it that each of their names is on the disk, once in the life of a process."""
+    """Makes folders and sees to it that each of their names is on the disk, and remembers those it saw to last."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -186,6 +189,8 @@ class Folders:
         for parent in [*reversed(folder.parents), folder]:
             if parent != self._root and parent.is_relative_to(self._root):
                 self._make(parent)
+        if len(self._known) >= FOLDERS_REMEMBERED:  # else every study there is would be in memory in the end
+            self._known = set()
         self._known.add(folder)
 
     def _make(self, folder: Path) -> None:

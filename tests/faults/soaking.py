@@ -83,6 +83,7 @@ class Soak:
         self._acknowledged = 0
         self._errors: list[str] = []
         self.samples: list[Sample] = []
+        self.counts: dict[str, int] = {}  # rows of the database in the end
 
     def run(self) -> None:
         """Send everything, measure meanwhile, wait until it is delivered, and measure what is left."""
@@ -181,9 +182,10 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
             yield name, value.strip()
 
 
-def slope(samples: list[Sample], of: Callable[[Sample], float]) -> float:
+def growth(samples: list[Sample], role: str, what: str) -> float:
     """How much it grows with 1,000 instances: the median over all pairs of samples (Theil and Sen)."""
-    pairs = combinations([(each.instances, of(each)) for each in samples], 2)
+    seen = [(each.instances, getattr(each.processes[role], what)) for each in samples]
+    pairs = combinations(seen, 2)
     return 1000 * median((later - sooner) / (many - few) for (few, sooner), (many, later) in pairs if many > few)
 
 
@@ -198,18 +200,13 @@ def table(samples: list[Sample]) -> str:
     ]
     for role in samples[0].processes:
         for what in ("rss", "pss", "descriptors", "threads"):
-            of = _reader(role, what)
-            grown = slope(half, of) if len(half) > 1 else 0.0
-            values = [of(samples[0]), of(half[0]), of(samples[-1]), max(map(of, samples))]
-            unit = " kB" if what.endswith("ss") else ""
+            seen = [getattr(each.processes[role], what) for each in samples]
+            cells = (seen[0], seen[len(seen) // 2], seen[-1], max(seen))
+            name = what + " kB" * what.endswith("ss")
             lines.append(
-                f"{role:8}{what + unit:12}" + "{:8.0f}{:10.0f}{:8.0f}{:8.0f}".format(*values) + f"{grown:26.2f}"
+                f"{role:8}{name:12}" + "{:8}{:10}{:8}{:8}".format(*cells) + f"{growth(half, role, what):26.2f}"
             )
     return "\n".join(lines)
-
-
-def _reader(role: str, what: str) -> Callable[[Sample], float]:
-    return lambda sample: float(getattr(sample.processes[role], what))
 
 
 def main() -> int:
