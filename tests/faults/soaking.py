@@ -69,12 +69,15 @@ class Sample:
     seconds: float
     processes: Mapping[str, Process]
     spool_files: int
+    database_kb: int
 
 
 class Soak:
     """One run; `samples` grows while it goes on."""
 
-    def __init__(self, folder: Path, instances: int, seed: int) -> None:
+    def __init__(self, folder: Path, instances: int, seed: int, until: float | None = None) -> None:
+        """`until` is when to send no more (monotonic), however many there have been."""
+        self._until = until
         self._folder = folder
         self._studies = instances // INSTANCES
         self._seed = seed
@@ -120,12 +123,13 @@ class Soak:
     def _sample(self, appliance: RunningAppliance, pids: Mapping[str, int]) -> None:
         processes = {role: measured(pid) for role, pid in pids.items()}
         files = sum(len(names) for *_, names in os.walk(appliance.data / "spool"))
-        self.samples.append(Sample(self._acknowledged, time.monotonic(), processes, files))
+        database = (appliance.data / "micropacs.db").stat().st_size // 1024
+        self.samples.append(Sample(self._acknowledged, time.monotonic(), processes, files, database))
 
     def _scan(self, appliance: RunningAppliance, research: Receiver) -> None:
         """One scanner after the other, as this thread."""
         try:
-            while (number := next(self._numbers)) < self._studies and not self._errors:
+            while not self._is_over() and (number := next(self._numbers)) < self._studies:
                 while self._acknowledged - appliance.count("select count(*) from instances") > MOST_AHEAD:
                     time.sleep(0.05)
                 study = make_study(self._seed, number)
@@ -143,6 +147,9 @@ class Soak:
                     self._acknowledged += INSTANCES
         except Exception as error:  # noqa: BLE001 - a thread's error is the run's
             self._errors.append(repr(error))
+
+    def _is_over(self) -> bool:
+        return bool(self._errors) or (self._until is not None and time.monotonic() > self._until)
 
     def _send(self, port: int, study: Study) -> None:
         call = Call(port, study.source, study.instances[0].sop_class_uid)
@@ -195,7 +202,7 @@ def table(samples: list[Sample]) -> str:
     seconds = samples[-1].seconds - samples[0].seconds
     lines = [
         f"{samples[-1].instances} instances in {seconds:.0f} s",
-        f"files in the spool: {max(each.spool_files for each in samples)} at most, {samples[-1].spool_files} last",
+        f"database: {samples[-1].database_kb} kB; files in the spool: {max(each.spool_files for each in samples)} at most, {samples[-1].spool_files} last",
         f"{'':8}{'what':12}{'first':>8}{'half-way':>10}{'last':>8}{'most':>8}{'growth a 1,000 instances':>26}",
     ]
     for role in samples[0].processes:
@@ -203,9 +210,8 @@ def table(samples: list[Sample]) -> str:
             seen = [getattr(each.processes[role], what) for each in samples]
             cells = (seen[0], seen[len(seen) // 2], seen[-1], max(seen))
             name = what + " kB" * what.endswith("ss")
-            lines.append(
-                f"{role:8}{name:12}" + "{:8}{:10}{:8}{:8}".format(*cells) + f"{growth(half, role, what):26.2f}"
-            )
+            numbers = "{:8}{:10}{:8}{:8}".format(*cells)
+            lines.append(f"{role:8}{name:12}{numbers}{growth(half, role, what):26.2f}")
     return "\n".join(lines)
 
 
@@ -214,9 +220,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soaking")
     parser.add_argument("--instances", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=24)
+    parser.add_argument("--minutes", type=float, help="send no more after so long")
     parser.add_argument("--folder", type=Path, required=True, help="a new one")
     chosen = parser.parse_args()
-    soak = Soak(chosen.folder.resolve(), chosen.instances, chosen.seed)
+    until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else None
+    soak = Soak(chosen.folder.resolve(), chosen.instances, chosen.seed, until)
     soak.run()
     print(table(soak.samples))
     print(soak.counts)
