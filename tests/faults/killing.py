@@ -91,11 +91,17 @@ class Roles(RunningAppliance):
         return [line.partition(" ")[2] for line in self._calls.read_text().splitlines()]
 
 
-def prepare(folder: Path) -> None:
-    """Compile what kills, and start the process that the roles are forked off, once."""
+def compiled(folder: Path) -> Path:
+    """The library that counts and kills, to be preloaded."""
     library = folder / "killing.so"
     assert _COMPILER is not None
     subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
+    return library
+
+
+def prepare(folder: Path) -> None:
+    """Start the process that the roles are forked off, once, with what kills."""
+    library = compiled(folder)
     multiprocessing.set_forkserver_preload(_PRELOADED)
     os.environ["LD_PRELOAD"] = str(library)
     try:

@@ -202,7 +202,8 @@ def table(samples: list[Sample]) -> str:
     seconds = samples[-1].seconds - samples[0].seconds
     lines = [
         f"{samples[-1].instances} instances in {seconds:.0f} s",
-        f"database: {samples[-1].database_kb} kB; files in the spool: {max(each.spool_files for each in samples)} at most, {samples[-1].spool_files} last",
+        f"database: {samples[-1].database_kb} kB",
+        f"files in the spool: {max(each.spool_files for each in samples)} at most, {samples[-1].spool_files} last",
         f"{'':8}{'what':12}{'first':>8}{'half-way':>10}{'last':>8}{'most':>8}{'growth a 1,000 instances':>26}",
     ]
     for role in samples[0].processes:
