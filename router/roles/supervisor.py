@@ -155,7 +155,7 @@ class Supervisor:
         now = time.monotonic()
         if child.due is None:
             child.failures = 0 if now - child.started > HEALTHY_SECONDS else child.failures + 1
-            wait = max(0.0, child.started + _wait_seconds(child.failures) - now)
+            wait = rest_seconds(child.failures, now - child.started)
             child.due = now + wait
             log.error(
                 "role ended, it is started again",
@@ -169,7 +169,7 @@ class Supervisor:
             again = self._start(child.role)
         except OSError as error:  # no process or memory left just now
             child.failures += 1
-            child.due = now + _wait_seconds(child.failures)
+            child.due = now + rest_seconds(child.failures)
             log.error("role cannot be started, trying again", role_to_start=child.role, reason=error.strerror)  # noqa: TRY400
             return
         again.failures = child.failures
@@ -209,6 +209,10 @@ def _needing_a_start(before: Configuration, after: Configuration) -> list[str]:
     return names
 
 
-def _wait_seconds(failures: int) -> float:
-    """How long after its last start a role that failed so often in a row is started again; how long it ran counts."""
-    return min(FIRST_RESTART_SECONDS * 2 ** min(failures, 16), LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
+def rest_seconds(failures: int, ran_seconds: float = 0.0) -> float:
+    """How long a role that failed so often in a row, the last time after so long, rests before it is started again.
+
+    So it starts no more often than every so many seconds; one that ran for longer than that does not rest.
+    """
+    between = min(FIRST_RESTART_SECONDS * 2 ** min(failures, 16), LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
+    return max(0.0, between - ran_seconds)
