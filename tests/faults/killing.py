@@ -105,7 +105,9 @@ def prepare(folder: Path) -> None:
     multiprocessing.set_forkserver_preload(_PRELOADED)
     os.environ["LD_PRELOAD"] = str(library)
     try:
-        multiprocessing.get_context("forkserver").Process(target=_nothing).start()
+        first = multiprocessing.get_context("forkserver").Process(target=_nothing)
+        first.start()
+        first.join()
     finally:
         del os.environ["LD_PRELOAD"]
 

@@ -33,7 +33,7 @@ routes:
   - {{name: without its name, edit: [blank: [PatientName]], to: [edited]}}
 """
 OTHER = {"receive": "work", "work": "receive"}
-LIKELY = {"receive": 8, "work": 40}  # calls that are made at least; what is drawn is drawn from them
+LIKELY = {"receive": 8, "work": 100}  # calls that are made at least; what is drawn is drawn from them
 WAIT_SECONDS = 60.0
 
 
