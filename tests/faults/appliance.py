@@ -88,13 +88,18 @@ class Battered:
                 self.running.kill("serve")
                 self.running.start()
             elif fault.startswith("kill"):
-                os.kill(roles[fault.split()[-1]], signal.SIGKILL)
-                wait_until(self.running._up, UP_SECONDS, f"{fault}: the role to come back")
+                role = fault.split()[-1]
+                os.kill(roles[role], signal.SIGKILL)
+                wait_until(lambda: self._is_again(role, roles[role]), UP_SECONDS, f"{fault}: the role to come back")
             elif fault == "database locked":
                 self._lock(chance.uniform(0.3, LONGEST_LOCK_SECONDS))
             else:
                 _pause(roles[fault.split()[0]], chance.uniform(0.1, LONGEST_STOP_SECONDS))
             self._faults.write(kind=fault, study=study)
+
+    def _is_again(self, role: str, killed: int) -> bool:
+        """Whether it runs, and not only because the signal has not arrived yet."""
+        return self.running.roles().get(role, killed) != killed and self.running._up()
 
     def _having(self, parts: Sequence[str]) -> ExitStack:
         """Nothing else happens to these parts."""

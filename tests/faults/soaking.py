@@ -29,7 +29,7 @@ sources:
   room1: {{ae_title: ROOM1, host: 127.0.0.1}}
   room2: {{ae_title: ROOM2, host: 127.0.0.1}}
 destinations:
-  pacs: {{ae_title: PACS, host: 127.0.0.1, port: {pacs}}}
+  pacs: {{ae_title: PACS, host: 127.0.0.1, port: {pacs}, retry: {{first: 1s, factor: 1, longest: 1s}}}}
   research: {{ae_title: RESEARCH, host: 127.0.0.1, port: {research}, retry: {{first: 1s, factor: 1, longest: 1s}}}}
 normalise:
   - name: eight digits
@@ -226,9 +226,11 @@ def main() -> int:
     chosen = parser.parse_args()
     until = time.monotonic() + 60 * chosen.minutes if chosen.minutes else None
     soak = Soak(chosen.folder.resolve(), chosen.instances, chosen.seed, until)
-    soak.run()
-    print(table(soak.samples))
-    print(soak.counts)
+    try:
+        soak.run()
+    finally:
+        print(table(soak.samples))
+        print(soak.counts)
     return 0
 
 
