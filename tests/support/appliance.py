@@ -43,7 +43,11 @@ class RunningAppliance:
         self.file.write_text(yaml.replace("{port}", str(self.port)), encoding="utf-8")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
