@@ -16,8 +16,10 @@ STUDIES ?= 20000
 SEED ?=
 FAULTS ?= data/faults
 MINUTES ?=
+INSTANCES ?= 100000
+SOAK ?= data/soak
 
-.PHONY: help setup setup-dev peers demo serve test bench faults fuzz check format clean
+.PHONY: help setup setup-dev peers demo serve test bench faults soak fuzz check format clean
 
 help:
 	@echo "make demo    set up, then do the main job once, with real DICOM over TCP   (STUDY=/path/to/dicom: with your files)"
@@ -25,6 +27,7 @@ help:
 	@echo "make serve   run the appliance in the foreground                            (CONFIG=file.yaml)"
 	@echo "make bench   measure it beside DCMTK and Orthanc, a quarter of an hour      (ONLY=receive,forward ROUNDS=5; docs/benchmarks.md)"
 	@echo "make faults  thousands of studies with a fault in each, hours               (STUDIES=20000 SEED=7 FAULTS=folder; docs/reliability.md)"
+	@echo "make soak    instances without end, what memory and descriptors do         (INSTANCES=100000 MINUTES=15 SOAK=new-folder)"
 	@echo "make fuzz    let atheris look for what breaks the readers of the wire       (FUZZ_SECONDS=60 each)"
 	@echo "make check   lint, types, import law"
 	@echo "make format  let ruff format and fix"
@@ -61,8 +64,11 @@ test: setup-dev peers
 bench: setup-dev peers
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write $(WRITE))
 
-faults: setup-dev
+faults: setup-dev peers
 	$(BIN)/python -m tests.faults --studies $(STUDIES) --folder $(FAULTS) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+soak: setup-dev peers
+	$(BIN)/python -m tests.faults.soaking --instances $(INSTANCES) --folder $(SOAK) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: setup-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]'

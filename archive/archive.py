@@ -15,6 +15,7 @@ from archive.history import ChangeMade
 from archive.holding import Held, Hold
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
+from archive.spool import Backlog
 from archive.tables import metadata
 from archive.verification import Finding, Kept
 
@@ -194,9 +195,9 @@ class Archive:
         """In the caller's transaction: these were found whole again."""
         quarantine.lift(connection, whole)
 
-    def files(self, waiting: orphans.Waiting) -> Iterator[tuple[str, bool]]:
+    def files(self, backlog: Callable[[], Backlog]) -> Iterator[tuple[str, bool]]:
         """Each file in the study folders, and whether the index does not know it; see `orphans.orphans`."""
-        return orphans.orphans(self.database, self.folder, waiting)
+        return orphans.orphans(self.database, self.folder, backlog)
 
     def newest(self) -> int:
         """The highest id of an instance, 0 if there is none."""

@@ -22,6 +22,9 @@ _DURABLY = getattr(os, "RWF_DSYNC", 0)  # Linux
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
+FOLDERS_REMEMBERED = 1000
+
+
 def create(path: Path | str) -> FileIO:
     """A new unbuffered file to write and read, 0640; FileExistsError if the name is taken."""
     return FileIO(path, "x+", opener=lambda name, flags: os.open(name, flags, FILE_MODE))
@@ -158,11 +161,15 @@ def link(existing: Path, name: Path) -> bool:
     return True
 
 
-def replace_durably(path: Path, content: bytes) -> None:
-    """The file has the new content or, after a crash, still the old one; it is on the disk when this returns."""
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
+def replace_durably(path: Path, content: bytes, incoming: Path) -> None:
+    """The file has the new content or, after a crash, still the old one; it is on the disk when this returns.
+
+    It is written in `incoming`, where `drop_abandoned` finds what a crash leaves.
+    """
+    part = incoming / f"{uuid4().hex}.part"
     try:
         with create(part) as file:
+            try_lock(file)
             write(file, content)
             sync_file(file)
         part.replace(path)
@@ -173,7 +180,7 @@ def replace_durably(path: Path, content: bytes) -> None:
 
 
 class Folders:
-    """Makes folders and sees to it that each of their names is on the disk, once in the life of a process."""
+    """Makes folders and sees to it that each of their names is on the disk, and remembers those it saw to last."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -195,6 +202,8 @@ class Folders:
         for parent in [*reversed(folder.parents), folder]:
             if parent != self._root and parent.is_relative_to(self._root):
                 self._make(parent)
+        if len(self._known) >= FOLDERS_REMEMBERED:  # else every study there is would be in memory in the end
+            self._known = set()
         self._known.add(folder)
         self._first = self._first or folder
 

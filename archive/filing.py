@@ -76,13 +76,16 @@ def study_folder(study_uid: str) -> str:
     return f"{digest[:2]}/{digest[2:4]}/{digest[4:28]}"
 
 
+INCOMING = "incoming"
+
+
 class Shelves:
     """The archive's folders: `<2 hex>/<2 hex>/<24 hex>/<arrival>.dcm`, and `incoming` for files being written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._root = str(folder)
-        self._incoming = folder / "incoming"
+        self._incoming = folder / INCOMING
         self._folders = Folders(folder)
         self._folders.ensure(self._incoming)
 

@@ -12,6 +12,7 @@ from archive.attributes import Level, at_level
 from archive.database import Database
 from archive.errors import ArchiveFailedError, ArchiveFullError, NotKeptError
 from archive.files import FULL, replace_durably
+from archive.filing import INCOMING
 from archive.records import in_parts
 from archive.tables import amendments, instances, series, studies
 
@@ -55,7 +56,7 @@ def write(database: Database, folder: Path, study_id: int, annex: Mapping[str, o
         content = {**annex, **_content(connection, study)}
     path = folder / str(study["folder"]) / MANIFEST
     try:
-        replace_durably(path, json.dumps(content, indent=1).encode("ascii"))
+        replace_durably(path, json.dumps(content, indent=1).encode("ascii"), folder / INCOMING)
     except OSError as error:
         raise (ArchiveFullError if error.errno in FULL else ArchiveFailedError) from error
     with database.begin() as connection:

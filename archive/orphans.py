@@ -4,7 +4,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -12,26 +11,25 @@ from sqlalchemy import select
 from archive.arrivals import ARRIVAL_LENGTH
 from archive.database import Database
 from archive.records import in_parts
+from archive.spool import Backlog
 from archive.tables import instances
 
 YOUNG_SECONDS = 300.0  # a file is placed before the transaction that makes it known
 _STUDY_FOLDER = (re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{24}"))
 _FILE = re.compile(rf"([0-9a-f]{{{ARRIVAL_LENGTH}}})(-[0-9a-f]{{16}})?\.dcm")
 
-Waiting = Callable[[], tuple[bool, datetime | None]]
 
-
-def orphans(database: Database, folder: Path, waiting: Waiting) -> Iterator[tuple[str, bool]]:
+def orphans(database: Database, folder: Path, backlog: Callable[[], Backlog]) -> Iterator[tuple[str, bool]]:
     """Each `*.dcm` below the study folders, below `folder` and with `/`, and whether it is an orphan.
 
-    `waiting` says whether anything waits to be filed, and since when the first of it does: a file of what came since
-    is none yet. Nor is one that was written a moment ago.
+    `backlog` says what waits to be filed, and since when the first of it does: a file of what came since is none yet.
+    Nor is one that was written a moment ago.
     """
     for study in _study_folders(folder):
         for some in in_parts(_files(folder, study)):
             strangers = _unknown(database, some)
             if strangers:  # asked again after a look at the spool: what left it was committed before
-                since = _since(waiting)
+                since = _since(backlog())
                 strangers &= {file for file in _unknown(database, some) if not _may_be_on_its_way(folder, file, since)}
             yield from ((file, file in strangers) for file in some)
 
@@ -63,12 +61,11 @@ def _unknown(database: Database, files: list[str]) -> set[str]:
         return set(files) - set(connection.scalars(query))
 
 
-def _since(waiting: Waiting) -> float | None:
+def _since(backlog: Backlog) -> float | None:
     """The earliest time of arrival of what may be about to be filed; None if that is nothing."""
-    is_waiting, oldest = waiting()
-    if not is_waiting:
+    if not backlog.count:
         return None
-    return oldest.timestamp() if oldest is not None else 0.0
+    return backlog.oldest.timestamp() if backlog.oldest is not None else 0.0
 
 
 def _may_be_on_its_way(folder: Path, file: str, since: float | None) -> bool:

@@ -5,7 +5,6 @@ What is found damaged goes into quarantine (`router/upkeep/verification.py`). It
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -69,7 +68,8 @@ def verify(
         bool, typer.Option("--all", help="All files, and what waits in hold; so if nothing is said.")
     ] = False,
     sample: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Only so many instances, chosen by chance.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Only so many instances, chosen by chance; no hold, no unknown files."),
     ] = None,
     config: Config = None,
     json: Json = False,
@@ -89,11 +89,13 @@ def verify(
             hint = "run the command as the user the appliance runs as"
             fail(f"the archive cannot be read: {error.strerror}", Exit.UNREACHABLE, hint=hint)
     if json:
-        counts = {"instances": tally.instances, "held": tally.held, "bytes": tally.bytes}
+        counts = {"instances": tally.instances, "held": tally.held, "bytes": tally.bytes, "sample": sample is not None}
         whole_again = [kept.file for kept in tally.whole_again]
         as_json({"ok": tally.is_clean, **counts, "findings": tally.rows(), "whole_again": whole_again})
     else:
         _show(tally)
+        if sample is not None:
+            console.print("a sample: not looked at what is in hold, nor for files the index does not know (--all)")
     raise typer.Exit(Exit.DONE if tally.is_clean else Exit.NOT_SO)
 
 
@@ -117,7 +119,7 @@ def _run(appliance: Appliance, sample: int | None, tally: Tally, *, quiet: bool)
         progress.update(task, total=tally.held)
         task = progress.add_task("files in the index", total=None)
         files = 0
-        for file, is_orphan in archive.files(lambda: _waiting(appliance)):
+        for file, is_orphan in archive.files(appliance.spool.backlog):
             files += 1
             progress.advance(task)
             if is_orphan:
@@ -145,12 +147,6 @@ def _held(archive: Archive) -> Iterator[list[Kept]]:
     while batch := archive.held_after(after, BATCH):
         yield batch
         after = batch[-1].row
-
-
-def _waiting(appliance: Appliance) -> tuple[bool, datetime | None]:
-    """Whether anything waits in the spool, and since when its oldest does."""
-    backlog = appliance.spool.backlog()
-    return backlog.count > 0, backlog.oldest
 
 
 def _show(tally: Tally) -> None:

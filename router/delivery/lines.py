@@ -30,6 +30,7 @@ class Lines:
     """The lines of every destination of the configuration in force.
 
     `sender_for` gives what opens a sender to a destination; `outbox_folder` keeps the ledgers of what was sent.
+    `damaged` is told the id of an instance that was not sent because it is not what was kept.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Lines:
         configuration: Callable[[], Configuration],
         sender_for: SenderFor,
         outbox_folder: Path,
+        damaged: Callable[[int], None],
     ) -> None:
         self._queue = queue
         self._archive = archive
@@ -47,6 +49,7 @@ class Lines:
         self._configuration = configuration
         self._sender_for = sender_for
         self._outbox_folder = outbox_folder
+        self._damaged = damaged
         self._numbers = count(1)
         self._lines: dict[str, list[Line]] = {}
         self._leaving: list[Line] = []
@@ -101,7 +104,8 @@ class Lines:
 
     def _started(self, settings: LineSettings) -> Line:
         path = ledger_path(self._outbox_folder, self._queue.holder, next(self._numbers))
-        line = Line(settings, self._queue, Outbox(path, self._queue), self._crews.setdefault(settings.name, set()))
+        outbox, crew = Outbox(path, self._queue), self._crews.setdefault(settings.name, set())
+        line = Line(settings, self._queue, outbox, self._damaged, crew)
         line.start()
         return line
 

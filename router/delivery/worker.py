@@ -15,7 +15,7 @@ from router.delivery.backoff import Retry, wait_seconds
 from router.delivery.clerk import Clerk, Lot
 from router.delivery.delivery import Leased
 from router.delivery.outbox import Outbox
-from router.delivery.outcomes import Kind, Outcome
+from router.delivery.outcomes import DAMAGED, Kind, Outcome
 from router.delivery.packing import Packer
 from router.delivery.queue import Queue
 from router.delivery.sender import DestinationError, Sender, Shipment
@@ -52,9 +52,20 @@ class LineSettings:
 class Line:
     """A thread that sends to one destination; its settings are replaced as a whole by `settings`."""
 
-    def __init__(self, settings: LineSettings, queue: Queue, outbox: Outbox, crew: "set[Line] | None" = None) -> None:
-        """`crew` are the lines to this destination that have a connection just now, or try to."""
+    def __init__(
+        self,
+        settings: LineSettings,
+        queue: Queue,
+        outbox: Outbox,
+        damaged: Callable[[int], None],
+        crew: "set[Line] | None" = None,
+    ) -> None:
+        """`crew` are the lines to this destination that have a connection just now, or try to.
+
+        `damaged` is told the id of an instance that was not sent because it is not what was kept.
+        """
         self.settings = settings
+        self._damaged = damaged
         self._crew = crew if crew is not None else set()
         self._queue = queue
         self._clerk = Clerk(settings.name, queue, outbox)
@@ -197,6 +208,8 @@ class Line:
 
     def _note(self, leased: Leased, outcome: Outcome, seconds: float, shipment: Shipment | None) -> None:
         """Put on file what became of a delivery; it is then no longer in hand."""
+        if outcome is DAMAGED:
+            self._damaged(leased.instance_id)
         settlement = settlement_of(leased, outcome, self.settings.retry, self._queue.now(), seconds, shipment)
         outcome = settlement.outcome
         if outcome.kind in {Kind.PARKED, Kind.HELD}:

@@ -24,7 +24,7 @@ DRAIN_SECONDS = 25.0
 FIRST_RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -169,10 +169,13 @@ class Supervisor:
         now = time.monotonic()
         if child.due is None:
             child.failures = 0 if now - child.started > HEALTHY_SECONDS else child.failures + 1
-            wait = _wait_seconds(child.failures)
+            wait = rest_seconds(child.failures, now - child.started)
             child.due = now + wait
             log.error(
-                "role ended, it is started again", ended=child.role, status=child.process.returncode, wait_seconds=wait
+                "role ended, it is started again",
+                ended=child.role,
+                status=child.process.returncode,
+                wait_seconds=round(wait, 1),
             )
         if now < child.due:
             return
@@ -180,7 +183,7 @@ class Supervisor:
             again = self._start(child.role)
         except OSError as error:  # no process or memory left just now
             child.failures += 1
-            child.due = now + _wait_seconds(child.failures)
+            child.due = now + rest_seconds(child.failures)
             log.error("role cannot be started, trying again", role_to_start=child.role, reason=error.strerror)  # noqa: TRY400
             return
         again.failures = child.failures
@@ -220,6 +223,10 @@ def _needing_a_start(before: Configuration, after: Configuration) -> list[str]:
     return names
 
 
-def _wait_seconds(failures: int) -> float:
-    """How long a role that failed so often in a row rests before it is started again."""
-    return min(FIRST_RESTART_SECONDS * 2 ** min(failures, 16), LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
+def rest_seconds(failures: int, ran_seconds: float = 0.0) -> float:
+    """How long a role that failed so often in a row, the last time after so long, rests before it is started again.
+
+    So it starts no more often than every so many seconds; one that ran for longer than that does not rest.
+    """
+    between = min(FIRST_RESTART_SECONDS * 2 ** min(failures, 16), LONGEST_RESTART_SECONDS) if failures > 1 else 0.0
+    return max(0.0, between - ran_seconds)

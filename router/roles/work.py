@@ -20,7 +20,7 @@ from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
 from router.telemetry import start_logging
-from router.upkeep import DiskWatch, Rounds, Upkeep, Verifier
+from router.upkeep import DiskWatch, Doubt, Rounds, Upkeep, Verifier
 
 FILING_SECONDS = 0.06
 MANY = 64  # done in one step: more waits already
@@ -75,8 +75,14 @@ def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | 
 def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Event) -> None:
     filer = Filer(appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal, active)
     rulesets = appliance.revisions.ruleset
-    lines = Lines(appliance.queue, appliance.archive, rulesets, active, sender_for, active().data / "outbox")
-    rounds = Rounds(Verifier(appliance.archive, appliance.journal), utc_now, lambda: active().settings.archive.verify)
+    doubt = Doubt(Verifier(appliance.archive, appliance.journal))
+    lines = Lines(appliance.queue, appliance.archive, rulesets, active, sender_for, active().data / "outbox", doubt)
+    rounds = Rounds(
+        Verifier(appliance.archive, appliance.journal),
+        utc_now,
+        lambda: active().settings.archive.verify,
+        appliance.spool.backlog,
+    )
     disks = DiskWatch(lambda: look(active(), has_run=True), appliance.database, appliance.journal)
     upkeep = Upkeep(appliance.archive, appliance.queue, rounds, disks)
 

@@ -12,15 +12,18 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from archive import Archive, Fault, Finding, Kept, Round, VerificationStoppedError
+from archive import Archive, Backlog, Fault, Finding, Kept, Round, VerificationStoppedError
 from router.journal import Event, Journal
 
 BATCH = 64
 BATCH_BYTES = 256 << 20
+NAMES = 1000  # looked at in a row, for files the index does not know
+REST_SECONDS = 0.05  # after so many
 STEP_SECONDS = 2.0  # of each look at what is due: what fell behind is made up for, but never without a rest
 DAMAGED = "damaged"
 WHOLE_AGAIN = "whole again"
-_TOLD = 100  # arrivals an event names
+ORPHANS = "orphans"
+_TOLD = 100  # arrivals or files an event names
 
 log = structlog.get_logger(__name__)
 
@@ -98,19 +101,37 @@ class Verifier:
             else:
                 self._journal.amend(connection, told.row, told.detail())
 
+    def orphans(self, files: Sequence[str]) -> None:
+        """Write down that the index does not know these files of the archive."""
+        if files:
+            with self.archive.database.begin() as connection:
+                detail = {"files": len(files), "names": files[:_TOLD]}
+                self._journal.write(connection, [Event(ORPHANS, detail=detail)])
+
 
 class Rounds:
     """Verifies every file once in a period, a few now and then, in the order of their ids: the longest unseen first.
 
+    At the end of a round it looks at what waits in hold and for files that the index does not know.
     How far it is, and when this round began, stands in the database; from that follows when the next ones are due.
     """
 
-    def __init__(self, verifier: Verifier, now: Callable[[], datetime], every: Callable[[], float | None]) -> None:
-        """`every` gives the period in seconds, None for never; `now` is the wall clock, aware."""
+    def __init__(
+        self,
+        verifier: Verifier,
+        now: Callable[[], datetime],
+        every: Callable[[], float | None],
+        backlog: Callable[[], Backlog],
+    ) -> None:
+        """`every` gives the period in seconds, None for never; `now` is the wall clock, aware.
+
+        `backlog` says what waits to be filed: its files are known soon.
+        """
         self._verifier = verifier
         self._archive = verifier.archive
         self._now = now
         self._every = every
+        self._backlog = backlog
 
     def step(self, is_stopped: Callable[[], bool]) -> int:
         """Verify what is due, for a moment at most; how many files that were."""
@@ -134,10 +155,11 @@ class Rounds:
         batch = _fitting(self._archive.instances_after(round_.after, BATCH))
         after = batch[-1].row if batch else round_.last
         if after < round_.last:
-            self._note(self._verifier.verify(batch, is_stopped, replace(round_, after=after)))
+            tell(self._verifier.verify(batch, is_stopped, replace(round_, after=after)))
             return len(batch)
         held = self._hold(is_stopped)
-        self._note(self._verifier.verify(batch, is_stopped, replace(round_, after=round_.last)))
+        self._orphans(is_stopped)
+        tell(self._verifier.verify(batch, is_stopped, replace(round_, after=round_.last)))
         return len(batch) + held
 
     def _due(self) -> Round | None:
@@ -161,16 +183,31 @@ class Rounds:
         """What waits in hold, all of it, at the end of a round: it is little."""
         row = done = 0
         while batch := self._archive.held_after(row, BATCH):
-            self._note(self._verifier.verify(batch, is_stopped))
+            tell(self._verifier.verify(batch, is_stopped))
             row = batch[-1].row
             done += len(batch)
         return done
 
-    def _note(self, verified: Verified) -> None:
-        for each in verified.findings:
-            log.error("kept file is damaged", file=each.kept.file, fault=str(each.fault), reason=each.reason)
-        for kept in verified.lifted:
-            log.info("kept file is whole again", file=kept.file)
+    def _orphans(self, is_stopped: Callable[[], bool]) -> None:
+        """Look for files that the index does not know, at the end of a round: it reads names only."""
+        found = []
+        for number, (file, is_orphan) in enumerate(self._archive.files(self._backlog), start=1):
+            if is_stopped():
+                raise VerificationStoppedError
+            if number % NAMES == 0:
+                time.sleep(REST_SECONDS)
+            if is_orphan:
+                log.warning("file is not in the index", file=file)
+                found.append(file)
+        self._verifier.orphans(found)
+
+
+def tell(verified: Verified) -> None:
+    """Into the log."""
+    for each in verified.findings:
+        log.error("kept file is damaged", file=each.kept.file, fault=str(each.fault), reason=each.reason)
+    for kept in verified.lifted:
+        log.info("kept file is whole again", file=kept.file)
 
 
 def _fitting(batch: Sequence[Kept]) -> Sequence[Kept]:

@@ -171,6 +171,16 @@ def test_sweep_drops_half_made_files(keeper: Archive) -> None:
     assert list((keeper.folder / "incoming").iterdir()) == []
 
 
+def test_folders_are_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes folders without end does not remember all of them; each is there all the same."""
+    monkeypatch.setattr(durable, "FOLDERS_REMEMBERED", 5)
+    folders = durable.Folders(tmp_path)
+    for number in range(23):
+        folders.ensure(tmp_path / f"{number}")
+        assert len(folders._known) <= 5
+    assert len(list(tmp_path.iterdir())) == 23
+
+
 def test_a_folder_made_by_a_dead_process_is_synchronised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that is there already is synchronised in its parents all the same, once; a vanished one is made anew.
 

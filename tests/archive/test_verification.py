@@ -4,7 +4,7 @@ import errno
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,12 @@ from archive import (
 from archive.errors import VerificationStoppedError
 from archive.orphans import YOUNG_SECONDS
 from archive.part10 import read_head
+from archive.spool import Backlog
 from tests.support.arrivals import LARGE, filed, overwrite, sealed
 from tests.support.plans import scans
 
 COUNT, FLIPPED, SEED = 1000, 40, 20261126
+NOTHING = Backlog(0, None)
 FIRST_HEAD = (  # as version 0.1.0 wrote it, after the preamble
     b"DICM\x02\x00\x00\x00UL\x04\x00H\x02\x00\x00\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01"
     b"\x02\x00\x02\x00UI\x1a\x001.2.840.10008.5.1.4.1.1.2\x00\x02\x00\x03\x00UI\x06\x001.2.3\x00"
@@ -73,14 +75,9 @@ def verified(archive: Archive) -> dict[str, Finding]:
     return found
 
 
-def nothing_waits() -> tuple[bool, datetime | None]:
-    """An empty spool."""
-    return False, None
-
-
-def orphans(archive: Archive, waiting: Callable[[], tuple[bool, datetime | None]] = nothing_waits) -> list[str]:
+def orphans(archive: Archive, waiting: Backlog = NOTHING) -> list[str]:
     """The files the index does not know."""
-    return [file for file, is_orphan in archive.files(waiting) if is_orphan]
+    return [file for file, is_orphan in archive.files(lambda: waiting) if is_orphan]
 
 
 def aged(path: Path) -> None:
@@ -221,8 +218,8 @@ def test_a_file_on_its_way_into_the_index_is_no_orphan(embedded: Archive, spool:
     filing_only = [embedded.folder / each.file for each in _placed(embedded, entry)]
     assert orphans(embedded) == []
     aged(filing_only[0])
-    assert orphans(embedded, lambda: (True, entry.origin.received_at)) == []
-    assert orphans(embedded, lambda: (True, None)) == []
+    assert orphans(embedded, Backlog(1, entry.origin.received_at)) == []
+    assert orphans(embedded, Backlog(1, None)) == []
     assert len(orphans(embedded)) == 1
 
 

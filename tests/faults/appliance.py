@@ -1,4 +1,4 @@
-"""What befalls the appliance of the headline run: kills, stops, locks and restarts, one at a time."""
+"""What befalls the appliance of the headline run: kills, stops, locks and restarts; one at a time to each part."""
 
 import os
 import random
@@ -6,7 +6,8 @@ import signal
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.faults.senders import Notes
@@ -21,6 +22,7 @@ OF_THE_APPLIANCE = (
     "database locked",
 )
 RESTART = "restart"
+PARTS = ("receive", "work", "database")
 UP_SECONDS = 60.0
 LATEST_SECONDS = 0.03  # after a study began; it takes about that long
 LONGEST_STOP_SECONDS = 1.5
@@ -55,13 +57,13 @@ def yaml(ports: dict[str, int]) -> str:
 
 
 class Battered:
-    """A running appliance to which one thing happens at a time, whatever the number of threads that ask for it."""
+    """A running appliance; to each of its parts one thing happens at a time, whoever asks for it."""
 
     def __init__(self, folder: Path, ports: dict[str, int], faults: Notes) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.running = RunningAppliance(folder, yaml(ports))
         self._faults = faults
-        self._one_at_a_time = threading.Lock()
+        self._parts = {part: threading.Lock() for part in PARTS}
 
     def start(self) -> None:
         """Start it; one that an interrupted run left behind is ended before."""
@@ -70,12 +72,13 @@ class Battered:
 
     def stop(self) -> None:
         """Stop it in good order."""
-        with self._one_at_a_time:
+        with self._having(PARTS):
             self.running.stop()
 
     def suffer(self, fault: str, study: int, chance: random.Random) -> None:
         """Let one of the faults happen, and wait until both roles run again."""
-        with self._one_at_a_time:
+        parts = [part for part in PARTS if part in fault.split()]
+        with self._having(parts or PARTS):
             roles = self.running.roles()
             time.sleep(chance.uniform(0.0, LATEST_SECONDS))
             if fault == RESTART:
@@ -85,13 +88,25 @@ class Battered:
                 self.running.kill("serve")
                 self.running.start()
             elif fault.startswith("kill"):
-                os.kill(roles[fault.split()[-1]], signal.SIGKILL)
-                wait_until(self.running._up, UP_SECONDS, f"{fault}: the role to come back")
+                role = fault.split()[-1]
+                os.kill(roles[role], signal.SIGKILL)
+                wait_until(lambda: self._is_again(role, roles[role]), UP_SECONDS, f"{fault}: the role to come back")
             elif fault == "database locked":
                 self._lock(chance.uniform(0.3, LONGEST_LOCK_SECONDS))
             else:
                 _pause(roles[fault.split()[0]], chance.uniform(0.1, LONGEST_STOP_SECONDS))
             self._faults.write(kind=fault, study=study)
+
+    def _is_again(self, role: str, killed: int) -> bool:
+        """Whether it runs, and not only because the signal has not arrived yet."""
+        return self.running.roles().get(role, killed) != killed and self.running._up()
+
+    def _having(self, parts: Sequence[str]) -> ExitStack:
+        """Nothing else happens to these parts."""
+        with ExitStack() as stack:
+            for part in parts:
+                stack.enter_context(self._parts[part])
+            return stack.pop_all()
 
     def _lock(self, seconds: float) -> None:
         database = sqlite3.connect(self.running.data / "micropacs.db", timeout=30, isolation_level=None)

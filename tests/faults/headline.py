@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.faults.appliance import DESTINATIONS, OF_THE_APPLIANCE, RESTART, Battered
 from tests.faults.checker import Verdict, check
 from tests.faults.receiving import Receiver
+from tests.faults.relayed import Relayed
 from tests.faults.senders import OF_SCANNERS, Notes, Senders, fired, noted
 from tests.faults.studies import make_study
 from tests.support.appliance import RunningAppliance
@@ -29,8 +30,10 @@ OF_RECEIVERS = (
     "receiver answers slowly",
     "receiver is down",
 )
-FAULTS = OF_THE_APPLIANCE + OF_SCANNERS + OF_RECEIVERS
-SCANNERS = 4
+OF_THE_LINE = ("delivery cut at a byte", "answer of the destination swallowed")
+FAULTS = OF_THE_APPLIANCE + OF_SCANNERS + OF_RECEIVERS + OF_THE_LINE
+REAL = "pacs"  # is storescp behind a relay, the others do as they are told
+SCANNERS = 8
 LONGEST_DOWN_SECONDS = 3.0
 DRAIN_SECONDS = 600.0
 PROGRESS_SECONDS = 10.0
@@ -73,8 +76,10 @@ class Headline:
         self._log = Notes(folder / "sent.jsonl")
         self._through = Notes(folder / "through.jsonl")
         self._guard = threading.Lock()
+        ports = state["ports"]
+        self._real = Relayed(folder / REAL, ports[REAL], self._note)
         self._receivers = {
-            name: Receiver(folder / name, name, port, self._note) for name, port in state["ports"].items()
+            name: Receiver(folder / name, name, port, self._note) for name, port in ports.items() if name != REAL
         }
         self._appliance = Battered(folder / "site", state["ports"], self._faults)
         self._senders = Senders(self._appliance.running.port, self._seed, self._log, self._faults)
@@ -88,7 +93,7 @@ class Headline:
             left = self._drain(say)
         finally:
             self._appliance.stop()
-            for receiver in self._receivers.values():
+            for receiver in (self._real, *self._receivers.values()):
                 receiver.close()
             for notes in (self._log, self._faults, self._through):
                 notes.close()
@@ -134,8 +139,8 @@ class Headline:
             beside = [fault] if fault in OF_THE_APPLIANCE else []
             beside += [RESTART] if (number + 1) % self._between_restarts == 0 else []
             threads = [threading.Thread(target=self._suffer, args=(each, number, chance)) for each in beside]
-            if fault in OF_RECEIVERS:
-                threads += self._trouble(fault, self._receivers[chance.choice(sorted(study.instances[0].to))], chance)
+            if fault in OF_RECEIVERS + OF_THE_LINE:
+                threads += self._trouble(fault, sorted(study.instances[0].to), chance)
             for thread in threads:
                 thread.start()
             self._senders.send(study, fault, random.Random(f"{self._seed}/scanner/{number}"))
@@ -158,12 +163,17 @@ class Headline:
         except Exception as error:  # noqa: BLE001 - as above
             self._errors.append(f"{fault} in study {number}: {error!r}")
 
-    def _trouble(self, fault: str, receiver: Receiver, chance: random.Random) -> list[threading.Thread]:
-        """Tell a receiver what to do; being down takes a thread."""
-        if fault != "receiver is down":
-            receiver.trouble(fault.partition(" ")[2])
-            return []
-        return [threading.Thread(target=receiver.down, args=(chance.uniform(0.2, LONGEST_DOWN_SECONDS),))]
+    def _trouble(self, fault: str, to: list[str], chance: random.Random) -> list[threading.Thread]:
+        """Tell one of the study's receivers what to do; being down takes a thread."""
+        if fault == "receiver is down":
+            name = chance.choice(to)
+            receiver = self._real if name == REAL else self._receivers[name]
+            return [threading.Thread(target=receiver.down, args=(chance.uniform(0.2, LONGEST_DOWN_SECONDS),))]
+        if fault in OF_THE_LINE:
+            self._real.trouble(fault, chance)
+        else:
+            self._receivers[chance.choice([name for name in to if name != REAL])].trouble(fault.partition(" ")[2])
+        return []
 
     def _drain(self, say: Callable[[str], None]) -> int:
         """Wait until nothing is in the spool or under way; how much is left if that takes too long."""

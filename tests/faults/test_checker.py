@@ -13,9 +13,10 @@ from tests.faults.appliance import DESTINATIONS
 from tests.faults.checker import KINDS, Verdict, check
 from tests.faults.headline import Headline
 from tests.faults.studies import EXPLICIT, Instance, Study, make_study
-from tests.support.part10 import part10_head
+from tests.support.dcmtk import needs_dcmtk
+from tests.support.part10 import part10_head, read_part10
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 SEED = 4
 CT_STUDY, PET_STUDY = 0, 1
@@ -55,9 +56,12 @@ class Run:
 
     def forget(self, receiver: str, instance: Instance) -> None:
         """Take its copies away from a receiver."""
-        ledger = self.folder / receiver / "copies.jsonl"
-        lines = ledger.read_text().splitlines(keepends=True)
-        ledger.write_text("".join(line for line in lines if instance.uid not in line))
+        for path in (self.folder / receiver).iterdir():
+            if path.suffix == ".jsonl":
+                lines = path.read_text().splitlines(keepends=True)
+                path.write_text("".join(line for line in lines if instance.uid not in line))
+            elif (part := read_part10(path)) and part.sop_instance_uid == instance.uid:
+                path.unlink()
 
 
 @pytest.fixture(scope="module")

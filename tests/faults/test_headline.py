@@ -9,8 +9,9 @@ import pytest
 from tests.faults.appliance import RESTART
 from tests.faults.headline import FAULTS, Headline
 from tests.faults.report import table
+from tests.support.dcmtk import needs_dcmtk
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 STUDIES = 24
 

@@ -22,12 +22,16 @@ _SEND_SECONDS = 120.0
 
 @contextmanager
 def storescp(
-    folder: Path, *options: str, environment: Mapping[str, str] = NO_NAGLE, port: int | None = None
+    folder: Path,
+    *options: str,
+    environment: Mapping[str, str] = NO_NAGLE,
+    port: int | None = None,
+    writing: Sequence[str] = ("+B",),
 ) -> Iterator[int]:
     """`storescp` that writes what it gets into `folder`, bit by bit as it came; gives its port, free or as given."""
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    with _running(["storescp", "+B", "-od", str(folder), *options, str(port)], port, folder, environment):
+    with _running(["storescp", *writing, "-od", str(folder), *options, str(port)], port, folder, environment):
         yield port
 
 

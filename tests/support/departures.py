@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archive import Archive, Database, Filing, Identity, InstanceKey, Origin, Record, Recorded, Spool
+from router import journal
 from router.config import Configuration, load
 from router.delivery import Lines, Listed, NewDelivery, Queue, State, metadata
+from router.journal import Journal
 from router.senders import sender_for
+from router.upkeep import Doubt, Verifier
 from rules import Dispatch, Priority
 from tests.support.rules import data_set, encoded
 
@@ -51,6 +54,7 @@ class Departures:
         self.database.create(metadata)
         self.archive = Archive(self.database, folder / "archive")
         self.archive.create_tables()
+        self.database.create(journal.metadata)
         self.queue = Queue(self.database, "here", lambda: datetime.now(UTC))
         self.configuration = self.configure(yaml) if yaml else load(folder / "micropacs.yaml", {})
 
@@ -115,6 +119,7 @@ class Departures:
             lambda: self.configuration,
             sender_for,
             self.folder / "outbox",
+            Doubt(Verifier(self.archive, Journal(self.database, lambda: datetime.now(UTC)))),
         )
 
     @contextmanager

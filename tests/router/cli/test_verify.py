@@ -105,12 +105,16 @@ def test_what_is_whole_again_is_said_once(file: Path) -> None:
 
 
 def test_a_sample_reads_only_so_many(file: Path) -> None:
-    """Of 19 instances five are read, or all if more are asked for; neither hold nor strangers are looked at."""
+    """Of 19 instances five are read, or all if more are asked for; that hold and strangers are left out is said."""
     for count, read in ((5, 5), (100, 19)):
         code, output, _ = run("-c", file, "verify", "--sample", count, "--json")
         assert code == 0
         told = json.loads(output)
-        assert (told["instances"], told["held"]) == (read, 0)
+        assert (told["instances"], told["held"], told["sample"]) == (read, 0, True)
+    code, output, _ = run("-c", file, "verify", "--sample", 5)
+    assert "not looked at what is in hold, nor for files the index does not know" in output
+    code, output, _ = run("-c", file, "verify")
+    assert "sample" not in output
 
 
 @pytest.mark.parametrize("arguments", [("--sample", 0), ("--sample", "x"), ("--all", "--sample", 5), ("what",)])

@@ -1,14 +1,15 @@
 """What follows from a damaged file: nothing of it is sent, the journal says so, and a whole one goes on its way."""
 
+import os
 import random
+import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from archive import Fault, VerificationStoppedError
+from archive import Backlog, Fault, VerificationStoppedError
 from router import journal
 from router.delivery import State
 from router.journal import Journal
@@ -16,7 +17,7 @@ from router.upkeep import Rounds, Upkeep, Verifier, schedule, verification
 from tests.support.appliance import wait_until
 from tests.support.arrivals import overwrite
 from tests.support.deliveries import Clock
-from tests.support.departures import CT, PIXELS, Departures, Kept, one_peer
+from tests.support.departures import CT, PIXELS, QUICK, Departures, Kept, one_peer
 from tests.support.scripted import Script, scripted
 
 DAY = 86400.0
@@ -34,7 +35,6 @@ def folder(tmp_path: Path) -> Path:
 def kept_for_rounds(folder: Path) -> Iterator[Departures]:
     """An archive of 30 instances."""
     departures = Departures(folder, FOLDER)
-    departures.database.create(journal.metadata)
     departures.keep(30)
     yield departures
     departures.close()
@@ -42,8 +42,12 @@ def kept_for_rounds(folder: Path) -> Iterator[Departures]:
 
 def verifier(departures: Departures) -> Verifier:
     """As the command has one."""
-    departures.database.create(journal.metadata)
     return Verifier(departures.archive, Journal(departures.database, Clock()))
+
+
+def rounds_of(departures: Departures, clock: Clock, every: float | None = 30 * DAY) -> Rounds:
+    """A round a month, if nothing else is said; nothing waits in the spool."""
+    return Rounds(verifier(departures), clock, lambda: every, lambda: Backlog(0, None))
 
 
 def file_of(departures: Departures, kept: Kept) -> Path:
@@ -125,6 +129,41 @@ def test_a_flipped_byte_that_no_verification_has_seen_is_not_sent(folder: Path, 
     ]
 
 
+def test_what_is_seen_to_be_damaged_while_it_is_sent_is_in_quarantine_at_once(folder: Path) -> None:
+    """It is shown, told once a study, and not read again for another destination; put back, it goes on its way."""
+    script = Script()
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port, f"connections: 1, {QUICK}"))
+        kept = [*departures.keep(6), *departures.keep(2, study="1.2.2")]
+        flipped = [kept[1], kept[4], kept[7]]
+        for each in flipped:
+            flip(file_of(departures, each), -1)
+        departures.enqueue(kept, "pacs")
+        with departures.sending():
+            departures.wait_for(State.DELIVERED, State.PARKED)
+        stored = departures.archive.stored([each.recorded.instance_id for each in kept])
+        damage = "its data set does not have the digest it was kept with"
+        assert {number for number, each in stored.items() if each.damage == damage} == {
+            each.recorded.instance_id for each in flipped
+        }
+        assert [(kind, of, detail["instances"]) for kind, of, detail in events(departures)] == [
+            ("damaged", kept[0].recorded.study_id, 2),
+            ("damaged", kept[6].recorded.study_id, 1),
+        ]
+        departures.queue.retry()
+        with departures.sending():
+            departures.wait_for(State.DELIVERED, State.PARKED)
+        parked = {each.reason for each in departures.listed() if each.state is State.PARKED}
+        assert parked == {f"the kept file is damaged: {damage}; micropacs verify"}
+        for each in flipped:
+            flip(file_of(departures, each), -1)
+        assert len(verified(departures, verifier(departures)).lifted) == len(flipped)
+        departures.queue.retry()
+        with departures.sending():
+            departures.wait_for(State.DELIVERED)
+    assert sorted(script.requests) == sorted(each.sop_instance_uid for each in kept)
+
+
 @pytest.mark.parametrize("megabytes", [3, 5])
 def test_of_a_long_damaged_data_set_the_peer_keeps_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, megabytes: int
@@ -185,7 +224,7 @@ def test_a_round_reads_each_file_once_in_its_period(
     monkeypatch.setattr(kept_for_rounds.archive, "examine", lambda *each: read.append(each[0].row) or examine(*each))
     by_hour = []
     for _ in range(60 * 24):
-        rounds = Rounds(verifier(kept_for_rounds), clock, lambda: 30 * DAY)
+        rounds = rounds_of(kept_for_rounds, clock)
         by_hour.append(rounds.step(lambda: False))
         clock.advance(3600)
     assert read == [*range(1, 31), *range(1, 31)]
@@ -197,7 +236,7 @@ def test_what_fell_behind_is_made_up_for(kept_for_rounds: Departures, monkeypatc
     """After 15 days without the appliance what would have been read by then is read at once, and no more."""
     monkeypatch.setattr(verification, "BATCH", 3)
     clock = Clock()
-    rounds = Rounds(verifier(kept_for_rounds), clock, lambda: 30 * DAY)
+    rounds = rounds_of(kept_for_rounds, clock)
     assert rounds.step(lambda: False) == 3
     clock.advance(15 * DAY)
     assert rounds.step(lambda: False) == 15
@@ -208,7 +247,7 @@ def test_a_clock_that_is_set_back_stops_no_round(kept_for_rounds: Departures, mo
     """Set back by a year in the middle of a round, the rest of it takes the rest of its period."""
     monkeypatch.setattr(verification, "BATCH", 3)
     clock, done = Clock(), 0
-    rounds = Rounds(verifier(kept_for_rounds), clock, lambda: 30 * DAY)
+    rounds = rounds_of(kept_for_rounds, clock)
     for _ in range(15):
         done += rounds.step(lambda: False)
         clock.advance(DAY)
@@ -221,7 +260,7 @@ def test_a_clock_that_is_set_back_stops_no_round(kept_for_rounds: Departures, mo
 
 def test_no_period_is_no_verification(kept_for_rounds: Departures) -> None:
     """`verify: never`, and nothing written, read nothing."""
-    rounds = Rounds(verifier(kept_for_rounds), Clock(), lambda: None)
+    rounds = rounds_of(kept_for_rounds, Clock(), None)
     assert rounds.step(lambda: False) == 0
     assert kept_for_rounds.archive.last_round() is None
 
@@ -230,7 +269,7 @@ def test_a_round_that_is_stopped_goes_on_where_it_was(
     kept_for_rounds: Departures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told to stop within a batch, nothing is noted as verified that was not read."""
-    rounds = Rounds(verifier(kept_for_rounds), Clock(), lambda: 30 * DAY)
+    rounds = rounds_of(kept_for_rounds, Clock())
 
     def stopped(*_: object) -> None:
         raise VerificationStoppedError
@@ -242,12 +281,36 @@ def test_a_round_that_is_stopped_goes_on_where_it_was(
     assert rounds.step(lambda: False) == 30
 
 
+def test_a_round_ends_with_a_look_for_files_nobody_knows(
+    kept_for_rounds: Departures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event a round names them; a file that may be about to be filed is none of them, and nothing is removed."""
+    monkeypatch.setattr(verification, "BATCH", 10)
+    known = kept_for_rounds.archive.stored([7])[7].path
+    old, young = known.with_name("old.dcm"), known.with_name("young.dcm")
+    for path in (old, young):
+        path.write_bytes(b"")
+    os.utime(old, (time.time() - 3600,) * 2)
+    clock = Clock()
+    rounds = rounds_of(kept_for_rounds, clock)
+    found = []
+    for _ in range(2 * 30):
+        rounds.step(lambda: False)
+        found.append(len(events(kept_for_rounds)))
+        clock.advance(DAY)
+    assert [found.index(1), found.index(2)] == [20, 50]
+    name = old.relative_to(kept_for_rounds.archive.folder).as_posix()
+    assert events(kept_for_rounds) == [("orphans", None, {"files": 1, "names": [name]})] * 2
+    assert old.exists()
+    assert young.exists()
+
+
 def test_upkeep_verifies_what_is_due(kept_for_rounds: Departures, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the appliance works a flipped byte is found and in quarantine without anybody asking."""
     monkeypatch.setattr(schedule, "VERIFY_SECONDS", 0.01)
     stored = kept_for_rounds.archive.stored([7])[7]
     flip(stored.path, -1)
-    rounds = Rounds(verifier(kept_for_rounds), Clock(), lambda: timedelta(days=30).total_seconds())
+    rounds = rounds_of(kept_for_rounds, Clock())
     upkeep = Upkeep(kept_for_rounds.archive, kept_for_rounds.queue, rounds)
     upkeep.start()
     wait_until(lambda: kept_for_rounds.archive.stored([7])[7].damage is not None, 10, "the quarantine")

@@ -1,0 +1,129 @@
+"""Roles of one data folder, each a process of its own without a supervisor, killed at a chosen system call.
+
+The calls are counted by `killing.c`, over all threads of the process. The processes are forked off one that has
+imported what they need, so that a start takes no second.
+"""
+
+import ctypes
+import importlib
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from router.config import Snapshot, load
+from tests.support.appliance import RunningAppliance, wait_until
+
+_SOURCE = Path(__file__).with_name("killing.c")
+_COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+_PRELOADED = ["router.roles.receive", "router.roles.work", "tests.faults.killing"]
+_SECONDS = 60.0
+needs_compiler = pytest.mark.skipif(
+    _COMPILER is None or sys.platform != "linux", reason="it takes Linux and a C compiler to count a role's calls"
+)
+
+
+@dataclass(frozen=True)
+class Death:
+    """Before which of its calls a role dies, counted from 1, 0 for none; or, of those that write, half-way in which."""
+
+    at: int = 0
+    is_halfway: bool = False
+
+
+class Roles(RunningAppliance):
+    """An appliance whose roles are started, to die or not, and ended one by one; asked as a whole one is."""
+
+    def __init__(self, folder: Path, yaml: str) -> None:
+        super().__init__(folder, yaml)
+        self._calls = folder / "calls"
+        self._running: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
+        self._context = multiprocessing.get_context("forkserver")
+        self.data.mkdir()
+        Snapshot(self.data).write(load(self.file))
+
+    def begin(self, role: str, death: Death | None = None) -> None:
+        """Start a role, to die as said; receive listens then, or has died."""
+        there, leash = multiprocessing.Pipe(duplex=False)
+        arguments = (role, self.data, self.log, there, self._calls, death)
+        process = self._context.Process(target=_live, args=arguments)
+        process.start()
+        there.close()
+        self._running[role] = (process, leash)
+        if role == "receive":
+            wait_until(lambda: self._answers() or self.is_killed(role), _SECONDS, "the receive role to listen")
+
+    def runs(self, role: str) -> bool:
+        """Whether it was begun and has not ended."""
+        return role in self._running and self._running[role][0].exitcode is None
+
+    def is_killed(self, role: str) -> bool:
+        """Whether it was begun and killed; it ends of nothing else, unless it is told to."""
+        status = self._running[role][0].exitcode if role in self._running else None
+        assert status in {None, 0, -9}, self.log.read_text()[-4000:]
+        return status == -9
+
+    def end(self, role: str) -> None:
+        """Let a role drain and end."""
+        process, leash = self._running[role]
+        leash.close()
+        process.join(_SECONDS)
+        process.kill()
+
+    def stop(self) -> int:
+        """End those that run."""
+        for role in filter(self.runs, list(self._running)):
+            self.end(role)
+        return 0
+
+    def has_tables(self) -> bool:
+        """Whether the work role has made the database."""
+        return self._has_tables()
+
+    def calls(self) -> list[str]:
+        """The names of the calls of the role that was to die last, in their order."""
+        return [line.partition(" ")[2] for line in self._calls.read_text().splitlines()]
+
+
+def compiled(folder: Path) -> Path:
+    """The library that counts and kills, to be preloaded."""
+    library = folder / "killing.so"
+    assert _COMPILER is not None
+    subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
+    return library
+
+
+def prepare(folder: Path) -> None:
+    """Start the process that the roles are forked off, once, with what kills."""
+    library = compiled(folder)
+    multiprocessing.set_forkserver_preload(_PRELOADED)
+    os.environ["LD_PRELOAD"] = str(library)
+    try:
+        first = multiprocessing.get_context("forkserver").Process(target=_nothing)
+        first.start()
+        first.join()
+    finally:
+        del os.environ["LD_PRELOAD"]
+
+
+def _nothing() -> None:
+    """What the first process does."""
+
+
+def _live(role: str, data: Path, log: Path, leash: Connection, calls: Path, death: Death | None) -> None:
+    """Be this role, as its program is."""
+    os.dup2(leash.fileno(), 0)
+    leash.close()
+    with log.open("ab") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    if death is not None:
+        ctypes.CDLL(None).arm(os.fsencode(calls), death.at, death.is_halfway)
+    sys.stdin, sys.argv = os.fdopen(0, closefd=False), [role, "--data", str(data)]
+    importlib.import_module(f"router.roles.{role}").main()

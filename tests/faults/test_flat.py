@@ -1,0 +1,50 @@
+"""Memory, descriptors and threads of the roles stay flat while instances go through, good ones and bad ones.
+
+`MICROPACS_SOAK=100000` sends so many; `python -m tests.faults.soaking` prints the same table without a test.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.soaking import Soak, growth, table
+from tests.support.dcmtk import needs_dcmtk
+
+pytestmark = [
+    needs_dcmtk,
+    pytest.mark.peer,
+    pytest.mark.slow,
+    pytest.mark.timeout(14_400),
+    pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it takes Linux to measure a process"),
+]
+
+INSTANCES = 2400
+STEADY_KB = 4000  # what a process may grow by in the second half of any run
+KB_A_THOUSAND = 20.0  # and by this with each 1,000 instances of it
+CONNECTIONS, CACHE_KB = 5, 8192  # each connection to the database remembers so much of it
+MORE = 6  # descriptors or threads at any time of the second half, than at most in the first
+SPOOL_FILES = 60
+
+
+def test_nothing_grows(tmp_path: Path) -> None:
+    """Of no role the memory grows with the number of instances, nor its descriptors, its threads or the spool."""
+    soak = Soak(tmp_path, int(os.environ.get("MICROPACS_SOAK", INSTANCES)), seed=24)
+    soak.run()
+    print(table(soak.samples))
+    print(soak.counts)
+    half = len(soak.samples) // 2
+    first, second = soak.samples[:half], soak.samples[half:]
+    thousands = (second[-1].instances - second[0].instances) / 1000
+    cached = [min(CACHE_KB, each.database_kb) for each in (second[0], second[-1])]
+    caches = CONNECTIONS * (cached[1] - cached[0])
+    for role in second[0].processes:
+        grown = growth(second, role, "pss") * thousands
+        allowed = STEADY_KB + KB_A_THOUSAND * thousands + (caches if role == "work" else 0)
+        assert grown < allowed, f"{role} grows by {grown:.0f} kB, {allowed:.0f} kB were to be expected"
+        for what in ("descriptors", "threads"):
+            before, after = (max(getattr(each.processes[role], what) for each in some) for some in (first, second))
+            assert after <= before + MORE, f"{what} of {role}: {before}, then {after}"
+    assert max(each.spool_files for each in soak.samples) <= SPOOL_FILES
+    assert soak.counts["held"] > 0
+    assert soak.counts["instances"] == soak.samples[-1].instances
