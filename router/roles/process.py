@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from archive import ArchiveError
 from router.config import Configuration, Snapshot
@@ -57,7 +57,7 @@ class Trouble:
         if reason == self._told and time.monotonic() < self._again:
             return
         self._told, self._again = reason, time.monotonic() + TELL_AGAIN_SECONDS
-        is_outside = isinstance(error, OSError | DBAPIError | ArchiveError | RouterError)
+        is_outside = isinstance(error, OSError | OperationalError | InterfaceError | ArchiveError | RouterError)
         self._log.error(what, error=type(error).__name__, reason=reason, exc_info=None if is_outside else error)
 
     def end(self) -> None:

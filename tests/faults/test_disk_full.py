@@ -12,7 +12,7 @@ from tests.faults.studies import make_study
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk, storescu
 
-pytestmark = [needs_mounts, pytest.mark.slow, pytest.mark.xdist_group("full disks")]
+pytestmark = [needs_mounts, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("full disks")]
 
 BIG = 400_000  # bytes of pixels
 
