@@ -30,8 +30,8 @@ routes: [{{name: all, to: [pacs]}}]
 
 
 def _arrive(departures: Departures, kept: list[Kept], share: float) -> None:
-    """Let studies come in until so much of all is there."""
-    while len(kept) < share * INSTANCES:
+    """Let studies come in until so much of all is there, one study at least."""
+    while len(kept) < max(1, share * INSTANCES):
         study = departures.keep(min(STUDY, INSTANCES - len(kept)), study=f"1.2.{1 + len(kept)}")
         departures.enqueue(study, "pacs")
         kept += study
@@ -66,7 +66,7 @@ def test_72_hours_without_a_destination(tmp_path: Path) -> None:
     probes = 0
     with departures.sending() as lines:
         while clock() < end:
-            _arrive(departures, kept, 1 - (end - clock()) / timedelta(hours=HOURS) + STUDY / INSTANCES)
+            _arrive(departures, kept, 1 - (end - clock()) / timedelta(hours=HOURS))
             lines.wake()
             probes, clock.moment = _next_failure(departures, probes)
         _arrive(departures, kept, 1)
