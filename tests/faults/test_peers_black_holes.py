@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 HAS_DEFAULTS = bool(os.environ.get("MICROPACS_DEFAULT_TIMEOUTS"))
 TIMEOUTS = "" if HAS_DEFAULTS else ", timeouts: {connect: 2s, pdu: 2s, response: 2s}"
 LONGEST_SECONDS = 62.0 if HAS_DEFAULTS else 4.0  # the timeout, and two more for the peer to close
-TOLERANCE_SECONDS = 4.0  # a busy machine
+TOLERANCE_SECONDS = 6.0  # a busy machine
 MANY, PIXEL_BYTES = 16, 500_000
 SMALL = Pace(piece=16384, buffer=8192)  # so that much of an instance is under way when it stops
 

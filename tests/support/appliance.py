@@ -64,7 +64,11 @@ class RunningAppliance:
                 stdout=log,
                 env=self._environment,
             )
-        wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
+        try:
+            wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
+        except AssertionError:
+            self.process.kill()  # its roles end with it
+            raise
 
     def _up(self) -> bool:
         assert self.process is not None
