@@ -18,7 +18,7 @@ from archive.tables import amendments, instances, series, studies
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-AHEAD = timedelta(minutes=1)
+AHEAD = timedelta(minutes=1)  # no clock of another machine is so far ahead of ours, unless it was set
 _TOUCH = (
     update(studies)
     .where(studies.c.id.in_(bindparam("ids", expanding=True)))
