@@ -63,7 +63,7 @@ class RunningAppliance:
                 stdout=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        wait_until(self._up, 40, f"the appliance to start:\n{self.log.read_text()}")
+        wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
 
     def _up(self) -> bool:
         assert self.process is not None
