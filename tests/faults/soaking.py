@@ -85,6 +85,8 @@ class Soak:
         self._guard = threading.Lock()
         self._acknowledged = 0
         self._errors: list[str] = []
+        self._asked = 0  # how often the receiver was to be in trouble
+        self._over: list[str] = []  # and was
         self.samples: list[Sample] = []
         self.counts: dict[str, int] = {}  # rows of the database in the end
 
@@ -92,7 +94,7 @@ class Soak:
         """Send everything, measure meanwhile, wait until it is delivered, and measure what is left."""
         ports = {"pacs": free_port(), "research": free_port()}
         (self._folder / "site").mkdir(parents=True)
-        research = Receiver(self._folder / "research", "research", ports["research"], lambda _: None)
+        research = Receiver(self._folder / "research", "research", ports["research"], self._over.append)
         with (
             storescp(self._folder / "pacs", writing=("--ignore",), port=ports["pacs"]),
             RunningAppliance(self._folder / "site", YAML.format(**ports)) as appliance,
@@ -136,7 +138,8 @@ class Soak:
                 kind = number % KINDS
                 if kind in {ABORTED, CUT}:
                     self._break_off(appliance.port, study, kind)
-                if kind in {REFUSED, REJECTED}:
+                if kind in {REFUSED, REJECTED} and len(self._over) == self._asked:  # else it would get nothing at all
+                    self._asked += 1
                     research.trouble("refuses" if kind == REFUSED else "rejects")
                 self._send(appliance.port, study)
                 if kind == TWICE:

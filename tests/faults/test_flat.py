@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.soaking import Soak, growth, table
+from tests.faults.soaking import Sample, Soak, growth, measured, table
 from tests.support.dcmtk import needs_dcmtk
 
 pytestmark = [
@@ -25,6 +25,17 @@ KB_A_THOUSAND = 20.0  # and by this with each 1,000 instances of it
 CONNECTIONS, CACHE_KB = 5, 8192  # each connection to the database remembers so much of it
 MORE = 6  # descriptors or threads at any time of the second half, than at most in the first
 SPOOL_FILES = 60
+
+
+def test_a_leak_is_seen_in_what_comes_and_goes() -> None:
+    """A process that keeps 4 MB a step is seen to grow by that much, though its memory jumps up and down as well."""
+    kept, samples = [], []
+    for step in range(1, 25):
+        kept.append(b"x" * 4_000_000)
+        passing = b"x" * (60_000_000 if step % 5 == 0 else 1)
+        samples.append(Sample(100 * step, 0.0, {"this": measured(os.getpid())}, 0, 0))
+        del passing
+    assert growth(samples, "this", "pss") == pytest.approx(40_000, rel=0.2)
 
 
 def test_nothing_grows(tmp_path: Path) -> None:
