@@ -44,11 +44,7 @@ class RunningAppliance:
         self.file.write_text(yaml.replace("{port}", str(self.port)), encoding="utf-8")
 
     def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
