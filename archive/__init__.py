@@ -28,12 +28,14 @@ from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
 from archive.spool import Backlog, Spool
 from archive.tables import metadata
+from archive.trouble import LOCKED, plainly
 from archive.verification import Fault, Finding, Kept
 
 __all__ = [
     "IMPLEMENTATION_CLASS_UID",
     "IMPLEMENTATION_VERSION_NAME",
     "INDEXED",
+    "LOCKED",
     "QUERY_KEYWORDS",
     "Amendment",
     "Archive",
@@ -75,6 +77,7 @@ __all__ = [
     "UtcDateTime",
     "VerificationStoppedError",
     "metadata",
+    "plainly",
     "sync_file",
     "sync_folder",
     "text",

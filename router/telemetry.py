@@ -10,7 +10,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
-from archive import ArchiveError
+from archive import ArchiveError, plainly
 from router.errors import RouterError
 from rules import RulesError
 
@@ -57,6 +57,20 @@ def told(exc_info: ExcInfo) -> str:
         lines.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}{text}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\nand then\n".join(lines)
+
+
+def tell_interruption(log: structlog.typing.FilteringBoundLogger, work: str, error: Exception) -> None:
+    """A loop's work failed and is tried again: in one line where it is the database, else with where it came from."""
+    reason = plainly(error)
+    if reason is not None:
+        log.warning("database cannot be reached, trying again", work=work, reason=reason)
+    else:
+        log.error("work interrupted, trying again", work=work, error=type(error).__name__, exc_info=error)
+
+
+def reason_of(error: Exception) -> str:
+    """Why something failed, in words that hold no patient data."""
+    return plainly(error) or (str(error) if isinstance(error, _OURS) else type(error).__name__)
 
 
 class _LibraryFormatter(logging.Formatter):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -18,7 +19,7 @@ from router.locking import FileLock
 from router.roles.process import ActiveConfiguration, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
-from router.telemetry import start_logging
+from router.telemetry import reason_of, start_logging, tell_interruption
 from router.upkeep import Rounds, Upkeep, Verifier
 
 FILING_SECONDS = 0.06
@@ -31,6 +32,8 @@ PREDECESSOR_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
 NICENESS = 10
 SWITCH_SECONDS = 0.0005  # a line that has its answer does not wait for a rule to be evaluated (Python: 0.005)
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -48,24 +51,27 @@ def main() -> None:
     lock = FileLock(data / "locks" / "work.lock")
     lock.acquire(PREDECESSOR_SECONDS)
     active = ActiveConfiguration(data)
-    appliance = _opened(active(), stop)
+    appliance = _insist(lambda: _opened(active()), stop)
     if appliance is not None:
         _work(appliance, active, stop)
         appliance.close()
     lock.release()
 
 
-def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | None:
-    """The appliance once its database can be reached; None if told to stop before that."""
+def _opened(configuration: Configuration) -> Appliance:
+    appliance = Appliance.open(configuration)
+    appliance.revisions.remember(configuration)
+    return appliance
+
+
+def _insist(step: Callable[[], T], stop: threading.Event) -> T | None:
+    """What `step` gives once the database lets it; None if told to stop before that."""
     while not stop.is_set():
         try:
-            appliance = Appliance.open(configuration)
-            appliance.revisions.remember(configuration)
+            return step()
         except Exception as error:  # noqa: BLE001 - the border of a work loop; the spool keeps what scanners send
-            log.error("database cannot be reached, trying again", error=type(error).__name__)  # noqa: TRY400
+            log.error("database cannot be reached, trying again", reason=reason_of(error))  # noqa: TRY400
             stop.wait(TROUBLE_SECONDS)
-            continue
-        return appliance
     return None
 
 
@@ -84,7 +90,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     readmitted = appliance.spool.readmit()
     if readmitted:
         log.info("spool entries set aside can be read again", instances=readmitted)
-    lines.start()
+    _insist(lines.start, stop)
     upkeep.start()
     threads = [
         _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake),
@@ -124,8 +130,8 @@ def _loop(
         while not stop.is_set():
             try:
                 done = step()
-            except Exception as error:  # the border of a work loop
-                log.exception("work interrupted, trying again", work=name, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the border of a work loop
+                tell_interruption(log, name, error)
                 stop.wait(TROUBLE_SECONDS)
                 continue
             if done:

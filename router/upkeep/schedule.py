@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from archive import Archive, ArchiveError
 from router.delivery import Queue
+from router.telemetry import tell_interruption
 from router.upkeep.verification import Rounds
 
 MANIFEST_SECONDS = 2
@@ -107,5 +108,5 @@ class Upkeep:
     def _once(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:  # the border of a work loop
-            log.exception("upkeep interrupted, trying again", work=work.__name__)
+        except Exception as error:  # noqa: BLE001 - the border of a work loop
+            tell_interruption(log, work.__name__, error)

@@ -16,6 +16,7 @@ from tests.support.dcmtk import storescp
 from tests.support.servers import rows
 
 SEED = 20
+FILED = "select count(*) from instances"
 DRAIN_SECONDS = 180.0
 
 _YAML = """
@@ -70,6 +71,9 @@ class Site:
         """Wait until the spool is empty and everything is delivered; the seconds it took."""
         began = time.monotonic()
         unsettled = "select count(*) from deliveries where state <> 'delivered'"
+        acknowledged = self.answers().count(0)
+        # What the database says costs little to ask; to count the spool all of it is read.
+        wait_until(lambda: self.count(FILED) >= acknowledged, seconds, "all to be filed")
         wait_until(lambda: self.appliance.waiting() == 0, seconds, "the spool to be empty")
         wait_until(lambda: self.count(unsettled) == 0, seconds, "all to be delivered")
         return time.monotonic() - began

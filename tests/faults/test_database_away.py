@@ -1,6 +1,7 @@
 """PostgreSQL and MariaDB stopped, cut, hanging and gone under four scanners, which notice nothing; nothing is lost.
 
-`MICROPACS_AWAY_SECONDS=600` lets the server be gone for ten minutes while the scanners send as fast as they can.
+`MICROPACS_AWAY_SECONDS=600` lets the server be gone for ten minutes while the scanners send as fast as they can, or
+rest for `MICROPACS_REST_SECONDS` between two studies.
 """
 
 import os
@@ -21,7 +22,7 @@ pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeo
 SERVERS = {"postgresql": PostgreSql, "mariadb": MariaDb}
 AWAY_SECONDS = float(os.environ.get("MICROPACS_AWAY_SECONDS", "0"))
 SHORT_SECONDS = {"postgresql": 15.0, "mariadb": 5.0}
-REST_SECONDS = 0.25  # of each scanner between two studies, so that little is left to drain
+REST_SECONDS = float(os.environ.get("MICROPACS_REST_SECONDS", "0" if AWAY_SECONDS else "0.25"))
 HANG_SECONDS = 3.0
 CUTS = 5
 SLOWEST_SECONDS = 5.0  # of one answer, on a machine that does other work as well
@@ -75,7 +76,7 @@ def test_gone_for_long(server: Server, tmp_path: Path, request: pytest.FixtureRe
     """While it is gone the spool keeps everything; when it is back all is filed in order and delivered."""
     away = AWAY_SECONDS or SHORT_SECONDS[request.node.callspec.params["server"]]
     with site(tmp_path, server.url) as there:
-        with there.scanners(0.0 if AWAY_SECONDS else REST_SECONDS):
+        with there.scanners(REST_SECONDS):
             wait_until(lambda: there.count("select count(*) from instances") > 50, 30, "instances to be filed")
             server.stop()
             gone = time.monotonic()

@@ -1,0 +1,166 @@
+"""The embedded database locked, read-only, and read for long under four scanners, which notice nothing of it.
+
+`MICROPACS_LOCKED_SECONDS=40` holds the locks for so long.
+"""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.site import Site, site
+from tests.support.appliance import wait_until
+from tests.support.dcmtk import needs_dcmtk
+
+pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+LOCKED_SECONDS = float(os.environ.get("MICROPACS_LOCKED_SECONDS", "12"))  # longer than anybody waits for a lock
+REST_SECONDS = 0.25
+READING_SECONDS = 5.0
+DELIVERED = "select count(*) from deliveries where state = 'delivered'"
+WRITES = (("queue", "pause", "--destination", "reading"), ("queue", "retry", "--destination", "reading"))
+READS = (("status",), ("queue",), ("held",), ("find", "PatientID=0*"), ("verify", "--sample", "5"))
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Site]:
+    """A site with its database in a folder of its own."""
+    (tmp_path / "database").mkdir()
+    with site(tmp_path, f"sqlite:///{tmp_path / 'database' / 'micropacs.db'}") as there:
+        yield there
+
+
+@contextmanager
+def _locked(there: Site, how: str) -> Iterator[None]:
+    with closing(sqlite3.connect(there.url.removeprefix("sqlite:///"), timeout=30, isolation_level=None)) as other:
+        other.execute(how)
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def _read_only(folder: Path) -> Iterator[None]:
+    """Nothing in the folder can be written by whoever opens it from now on; root only minds a mount."""
+    if os.geteuid():
+        modes = {path: path.stat().st_mode for path in (folder, *folder.iterdir())}
+        for path, mode in modes.items():
+            path.chmod(mode & ~0o222)
+        yield
+        for path, mode in modes.items():
+            path.chmod(mode)
+        return
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "--bind", folder, folder], capture_output=True, check=False).returncode:
+        pytest.skip("a folder cannot be mounted onto itself here, and root minds no permissions")
+    try:
+        subprocess.run([mount, "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _filed(there: Site, more: int = 30) -> None:
+    """Wait until so many more instances are in the index."""
+    before = there.count("select count(*) from instances")
+    wait_until(lambda: there.count("select count(*) from instances") >= before + more, 60, "instances to be filed")
+
+
+def _assert_unnoticed(there: Site, began: float, ended: float) -> None:
+    assert set(there.answers()) == {0}
+    usual, meanwhile = there.seconds(0, began), there.seconds(began, ended)
+    print(f"answers, median and longest wait: {usual} as usual, {meanwhile} meanwhile")
+    assert meanwhile[1] < 5 * usual[1] + 0.02
+
+
+@pytest.mark.parametrize("how", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+def test_locked_by_another_program(there: Site, how: str) -> None:
+    """For longer than anybody waits for a lock: scanners notice nothing, commands say what is wrong, all is filed."""
+    with there.scanners(REST_SECONDS):
+        _filed(there)
+        began = time.monotonic()
+        with _locked(there, how):
+            with ThreadPoolExecutor() as pool:
+                asked = (("status",), WRITES[0])
+                said = dict(zip(asked, pool.map(lambda words: there.appliance.run(*words), asked), strict=True))
+            time.sleep(max(0.0, LOCKED_SECONDS - (time.monotonic() - began)))
+            ended = time.monotonic()
+            waiting = there.appliance.waiting()
+    seconds = there.drain()
+    assert said["status",].returncode == 0
+    assert "cannot be written: another program has it locked" in said["status",].stdout
+    assert said[WRITES[0]].returncode == 3
+    assert "another program has it locked" in said[WRITES[0]].stderr
+    assert "Traceback" not in "".join(done.stderr for done in said.values())
+    assert "another program has it locked" in there.appliance.log.read_text()
+    _assert_unnoticed(there, began, ended)
+    assert waiting >= there.seconds(began, ended)[0]
+    assert "File " not in there.appliance.log.read_text(), "the log has a traceback"
+    verdict = there.check()
+    print(
+        f"{how} for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
+        f"{verdict.counts()}, {seconds:.1f} s to drain"
+    )
+
+
+def test_database_can_only_be_read(there: Site) -> None:
+    """The work role dies and finds its database read-only: the spool keeps everything until it can be written."""
+    appliance = there.appliance
+    assert appliance.process is not None
+    with there.scanners(REST_SECONDS):
+        _filed(there)
+        began = time.monotonic()
+        os.kill(appliance.process.pid, signal.SIGSTOP)  # so that it starts no other meanwhile
+        appliance.kill("work")
+        with _read_only(Path(there.url.removeprefix("sqlite:///")).parent):
+            os.kill(appliance.process.pid, signal.SIGCONT)
+            said = {words: appliance.run(*words) for words in (*READS, *WRITES)}
+            reason = "it can be read and not written"
+            wait_until(lambda: reason in appliance.log.read_text(), 60, f"the log to say {reason}")
+            ended = time.monotonic()
+            waiting = appliance.waiting()
+    seconds = there.drain()
+    for words, done in said.items():
+        assert "Traceback" not in done.stderr, (words, done.stderr)
+    assert "cannot be written: it can be read and not written" in said["status",].stdout
+    assert {said[words].returncode for words in WRITES} == {3}
+    assert all("it can be read and not written" in said[words].stderr for words in WRITES)
+    _assert_unnoticed(there, began, ended)
+    assert waiting >= there.seconds(began, ended)[0]
+    assert "File " not in there.appliance.log.read_text(), "the log has a traceback"
+    verdict = there.check()
+    print(
+        f"read-only for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
+        f"{verdict.counts()}, {seconds:.1f} s to drain"
+    )
+
+
+def test_long_reader_keeps_the_log_from_being_emptied(there: Site) -> None:
+    """Filing and delivering go on beside somebody who reads for long, although SQLite's log cannot be emptied."""
+    file = Path(there.url.removeprefix("sqlite:///"))
+    log = file.with_name(f"{file.name}-wal")
+    with there.scanners():
+        _filed(there)
+        began = time.monotonic()
+        with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            before = there.count(DELIVERED)
+            seen = reader.execute("select count(*) from instances").fetchone()
+            while time.monotonic() < began + READING_SECONDS:
+                _filed(there)
+            assert reader.execute("select count(*) from instances").fetchone() == seen
+            delivered = there.count(DELIVERED) - before
+            reader.execute("COMMIT")
+        ended, peak = time.monotonic(), log.stat().st_size
+    seconds = there.drain()
+    assert delivered > 0
+    _assert_unnoticed(there, began, ended)
+    verdict = there.check()
+    print(f"log of {peak / 1e6:.1f} MB; {verdict.acknowledged} instances; {verdict.counts()}, {seconds:.1f} s to drain")
