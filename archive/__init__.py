@@ -16,7 +16,7 @@ from archive.errors import (
     SpoolFullError,
     VerificationStoppedError,
 )
-from archive.files import sync_file, sync_folder
+from archive.files import replace_durably, sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
 from archive.history import ChangeMade
 from archive.holding import Held, Hold
@@ -78,6 +78,7 @@ __all__ = [
     "VerificationStoppedError",
     "metadata",
     "plainly",
+    "replace_durably",
     "sync_file",
     "sync_folder",
     "text",

@@ -57,9 +57,9 @@ class Lines:
         self._keeper = threading.Thread(target=self._keep, name="lines", daemon=True)
 
     def start(self) -> None:
-        """Take up where the last life of this process ended, and begin: answers first, then its leases."""
+        """Take up where the last life of this process ended, and begin: answers first, then its and expired leases."""
         answered = recover(self._outbox_folder, self._queue)
-        freed = self._queue.rescue(own=True)
+        freed = self._queue.rescue(own=True) + self._queue.rescue()
         if answered or freed:
             log.info("took up unfinished deliveries", answered=answered, to_send_again=freed)
         self.reconfigure(self._configuration())

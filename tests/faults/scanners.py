@@ -34,15 +34,19 @@ class Scanners:
         self._ending.set()
         for thread in self._threads:
             thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Log no more."""
         self._notes.close()
 
     def _run(self, number: int) -> None:
         while not self._ending.wait(self._rest_seconds):
-            self._send(make_study(self._seed, number))
+            self.send(make_study(self._seed, number))
             number += SCANNERS
 
-    def _send(self, study: Study) -> None:
-        """One study in an association of its own; where that ends early, one line says so for what was on the way."""
+    def send(self, study: Study) -> None:
+        """Send one study in an association of its own; where that ends early, a line says what had no answer."""
         left = list(study.instances)
         began = time.monotonic()
         status = None
