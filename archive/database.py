@@ -223,6 +223,8 @@ def _give_up_spoilt(context: ExceptionContext) -> None:
     code = getattr(context.original_exception, "sqlite_errorcode", 0)
     if code & 0xFF in _SPOILT:
         context.is_disconnect = True
+        if context.execution_context is not None:
+            context.execution_context.cursor.close()  # SQLite keeps the file open for a statement, and what it knows of it for all
 
 
 def _set_up_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

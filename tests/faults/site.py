@@ -4,7 +4,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +111,13 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, url: str | None = None) -> Iterator[Site]:
-    """A site whose appliance runs, until the end of the block; its database is `url`, or lies in its data folder."""
-    with storescp(folder / "reading") as reading:
-        there = Site(folder, url, reading)
+def site(folder: Path, url: str | None = None, reading: int | None = None) -> Iterator[Site]:
+    """A site whose appliance runs, until the end of the block; its database is `url`, or lies in its data folder.
+
+    `reading` is the port of the destination, which writes into `folder / "reading"`, where that is not a usual one.
+    """
+    with storescp(folder / "reading") if reading is None else nullcontext(reading) as port:
+        there = Site(folder, url, port)
         with there.appliance:
             wait_until(lambda: "working" in there.appliance.log.read_text(), 60, "the appliance to have its database")
             yield there

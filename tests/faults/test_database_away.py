@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.site import Site, site
+from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.servers import MariaDb, PostgreSql, Server, end_connections, hanging
@@ -47,16 +47,14 @@ def test_stopped_cut_and_hanging(server: Server, tmp_path: Path) -> None:
     """Stopped at once and started, connections ended in transactions, hanging for seconds: scanners notice nothing."""
     with site(tmp_path, server.url) as there:
         with there.scanners(REST_SECONDS):
-            wait_until(lambda: there.count("select count(*) from instances") > 50, 30, "instances to be filed")
+            wait_until(lambda: there.count(FILED) > 50, 30, "instances to be filed")
             began = time.monotonic()
             server.stop()
             server.start()
             ended = 0
             for _ in range(CUTS):
-                filed = there.count("select count(*) from instances")
-                wait_until(
-                    lambda filed=filed: there.count("select count(*) from instances") > filed, 30, "filing to go on"
-                )
+                filed = there.count(FILED)
+                wait_until(lambda filed=filed: there.count(FILED) > filed, 30, "filing to go on")
                 ended += end_connections(server)
             assert ended >= CUTS
             with hanging(server):
@@ -77,7 +75,7 @@ def test_gone_for_long(server: Server, tmp_path: Path, request: pytest.FixtureRe
     away = AWAY_SECONDS or SHORT_SECONDS[request.node.callspec.params["server"]]
     with site(tmp_path, server.url) as there:
         with there.scanners(REST_SECONDS):
-            wait_until(lambda: there.count("select count(*) from instances") > 50, 30, "instances to be filed")
+            wait_until(lambda: there.count(FILED) > 50, 30, "instances to be filed")
             server.stop()
             gone = time.monotonic()
             usual = there.seconds(0, gone)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.site import Site, site
+from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.servers import locked
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -36,14 +37,6 @@ def there(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "database").mkdir()
     with site(tmp_path, f"sqlite:///{tmp_path / 'database' / 'micropacs.db'}") as there:
         yield there
-
-
-@contextmanager
-def _locked(there: Site, how: str) -> Iterator[None]:
-    with closing(sqlite3.connect(there.url.removeprefix("sqlite:///"), timeout=30, isolation_level=None)) as other:
-        other.execute(how)
-        yield
-        other.execute("ROLLBACK")
 
 
 @contextmanager
@@ -69,8 +62,8 @@ def _read_only(folder: Path) -> Iterator[None]:
 
 def _filed(there: Site, more: int = 30) -> None:
     """Wait until so many more instances are in the index."""
-    before = there.count("select count(*) from instances")
-    wait_until(lambda: there.count("select count(*) from instances") >= before + more, 60, "instances to be filed")
+    before = there.count(FILED)
+    wait_until(lambda: there.count(FILED) >= before + more, 60, "instances to be filed")
 
 
 def _assert_unnoticed(there: Site, began: float, ended: float) -> None:
@@ -86,7 +79,7 @@ def test_locked_by_another_program(there: Site, how: str) -> None:
     with there.scanners(REST_SECONDS):
         _filed(there)
         began = time.monotonic()
-        with _locked(there, how):
+        with locked(Path(there.url.removeprefix("sqlite:///")), how):
             with ThreadPoolExecutor() as pool:
                 asked = (("status",), WRITES[0])
                 said = dict(zip(asked, pool.map(lambda words: there.appliance.run(*words), asked), strict=True))
@@ -152,10 +145,10 @@ def test_long_reader_keeps_the_log_from_being_emptied(there: Site) -> None:
         with closing(sqlite3.connect(file, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             before = there.count(DELIVERED)
-            seen = reader.execute("select count(*) from instances").fetchone()
+            seen = reader.execute(FILED).fetchone()
             while time.monotonic() < began + READING_SECONDS:
                 _filed(there)
-            assert reader.execute("select count(*) from instances").fetchone() == seen
+            assert reader.execute(FILED).fetchone() == seen
             delivered = there.count(DELIVERED) - before
             reader.execute("COMMIT")
         ended, peak = time.monotonic(), log.stat().st_size

@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -133,6 +134,17 @@ def hanging(server: Server) -> Iterator[None]:
         yield
     finally:
         _signal(processes, signal.SIGCONT)
+
+
+@contextmanager
+def locked(file: Path, how: str = "BEGIN EXCLUSIVE") -> Iterator[None]:
+    """Another program has an SQLite database locked until the end of the block."""
+    with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as other:
+        other.execute(how)
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
 
 
 def end_connections(server: Server) -> int:
