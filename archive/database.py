@@ -224,7 +224,7 @@ def _give_up_spoilt(context: ExceptionContext) -> None:
     if code & 0xFF in _SPOILT:
         context.is_disconnect = True
         if context.execution_context is not None:
-            context.execution_context.cursor.close()  # SQLite keeps the file open for a statement, and what it knows of it for all
+            context.execution_context.cursor.close()  # a statement that is left keeps the file open for all others
 
 
 def _set_up_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -4,14 +4,12 @@
 """
 
 import os
-import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ import pytest
 from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.read_only import read_only
 from tests.support.servers import locked
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -37,27 +36,6 @@ def there(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "database").mkdir()
     with site(tmp_path, f"sqlite:///{tmp_path / 'database' / 'micropacs.db'}") as there:
         yield there
-
-
-@contextmanager
-def _read_only(folder: Path) -> Iterator[None]:
-    """Nothing in the folder can be written by whoever opens it from now on; root only minds a mount."""
-    if os.geteuid():
-        modes = {path: path.stat().st_mode for path in (folder, *folder.iterdir())}
-        for path, mode in modes.items():
-            path.chmod(mode & ~0o222)
-        yield
-        for path, mode in modes.items():
-            path.chmod(mode)
-        return
-    mount = shutil.which("mount")
-    if mount is None or subprocess.run([mount, "--bind", folder, folder], capture_output=True, check=False).returncode:
-        pytest.skip("a folder cannot be mounted onto itself here, and root minds no permissions")
-    try:
-        subprocess.run([mount, "-o", "remount,bind,ro", folder], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _filed(there: Site, more: int = 30) -> None:
@@ -112,7 +90,7 @@ def test_database_can_only_be_read(there: Site) -> None:
         began = time.monotonic()
         os.kill(appliance.process.pid, signal.SIGSTOP)  # so that it starts no other meanwhile
         appliance.kill("work")
-        with _read_only(Path(there.url.removeprefix("sqlite:///")).parent):
+        with read_only(Path(there.url.removeprefix("sqlite:///")).parent):
             os.kill(appliance.process.pid, signal.SIGCONT)
             said = {words: appliance.run(*words) for words in (*READS, *WRITES)}
             reason = "it can be read and not written"
