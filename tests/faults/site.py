@@ -119,5 +119,5 @@ def site(folder: Path, url: str | None = None, reading: int | None = None) -> It
     with storescp(folder / "reading") if reading is None else nullcontext(reading) as port:
         there = Site(folder, url, port)
         with there.appliance:
-            wait_until(lambda: "working" in there.appliance.log.read_text(), 60, "the appliance to have its database")
+            wait_until(lambda: "working" in there.appliance.log.read_text(), 120, "the appliance to have its database")
             yield there

@@ -6,6 +6,7 @@
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +27,8 @@ LOCKED_SECONDS = float(os.environ.get("MICROPACS_LOCKED_SECONDS", "12"))  # long
 REST_SECONDS = 0.25
 READING_SECONDS = 5.0
 DELIVERED = "select count(*) from deliveries where state = 'delivered'"
-WRITES = (("queue", "pause", "--destination", "reading"), ("queue", "retry", "--destination", "reading"))
-READS = (("status",), ("queue",), ("held",), ("find", "PatientID=0*"), ("verify", "--sample", "5"))
+STATUS, PAUSE = ("status",), ("queue", "pause", "--destination", "reading")
+COMMANDS = (STATUS, PAUSE, ("queue",), ("find", "PatientID=0*"))
 
 
 @pytest.fixture
@@ -36,6 +37,12 @@ def there(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "database").mkdir()
     with site(tmp_path, f"sqlite:///{tmp_path / 'database' / 'micropacs.db'}") as there:
         yield there
+
+
+def _said(there: Site) -> dict[tuple[str, ...], subprocess.CompletedProcess[str]]:
+    """What commands say, asked all at once."""
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(COMMANDS, pool.map(lambda words: there.appliance.run(*words), COMMANDS), strict=True))
 
 
 def _filed(there: Site, more: int = 30) -> None:
@@ -58,17 +65,15 @@ def test_locked_by_another_program(there: Site, how: str) -> None:
         _filed(there)
         began = time.monotonic()
         with locked(Path(there.url.removeprefix("sqlite:///")), how):
-            with ThreadPoolExecutor() as pool:
-                asked = (("status",), WRITES[0])
-                said = dict(zip(asked, pool.map(lambda words: there.appliance.run(*words), asked), strict=True))
+            said = _said(there)
             time.sleep(max(0.0, LOCKED_SECONDS - (time.monotonic() - began)))
             ended = time.monotonic()
             waiting = there.appliance.waiting()
     seconds = there.drain()
-    assert said["status",].returncode == 0
-    assert "cannot be written: another program has it locked" in said["status",].stdout
-    assert said[WRITES[0]].returncode == 3
-    assert "another program has it locked" in said[WRITES[0]].stderr
+    assert said[STATUS].returncode == 0
+    assert "cannot be written: another program has it locked" in said[STATUS].stdout
+    assert said[PAUSE].returncode == 3
+    assert "another program has it locked" in said[PAUSE].stderr
     assert "Traceback" not in "".join(done.stderr for done in said.values())
     assert "another program has it locked" in there.appliance.log.read_text()
     _assert_unnoticed(there, began, ended)
@@ -92,7 +97,7 @@ def test_database_can_only_be_read(there: Site) -> None:
         appliance.kill("work")
         with read_only(Path(there.url.removeprefix("sqlite:///")).parent):
             os.kill(appliance.process.pid, signal.SIGCONT)
-            said = {words: appliance.run(*words) for words in (*READS, *WRITES)}
+            said = _said(there)
             reason = "it can be read and not written"
             wait_until(lambda: reason in appliance.log.read_text(), 60, f"the log to say {reason}")
             ended = time.monotonic()
@@ -100,9 +105,9 @@ def test_database_can_only_be_read(there: Site) -> None:
     seconds = there.drain()
     for words, done in said.items():
         assert "Traceback" not in done.stderr, (words, done.stderr)
-    assert "cannot be written: it can be read and not written" in said["status",].stdout
-    assert {said[words].returncode for words in WRITES} == {3}
-    assert all("it can be read and not written" in said[words].stderr for words in WRITES)
+    assert "cannot be written: it can be read and not written" in said[STATUS].stdout
+    assert said[PAUSE].returncode == 3
+    assert "it can be read and not written" in said[PAUSE].stderr
     _assert_unnoticed(there, began, ended)
     assert waiting >= there.seconds(began, ended)[0]
     assert "File " not in there.appliance.log.read_text(), "the log has a traceback"

@@ -59,7 +59,11 @@ class RunningAppliance:
                 stdout=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        wait_until(self._up, 40, f"the appliance to start:\n{self.log.read_text()}")
+        try:
+            wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
+        except BaseException:
+            self.stop()
+            raise
 
     def _up(self) -> bool:
         assert self.process is not None
