@@ -16,7 +16,7 @@ from archive.errors import (
     SpoolFullError,
     VerificationStoppedError,
 )
-from archive.files import sync_file, sync_folder
+from archive.files import replace_durably, sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
 from archive.history import ChangeMade
 from archive.holding import Held, Hold
@@ -29,12 +29,14 @@ from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
 from archive.spool import Backlog, Spool
 from archive.synchronising import synchronises
 from archive.tables import metadata
+from archive.trouble import LOCKED, plainly
 from archive.verification import Fault, Finding, Kept
 
 __all__ = [
     "IMPLEMENTATION_CLASS_UID",
     "IMPLEMENTATION_VERSION_NAME",
     "INDEXED",
+    "LOCKED",
     "QUERY_KEYWORDS",
     "Amendment",
     "Archive",
@@ -76,6 +78,8 @@ __all__ = [
     "UtcDateTime",
     "VerificationStoppedError",
     "metadata",
+    "plainly",
+    "replace_durably",
     "sync_file",
     "sync_folder",
     "synchronises",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from archive import history, holding, manifests, orphans, quarantine, query, recording, records, verification
+from archive import history, holding, manifests, orphans, quarantine, query, recording, records, trouble, verification
 from archive.attributes import Level
 from archive.database import Database
 from archive.entry import Entry
@@ -73,6 +73,10 @@ class Archive:
         """Totals for a status page."""
         with self.database.read() as connection:
             return records.summary(connection)
+
+    def trouble(self) -> str | None:
+        """In plain words why nothing can be written into the index just now; None if it can."""
+        return trouble.of_writing(self.database)
 
     def received_since(self, moment: datetime) -> tuple[int, datetime | None]:
         """The bytes of the studies that came (or grew) since `moment`, and when the first of them began to come."""

@@ -16,6 +16,7 @@ from archive.files import create, lock, read_at, unlock, write_at
 
 ARRIVAL_LENGTH = 24
 _ARRIVAL = re.compile(r"[0-9a-f]{24}")
+_LATEST = 1 << 52  # microseconds since 1970, in 2112: more was never given out, and names must not grow longer by it
 
 
 def checked(arrival: str) -> str:
@@ -23,6 +24,11 @@ def checked(arrival: str) -> str:
     if not _ARRIVAL.fullmatch(arrival):
         raise NotKeptError("this is not the name of an arrival")
     return arrival
+
+
+def is_arrival(name: str) -> bool:
+    """Whether it may be one of our names: of their form, and of our time."""
+    return _ARRIVAL.fullmatch(name) is not None and int(name[:16], 16) < _LATEST
 
 
 class ArrivalNames:
@@ -63,6 +69,7 @@ class ArrivalNames:
 
     def _last(self) -> int:
         try:
-            return int(read_at(self._file, 16, 0) or b"0", 16)
+            last = int(read_at(self._file, 16, 0) or b"0", 16)
         except ValueError:
             return 0  # torn by a power cut
+        return last if 0 < last < _LATEST else 0

@@ -25,14 +25,14 @@ from sqlalchemy import (
     types,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from archive.errors import DatabaseUnfitError
 from archive.files import sync_folder
 from archive.prepared import Prepared, insertion, updating
 
-_BUSY_SECONDS = 30.0
+_BUSY_SECONDS = 10.0  # a stop has to wait for who waits, too
 _FULL = 2  # of PRAGMA synchronous
 _SQLITE_PRAGMAS = (
     "synchronous = FULL",
@@ -41,6 +41,7 @@ _SQLITE_PRAGMAS = (
     "cache_size = -8192",  # KiB a connection: what a batch changes lies together, so more of it would not be asked for
     "wal_autocheckpoint = 4000",  # pages; the same page changed by many batches is then copied once
 )
+_SPOILT = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR})
 _MYSQL = ("mysql", "mariadb")
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
@@ -135,6 +136,7 @@ class Database:
             event.listen(self.engine, "do_connect", self._look_for_file)
             event.listen(self.engine, "connect", self._note_file)
             event.listen(self.engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "handle_error", _give_up_spoilt)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -225,6 +227,15 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get("micropacs_read", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _give_up_spoilt(context: ExceptionContext) -> None:
+    """A connection that was opened while its file could not be written, or not be reached, stays so for ever."""
+    code = getattr(context.original_exception, "sqlite_errorcode", 0)
+    if code & 0xFF in _SPOILT:
+        context.is_disconnect = True
+        if context.execution_context is not None:
+            context.execution_context.cursor.close()  # a statement that is left keeps the file open for all others
 
 
 def _set_up_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

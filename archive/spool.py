@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from archive.arrivals import ARRIVAL_LENGTH, ArrivalNames, checked
+from archive.arrivals import ArrivalNames, checked, is_arrival
 from archive.entry import Entry, read_entry
 from archive.errors import EntryUnreadableError, SpoolFullError
 from archive.files import Folders, drop_abandoned, sync_folder
@@ -22,7 +22,7 @@ from archive.segments import Segments
 from archive.taking import Taking
 
 _SPACE_IS_FRESH = 1.0  # seconds for which a measured free space is believed
-_NAME_LENGTH = ARRIVAL_LENGTH + len(".dcm")
+_SUFFIX = ".dcm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,8 @@ class Spool:
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self._sealed) as found:
-            yield from (each.name[:-4] for each in found if len(each.name) == _NAME_LENGTH)
+            names = (each.name.removesuffix(_SUFFIX) for each in found if each.name.endswith(_SUFFIX))
+            yield from (name for name in names if is_arrival(name))  # what else lies there is not ours, and stays
 
     def _path(self, arrival: str) -> Path:
         return self._sealed / f"{checked(arrival)}.dcm"

@@ -1,5 +1,6 @@
 """The composition root: the one place that introduces archive, rules, queue and journal to each other. Does no work."""
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -7,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archive import Archive, Database, Spool
+from archive import Archive, Database, Spool, replace_durably
 from router.config import Configuration
 from router.delivery import Queue
 from router.disks import refuse_what_is_missing, reserve
 from router.journal import Journal
 from router.migrations import upgrade
 from router.revisions import Revisions
+
+_NODE = re.compile(r"[0-9a-f]{16}")
 
 
 def utc_now() -> datetime:
@@ -78,9 +81,8 @@ class Appliance:
 def _holder(data: Path) -> str:
     """The name this data folder's leases are held under: chosen once, the same after every restart."""
     file = data / "node"
-    try:
-        with file.open("x", encoding="ascii") as new:
-            new.write(secrets.token_hex(8))
-    except FileExistsError:
-        pass
-    return file.read_text(encoding="ascii")
+    name = file.read_text(encoding="ascii", errors="replace") if file.exists() else ""
+    if not _NODE.fullmatch(name):  # a power cut may have left an empty file, too
+        name = secrets.token_hex(8)
+        replace_durably(file, name.encode("ascii"))
+    return name

@@ -10,7 +10,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
-from archive import ArchiveError
+from archive import ArchiveError, plainly
 from router.errors import RouterError
 from rules import RulesError
 
@@ -59,8 +59,19 @@ def told(exc_info: ExcInfo) -> str:
     return "\nand then\n".join(lines)
 
 
+def tell_interruption(log: structlog.typing.FilteringBoundLogger, work: str, error: Exception) -> None:
+    """A loop's work failed and is tried again: in one line where it is the database, else with where it came from."""
+    reason = plainly(error)
+    if reason is not None:
+        log.warning("database cannot be reached, trying again", work=work, reason=reason)
+    else:
+        log.error("work interrupted, trying again", work=work, error=type(error).__name__, exc_info=error)
+
+
 def reason_of(error: BaseException) -> str:
-    """What went wrong, in words if these hold no patient data, else only its kind."""
+    """Why something failed, in words that hold no patient data."""
+    if reason := plainly(error):
+        return reason
     told = getattr(error, "orig", None) or error  # SQLAlchemy's own text has more than the database's
     if isinstance(told, OSError) and told.strerror:
         return told.strerror

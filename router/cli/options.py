@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import sqlalchemy.exc
+import sqlalchemy
 import typer
 
-from router.appliance import Appliance
+from archive import LOCKED, DatabaseUnfitError
+from router.appliance import Appliance, database_url
 from router.cli.output import Exit, errors, fail, refuse, speak_json
 from router.config import Configuration, ConfigurationError, configuration_in_force, load
 from router.disks import DiskGoneError, Health, look, refuse_what_is_missing
+from router.migrations import SchemaNewerError
 from router.telemetry import reason_of
 
 DEFAULT_FILE = "micropacs.yaml"
@@ -92,20 +94,26 @@ def opened(configuration: Configuration) -> Iterator[Appliance]:
         )
     try:
         appliance = Appliance.open(configuration)
+    except (DatabaseUnfitError, SchemaNewerError) as error:
+        fail(str(error), Exit.UNREACHABLE)
     except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
         _unreachable(configuration, error)
     try:
         yield appliance
-    except sqlalchemy.exc.DBAPIError as error:
+    except sqlalchemy.exc.SQLAlchemyError as error:
         _unreachable(configuration, error)
     finally:
         appliance.close()
 
 
 def _unreachable(configuration: Configuration, error: Exception) -> NoReturn:
-    hint = "is the database server running?"
-    if configuration.settings.appliance.database is None:
-        hint = f"is {configuration.data / 'micropacs.db'} whole, and may you read and write it?"
+    reason = reason_of(error)
+    url = sqlalchemy.make_url(database_url(configuration))
+    hint = "is the database server running, and may this machine and its user in?"
+    if url.get_backend_name() == "sqlite":
+        hint = f"is {url.database} whole, and may you read and write it?"
+        if reason == LOCKED:
+            hint = f"end what else uses {url.database}; until then the appliance keeps what it receives in its spool"
     bad = [str(disk) for disk in look(configuration) if disk.health is not Health.GOOD]
     what = "the data folder" if isinstance(error, OSError) else "the database"
-    fail(f"{what} cannot be reached ({reason_of(error)})", Exit.UNREACHABLE, hint="\n  ".join(bad) or hint)
+    fail(f"{what} cannot be reached: {reason}", Exit.UNREACHABLE, hint="\n  ".join(bad) or hint)

@@ -28,5 +28,8 @@ def serve(config: Config = None) -> None:
         Supervisor(loaded).run()
     except LockedError:
         fail(f"another micropacs already serves {loaded.data}", Exit.WRONG)
+    except OSError as error:
+        hint = f"may this user read and write all of {loaded.data}?"
+        fail(f"cannot run with {loaded.data}: {error.strerror}", Exit.WRONG, hint=hint)
     except ListenError as error:
         fail(str(error), Exit.WRONG, hint="is another program using this port? See appliance.listen and tls.listen")

@@ -62,6 +62,7 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
         "file_revision": loaded.revision,
         "sources": {name: getattr(source, "ae_title", "folder") for name, source in loaded.settings.sources.items()},
         "spool": dataclasses.asdict(backlog),
+        "database": appliance.archive.trouble(),
         "archive": dataclasses.asdict(kept),
         "disk": {
             "free": archive_disk.free,
@@ -114,6 +115,8 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
             f"[red]{spool['unreadable']} acknowledged instances cannot be read back[/] from "
             f"{escape(str(loaded.data / 'spool'))}: check the disk, then start again"
         )
+    if found["database"]:
+        console.print(f"[red]database   cannot be written[/]: {escape(found['database'])}; the spool keeps what comes")
     console.print(
         f"archive    {kept['studies']} studies, {kept['instances']} instances, {size(kept['bytes'])}; "
         f"{kept['held']} held, {kept['rejected']} rejected"

@@ -167,7 +167,8 @@ def give_back(database: Database, leased: Sequence[Leased]) -> None:
 
 def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
     """Make due again what was leased by somebody who is gone: expired leases or, given one, all of `holder`."""
-    lost = sa.or_(deliveries.c.lease_until <= now, deliveries.c.lease_until > now + 2 * LEASE)
+    until = deliveries.c.lease_until
+    lost = sa.or_(until.is_(None), until <= now, until > now + 2 * LEASE)
     if holder is not None:
         lost = deliveries.c.lease_holder == holder
     with database.read() as connection:

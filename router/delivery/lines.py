@@ -16,6 +16,7 @@ from router.delivery.packing import Packer
 from router.delivery.queue import Queue
 from router.delivery.sender import Sender
 from router.delivery.worker import Line, LineSettings
+from router.telemetry import reason_of
 from rules import Ruleset
 
 FLUSH_SECONDS = 0.25
@@ -59,9 +60,9 @@ class Lines:
         self._keeper = threading.Thread(target=self._keep, name="lines", daemon=True)
 
     def start(self) -> None:
-        """Take up where the last life of this process ended, and begin: answers first, then its leases."""
+        """Take up where the last life of this process ended, and begin: answers first, then its and expired leases."""
         answered = recover(self._outbox_folder, self._queue)
-        freed = self._queue.rescue(own=True)
+        freed = self._queue.rescue(own=True) + self._queue.rescue()
         if answered or freed:
             log.info("took up unfinished deliveries", answered=answered, to_send_again=freed)
         self.reconfigure(self._configuration())
@@ -122,7 +123,8 @@ class Lines:
             line.stop()
         deadline = time.monotonic() + seconds
         ended = [line.join(max(0.0, deadline - time.monotonic())) for line in lines]
-        self._keeper.join(max(FLUSH_SECONDS, deadline - time.monotonic()))
+        if self._keeper.is_alive():
+            self._keeper.join(max(FLUSH_SECONDS, deadline - time.monotonic()))
         return all(ended)
 
     def _all(self) -> list[Line]:
@@ -144,6 +146,6 @@ class Lines:
                     if is_time_to_renew:
                         line.renew()
                 except SQLAlchemyError as error:
-                    log.warning("database cannot be reached", error=type(error).__name__)
+                    log.warning("database cannot be reached", reason=reason_of(error))
                 except Exception:  # the border of a work loop: without it leases would end while they are at work
                     log.exception("lines not kept, trying again")

@@ -19,6 +19,7 @@ from router.delivery.outcomes import DAMAGED, Kind, Outcome
 from router.delivery.packing import Packer
 from router.delivery.queue import Queue
 from router.delivery.sender import DestinationError, Sender, Shipment
+from router.telemetry import reason_of
 from rules import Window
 
 AHEAD = 32  # so many before its end the lot after this one is leased
@@ -111,7 +112,7 @@ class Line:
             try:
                 rest = self._turn()
             except SQLAlchemyError as error:
-                log.warning("database cannot be reached", destination=self.settings.name, error=type(error).__name__)
+                log.warning("database cannot be reached", destination=self.settings.name, reason=reason_of(error))
                 rest = TROUBLE_SECONDS
             except Exception:  # the border of a work loop
                 log.exception("delivery interrupted, trying again", destination=self.settings.name)
@@ -124,8 +125,9 @@ class Line:
         self._hang_up()
         try:
             self._clerk.settle_up()
-        except SQLAlchemyError:  # the ledger keeps the answers, and the next start enters them
-            log.exception("answers left in the ledger", destination=self.settings.name)
+        except SQLAlchemyError as error:  # the ledger keeps the answers, and the next start enters them
+            reason = reason_of(error)
+            log.warning("answers left in the ledger for the next start", destination=self.settings.name, reason=reason)
         self._clerk.close()
 
     def _turn(self) -> float:

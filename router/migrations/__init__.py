@@ -1,5 +1,5 @@
 """The database's schema, version by version."""
 
-from router.migrations.upgrading import METADATA, upgrade
+from router.migrations.upgrading import METADATA, SchemaNewerError, upgrade
 
-__all__ = ["METADATA", "upgrade"]
+__all__ = ["METADATA", "SchemaNewerError", "upgrade"]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -33,6 +34,8 @@ DRAIN_SECONDS = 20.0
 NICENESS = 10
 SWITCH_SECONDS = 0.0005  # a line that has its answer does not wait for a rule to be evaluated (Python: 0.005)
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,26 +52,31 @@ def main() -> None:
     active = ActiveConfiguration(data)
     lock = FileLock(data / "locks" / "work.lock")
     lock.acquire(PREDECESSOR_SECONDS)
-    appliance = _opened(active(), stop)
+    appliance = _insist(lambda: _opened(active()), stop)
     if appliance is not None:
         _work(appliance, active, stop)
         appliance.close()
     lock.release()
 
 
-def _opened(configuration: Configuration, stop: threading.Event) -> Appliance | None:
-    """The appliance once its database can be reached; None if told to stop before that."""
+def _opened(configuration: Configuration) -> Appliance:
+    appliance = Appliance.open(configuration)
+    appliance.revisions.remember(configuration)
+    return appliance
+
+
+def _insist(step: Callable[[], T], stop: threading.Event) -> T | None:
+    """What `step` gives once disk and database let it; None if told to stop before that."""
     trouble = Trouble()
     while not stop.is_set():
         try:
-            appliance = Appliance.open(configuration)
-            appliance.revisions.remember(configuration)
+            found = step()
         except Exception as error:  # noqa: BLE001 - the border of a work loop; the spool keeps what scanners send
             trouble.tell("archive or database cannot be reached, trying again", error)
             stop.wait(TROUBLE_SECONDS)
             continue
         trouble.end()
-        return appliance
+        return found
     return None
 
 
@@ -95,7 +103,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     if readmitted:
         log.info("spool entries set aside can be read again", instances=readmitted)
     disks.begin()
-    lines.start()
+    _insist(lines.start, stop)
     upkeep.start()
     threads = [
         _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake),

@@ -12,6 +12,7 @@ import structlog
 
 from archive import Archive, ArchiveError
 from router.delivery import Queue
+from router.telemetry import tell_interruption
 from router.upkeep.disks import DiskWatch
 from router.upkeep.verification import Rounds
 
@@ -111,5 +112,5 @@ class Upkeep:
     def _once(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:  # the border of a work loop
-            log.exception("upkeep interrupted, trying again", work=work.__name__)
+        except Exception as error:  # noqa: BLE001 - the border of a work loop
+            tell_interruption(log, work.__name__, error)

@@ -1,5 +1,6 @@
 """What a commit means, and what goes in comes out, on every database."""
 
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +11,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, select
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
-from archive import Blob, Database, DatabaseUnfitError, Id, Json, UtcDateTime, text
+from archive import Blob, Database, DatabaseUnfitError, Id, Json, UtcDateTime, plainly, text
+from tests.support.appliance import REPOSITORY
+from tests.support.read_only import read_only
 
 metadata = MetaData()
 things = Table(
@@ -179,4 +182,24 @@ def test_no_new_database_is_made_in_place_of_one_that_is_gone(tmp_path: Path) ->
     elsewhere.rename(file)
     with database.begin() as connection:
         connection.execute(things.insert().values(name="a"))
+    database.dispose()
+
+
+def test_connection_of_a_read_only_time_is_not_kept(tmp_path: Path) -> None:
+    """A file that could only be read for a while is written again as soon as it can be, by the same process."""
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    # A process that dies leaves SQLite's log behind, without which nothing can be read there at all.
+    script = "import os, sys; from archive import Database; d = Database(sys.argv[1]); c = d.engine.connect(); "
+    script += "c.exec_driver_sql('create table t (a integer)'); c.commit(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", script, url], check=True, cwd=REPOSITORY)
+    database = Database(url)
+    with read_only(tmp_path):
+        for _ in range(3):
+            with database.read() as connection:
+                assert connection.exec_driver_sql("select count(*) from t").scalar() == 0
+            with pytest.raises(OperationalError) as error, database.begin() as connection:
+                connection.exec_driver_sql("insert into t values (1)")
+            assert plainly(error.value) == "it can be read and not written"
+    with database.begin() as connection:
+        connection.exec_driver_sql("insert into t values (1)")
     database.dispose()

@@ -148,6 +148,21 @@ def test_names_increase_when_the_clock_steps_back(tmp_path: Path) -> None:
     assert len({name[:16] for name in names}) == len(names)
 
 
+@pytest.mark.parametrize("counter", [b"", b"f" * 16, b"-000000000000001", b"\xff" * 16])
+def test_what_is_not_ours_stops_nothing(tmp_path: Path, counter: bytes) -> None:
+    """Foreign files as long as our names, names of another age and a spoilt counter: they stay, and all goes on."""
+    sealed(Spool(tmp_path), b"1")
+    (tmp_path / "last-arrival").write_bytes(counter)
+    foreign = [tmp_path / "sealed" / name for name in ("x" * 28, f"{'z' * 24}.dcm", f"{'f' * 24}.dcm", "Thumbs.db")]
+    for path in foreign:
+        path.write_bytes(b"not ours")
+    spool = Spool(tmp_path)
+    second = sealed(spool, b"2")
+    assert [spool.read(arrival).size for arrival in spool.sealed(10)] == [1, 1]
+    assert (spool.sealed(10)[1], spool.backlog().count) == (second.arrival, 2)
+    assert all(path.read_bytes() == b"not ours" for path in foreign)
+
+
 def _names_of_a_process(folder: str, count: int) -> list[str]:
     spool = Spool(Path(folder), clock=lambda: NOON)
     return [sealed(spool, b"1").arrival for _ in range(count)]

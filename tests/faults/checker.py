@@ -5,7 +5,6 @@ product's own code. What lies in the spool is not read: it is asked when the spo
 """
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tests.faults.studies import digest
 from tests.support.part10 import read_part10
+from tests.support.servers import rows
 
 KINDS = ("lost", "duplicated", "altered", "misrouted")
 _UNDER_WAY = ("waiting", "due", "leased", "parked", "held")
@@ -48,17 +48,17 @@ class Content:
     acknowledged: bool
 
 
-def check(log: Path, data: Path, receivers: Mapping[str, Path]) -> Verdict:
-    """Compare. `log` is the senders', `data` the appliance's data folder, `receivers` a folder for each destination."""
+def check(log: Path, data: Path, receivers: Mapping[str, Path], url: str | None = None) -> Verdict:
+    """Compare. `log` is the senders', `data` the appliance's data folder, `receivers` a folder for each destination.
+
+    `url` is the database as SQLAlchemy writes it, None for the one in the data folder.
+    """
     verdict = Verdict()
     sent = read_log(log)
-    database = sqlite3.connect(f"file:{data / 'micropacs.db'}?mode=ro", uri=True, timeout=60)
-    try:
-        kept = _kept(database, data / "archive")
-        held = _held(database, data / "archive")
-        under_way = _under_way(database)
-    finally:
-        database.close()
+    url = url or f"sqlite:///file:{data / 'micropacs.db'}?mode=ro&uri=true&timeout=60"
+    kept = _kept(url, data / "archive")
+    held = _held(url, data / "archive")
+    under_way = _under_way(url)
     copies = {name: _copies(folder) for name, folder in receivers.items()}
     verdict.held = sum(map(len, held.values()))
     chosen = {uid: _check_kept(verdict, uid, contents, kept, held) for uid, contents in sent.items()}
@@ -155,18 +155,18 @@ def _check_missing(
                 verdict.found.append(("lost", uid, f"{name} never got it, and it is not on its way"))
 
 
-def _kept(database: sqlite3.Connection, archive: Path) -> dict[str, list[str]]:
+def _kept(url: str, archive: Path) -> dict[str, list[str]]:
     """The digests of the archive's files by UID, one for each row; "" where there is no readable file."""
     kept = defaultdict(list)
-    for uid, file in database.execute("select sop_instance_uid, file from instances"):
+    for uid, file in rows(url, "select sop_instance_uid, file from instances"):
         kept[uid].append(_digest(archive / file, uid))
     return kept
 
 
-def _held(database: sqlite3.Connection, archive: Path) -> dict[str, list[str]]:
+def _held(url: str, archive: Path) -> dict[str, list[str]]:
     """The digests of the files in hold by UID."""
     held = defaultdict(list)
-    for uid, file in database.execute("select sop_instance_uid, file from held where state = 'held'"):
+    for uid, file in rows(url, "select sop_instance_uid, file from held where state = 'held'"):
         held[uid].append(_digest(archive / file, uid))
     return {uid: [each for each in digests if each] for uid, digests in held.items()}
 
@@ -177,11 +177,9 @@ def _digest(path: Path, uid: str) -> str:
     return digest(part.data_set) if part is not None and part.sop_instance_uid == uid else ""
 
 
-def _under_way(database: sqlite3.Connection) -> set[tuple[str, str]]:
-    rows = database.execute(
-        "select sop_instance_uid, destination, state from deliveries join instances on instances.id = instance_id"
-    )
-    return {(uid, destination) for uid, destination, state in rows if state in _UNDER_WAY}
+def _under_way(url: str) -> set[tuple[str, str]]:
+    query = "select sop_instance_uid, destination, state from deliveries join instances on instances.id = instance_id"
+    return {(uid, destination) for uid, destination, state in rows(url, query) if state in _UNDER_WAY}
 
 
 def _copies(folder: Path) -> dict[str, Counter[str]]:

@@ -1,118 +1,123 @@
-"""An appliance with three destinations, and scanners that send, whatever happens to its disks, until all is taken."""
+"""An appliance with four scanners and one destination, and whether all that was acknowledged to them is there."""
 
-import json
-import random
-import threading
+import statistics
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Self
+from typing import Any
 
-from tests.faults.appliance import DESTINATIONS, yaml
-from tests.faults.checker import check
-from tests.faults.receiving import Receiver
-from tests.faults.senders import Notes, Senders, noted
-from tests.faults.studies import Study, make_study
+from tests.faults.checker import Verdict, check
+from tests.faults.scanners import SCANNERS, Scanners
+from tests.faults.senders import noted
+from tests.faults.studies import make_study
 from tests.support.appliance import RunningAppliance, wait_until
-from tests.support.ports import free_port
+from tests.support.dcmtk import storescp
+from tests.support.servers import rows
 
-SUCCESS, OUT_OF_RESOURCES = 0x0000, 0xA700
-PATIENCE_SECONDS = 180
+SEED = 20
+FILED = "select count(*) from instances"
+DRAIN_SECONDS = 180.0
+
+_YAML = """
+appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data, database: "{url}"}}
+sources:
+  room1: {{ae_title: ROOM1, host: 127.0.0.1}}
+  room2: {{ae_title: ROOM2, host: 127.0.0.1}}
+destinations:
+  reading: {{ae_title: READING, host: 127.0.0.1, port: {reading}, retry: {{first: 1s, factor: 1, longest: 1s}}}}
+normalise:
+  - name: eight digits
+    when: {{PatientID: {{matches: '\\d{{1,7}}'}}}}
+    edit: [pad: {{keyword: PatientID, width: 8, with: "0"}}]
+routes:
+  - {{name: CT, when: {{Modality: CT}}, to: [reading]}}
+archive: {{original_attributes: no, free_space: 100MB}}
+"""
 
 
 class Site:
-    """Everything in one folder. `database` is where the database lies if not in the data folder."""
+    """All of it in one folder; CT goes to the destination `reading`, PET only into the archive."""
 
-    def __init__(self, folder: Path, free_space: str = "100kB", database: Path | None = None) -> None:
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folder: Path, url: str | None, reading: int) -> None:
+        self.url = url = url or f"sqlite:///{folder / 'site' / 'data' / 'micropacs.db'}"
         self._folder = folder
-        ports = {name: free_port() for name in DESTINATIONS}
-        configuration = yaml(ports).replace("free_space: 100MB", f"free_space: {free_space}")
-        self.appliance = RunningAppliance(folder, configuration)
-        if database is not None:
-            configuration = configuration.replace("data: ./data", f"data: ./data, database: 'sqlite:///{database}'")
-            self.appliance.write(configuration)
-            self.appliance.data.mkdir(exist_ok=True)
-            (self.appliance.data / "micropacs.db").symlink_to(database)  # where tests look for it
-        self._receivers = {name: Receiver(folder / name, name, port, lambda _: None) for name, port in ports.items()}
-        self._log = Notes(folder / "sent.jsonl")
-        self._faults = Notes(folder / "faults.jsonl")
-        self._senders = Senders(self.appliance.port, 7, self._log, self._faults)
-        self._scanners: list[threading.Thread] = []
-        self._expected: list[Study] = []
+        self._log = folder / "sent.jsonl"
+        self._sent = 0
+        (folder / "site").mkdir()
+        self.appliance = RunningAppliance(folder / "site", _YAML.format(url=url, reading=reading))
 
-    def __enter__(self) -> Self:
-        self.appliance.start()
-        wait_until(self.appliance._has_tables, PATIENCE_SECONDS, "the database to be made")
-        return self
+    def scanners(self, rest_seconds: float = 0.0) -> Scanners:
+        """Four scanners to be let loose; one set of them a site."""
+        return Scanners(self.appliance.port, SEED, self._log, rest_seconds)
 
-    def __exit__(self, *_: object) -> None:
-        self._senders.ended.set()
-        self.appliance.stop()
-        for scanner in self._scanners:
-            scanner.join()
-        for receiver in self._receivers.values():
-            receiver.close()
-        self._log.close()
-        self._faults.close()
+    def send(self, studies: int) -> None:
+        """One scanner sends so many more studies; not to be mixed with `scanners`."""
+        scanner = self.scanners()
+        for number in range(self._sent, self._sent + studies):
+            scanner.send(make_study(SEED, number))
+        scanner.close()
+        self._sent += studies
 
-    def send(self, count: int, pixel_bytes: int = 512) -> None:
-        """Let a scanner send so many new studies, each instance until it is taken; waits for nothing."""
-        first = len(self._expected)
-        studies = [make_study(7, number, pixel_bytes=pixel_bytes) for number in range(first, first + count)]
-        self._expected += studies
+    def ask(self, query: str) -> Sequence[Sequence[Any]]:
+        """Rows of its database, by plain SQL."""
+        return rows(self.url, query)
 
-        def run() -> None:
-            for study in studies:
-                self._senders.send(study, "", random.Random(study.number))
+    def count(self, query: str) -> int:
+        """The single number that a query gives."""
+        return int(self.ask(query)[0][0])
 
-        self._scanners.append(threading.Thread(target=run))
-        self._scanners[-1].start()
+    def answers(self) -> list[int | None]:
+        """What the scanners were answered: a status each, None where there was none, or no association."""
+        return [each["answer"] for each in noted(self._log)]
 
-    def says(self, words: str) -> Callable[[], bool]:
-        """Whether the log has said these words since now."""
-        length = len(self.appliance.log.read_text())
-        return lambda: words in self.appliance.log.read_text()[length:]
+    def seconds(self, since: float, until: float) -> tuple[int, float, float]:
+        """How many answers were waited for between two moments (monotonic), the median and the longest wait (s)."""
+        found = [each["seconds"] for each in noted(self._log) if since <= each["at"] < until]
+        return len(found), statistics.median(found), max(found)
 
-    def answers(self) -> Counter[int | None]:
-        """How often each status was answered so far, None for no answer."""
-        return Counter(each["answer"] for each in noted(self._folder / "sent.jsonl"))
-
-    def is_sent(self) -> bool:
-        """Whether everything is taken."""
-        return not any(scanner.is_alive() for scanner in self._scanners)
-
-    def sent(self) -> None:
-        """Wait until everything is taken."""
-        for scanner in self._scanners:
-            scanner.join(PATIENCE_SECONDS)
-            assert not scanner.is_alive(), "the scanner cannot get its studies through"
-
-    def settle(self) -> float:
-        """Wait until everything is taken, filed and delivered; the seconds that took."""
+    def drain(self, seconds: float = DRAIN_SECONDS) -> float:
+        """Wait until the spool is empty and everything is delivered; the seconds it took."""
         began = time.monotonic()
-        self.sent()
-        wait_until(self._is_settled, PATIENCE_SECONDS, "all to be filed and delivered")
+        unsettled = "select count(*) from deliveries where state <> 'delivered'"
+        acknowledged = self.answers().count(0)
+        # What the database says costs little to ask; to count the spool all of it is read.
+        wait_until(lambda: self.count(FILED) >= acknowledged, seconds, "all to be filed")
+        wait_until(lambda: self.appliance.waiting() == 0, seconds, "the spool to be empty")
+        wait_until(lambda: self.count(unsettled) == 0, seconds, "all to be delivered")
         return time.monotonic() - began
 
-    def check(self) -> None:
-        """Nothing acknowledged is lost, doubled, altered or misrouted, and nothing half is left."""
-        receivers = {name: self._folder / name for name in DESTINATIONS}
-        verdict = check(self._folder / "sent.jsonl", self.appliance.data, receivers)
-        assert verdict.found == []
-        assert verdict.acknowledged == sum(len(study.instances) for study in self._expected)
+    def check(self, strangers: Sequence[str] = ()) -> Verdict:
+        """After `drain`: nothing lost, doubled, altered or misrouted, and filed in the order each scanner sent it.
+
+        `strangers` are SOP instance UIDs in the index that nobody sent.
+        """
+        receivers = {"reading": self._folder / "reading"}
+        verdict = check(self._log, self.appliance.data, receivers, self.url)
+        assert [each for each in verdict.found if each[1] not in strangers] == []
         assert verdict.under_way == 0
-        for room in ("spool", "archive"):
-            assert list((self.appliance.data / room / "incoming").iterdir()) == []
+        assert verdict.acknowledged == self.answers().count(0)
+        acknowledged = defaultdict(list)
+        for each in noted(self._log):
+            if each["answer"] == 0:
+                acknowledged[each["study"] % SCANNERS].append(each["uid"])
+        place = {
+            uid: number for number, (uid,) in enumerate(self.ask("select sop_instance_uid from instances order by id"))
+        }
+        for scanner, uids in acknowledged.items():
+            assert uids == sorted(uids, key=place.__getitem__), f"not filed in the order in which {scanner} sent"
+        return verdict
 
-    def disk_events(self) -> list[str]:
-        """What the journal tells of disks: `spool is full`."""
-        rows = self.appliance.sql("select detail from journal where kind = 'disk' order by id")
-        details = [json.loads(str(detail)) for (detail,) in rows]
-        return [f"{', '.join(detail['uses'])} is {detail['health']}" for detail in details]
 
-    def _is_settled(self) -> bool:
-        copies = sum(len(instance.to) for study in self._expected for instance in study.instances)
-        delivered = self.appliance.count("select count(*) from deliveries where state = 'delivered'")
-        return delivered == copies and self.appliance.waiting() == 0
+@contextmanager
+def site(folder: Path, url: str | None = None, reading: int | None = None) -> Iterator[Site]:
+    """A site whose appliance runs, until the end of the block; its database is `url`, or lies in its data folder.
+
+    `reading` is the port of the destination, which writes into `folder / "reading"`, where that is not a usual one.
+    """
+    with storescp(folder / "reading") if reading is None else nullcontext(reading) as port:
+        there = Site(folder, url, port)
+        with there.appliance:
+            wait_until(lambda: "working" in there.appliance.log.read_text(), 120, "the appliance to have its database")
+            yield there

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.site import OUT_OF_RESOURCES, PATIENCE_SECONDS, SUCCESS, Site
+from tests.faults.disk_site import OUT_OF_RESOURCES, PATIENCE_SECONDS, SUCCESS, Site
 from tests.faults.studies import INSTANCES
 from tests.support.appliance import wait_until
 from tests.support.tracing import STRACE, needs_strace

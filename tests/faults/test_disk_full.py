@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.faults.disk_site import OUT_OF_RESOURCES, SUCCESS, Site
 from tests.faults.disks import SmallDisk, ended, needs_mounts
-from tests.faults.site import OUT_OF_RESOURCES, SUCCESS, Site
 from tests.faults.studies import make_study
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk, storescu

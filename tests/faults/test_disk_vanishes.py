@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.faults.disk_site import OUT_OF_RESOURCES, SUCCESS, Site
 from tests.faults.disks import Volume, ended, needs_mounts
-from tests.faults.site import OUT_OF_RESOURCES, SUCCESS, Site
 from tests.support.appliance import wait_until
 
 pytestmark = [needs_mounts, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("vanishing disks")]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.appliance import free_space
+from router.appliance import Appliance, free_space
 from router.config import load
 
 
@@ -25,3 +25,17 @@ def test_free_space_is_as_configured_or_fits_the_disk(
     usage = type(shutil.disk_usage(tmp_path))(total, 0, total)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     assert free_space(load(tmp_path / "micropacs.yaml")) == expected
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"\xff\xfe", b"../../elsewhere", b"0123"])
+def test_a_node_without_a_name_gets_another(tmp_path: Path, spoilt: bytes) -> None:
+    """A file `node` that a crash left empty or with something else in it is made anew, and then stays as it is."""
+    (tmp_path / "micropacs.yaml").write_text("appliance: {data: .}\n")
+    (tmp_path / "node").write_bytes(spoilt)
+    for _ in range(2):
+        appliance = Appliance.open(load(tmp_path / "micropacs.yaml"))
+        appliance.spool.close()
+        appliance.close()
+        name = (tmp_path / "node").read_text()
+        assert len(name) == 16
+        assert appliance.queue.holder == name

@@ -62,8 +62,8 @@ class RunningAppliance:
             )
         try:
             wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
-        except AssertionError:
-            self.process.kill()  # its roles end with it
+        except BaseException:
+            self.stop()
             raise
 
     def _up(self) -> bool:

@@ -2,7 +2,10 @@
 
 import threading
 
+import sqlalchemy as sa
+
 from router.delivery import Leased, State
+from router.delivery.tables import deliveries
 from rules import Priority
 from tests.support.deliveries import DELIVERED, LATER, Bench
 
@@ -88,6 +91,16 @@ def test_a_restart_frees_only_its_own_leases(bench: Bench) -> None:
     bench.other("there").lease("b", 1)
     assert bench.queue.rescue(own=True) == 1
     assert bench.states() == {1: State.DUE, 2: State.LEASED}
+
+
+def test_a_lease_of_nobody_comes_back(bench: Bench) -> None:
+    """What is leased without an end is held by nobody, and becomes due again."""
+    bench.put([1])
+    bench.queue.lease("pacs", 1)
+    with bench.database.begin() as connection:
+        connection.execute(sa.update(deliveries).values(lease_until=None, lease_holder=None))
+    assert bench.queue.rescue() == 1
+    assert bench.states() == {1: State.DUE}
 
 
 def test_a_clock_set_back_a_day_stops_nothing(bench: Bench) -> None:

@@ -1,0 +1,142 @@
+"""The embedded database locked, read-only, and read for long under four scanners, which notice nothing of it.
+
+`MICROPACS_LOCKED_SECONDS=40` holds the locks for so long.
+"""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.site import FILED, Site, site
+from tests.support.appliance import wait_until
+from tests.support.dcmtk import needs_dcmtk
+from tests.support.read_only import read_only
+from tests.support.servers import locked
+
+pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+LOCKED_SECONDS = float(os.environ.get("MICROPACS_LOCKED_SECONDS", "12"))  # longer than anybody waits for a lock
+REST_SECONDS = 0.25
+READING_SECONDS = 5.0
+DELIVERED = "select count(*) from deliveries where state = 'delivered'"
+STATUS, PAUSE = ("status",), ("queue", "pause", "--destination", "reading")
+COMMANDS = (STATUS, PAUSE, ("queue",), ("find", "PatientID=0*"))
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Site]:
+    """A site with its database in a folder of its own."""
+    (tmp_path / "database").mkdir()
+    with site(tmp_path, f"sqlite:///{tmp_path / 'database' / 'micropacs.db'}") as there:
+        yield there
+
+
+def _said(there: Site) -> dict[tuple[str, ...], subprocess.CompletedProcess[str]]:
+    """What commands say, asked all at once."""
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(COMMANDS, pool.map(lambda words: there.appliance.run(*words), COMMANDS), strict=True))
+
+
+def _filed(there: Site, more: int = 30) -> None:
+    """Wait until so many more instances are in the index."""
+    before = there.count(FILED)
+    wait_until(lambda: there.count(FILED) >= before + more, 60, "instances to be filed")
+
+
+def _assert_unnoticed(there: Site, began: float, ended: float) -> None:
+    assert set(there.answers()) == {0}
+    usual, meanwhile = there.seconds(0, began), there.seconds(began, ended)
+    print(f"answers, median and longest wait: {usual} as usual, {meanwhile} meanwhile")
+    assert meanwhile[1] < 5 * usual[1] + 0.02
+
+
+@pytest.mark.parametrize("how", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+def test_locked_by_another_program(there: Site, how: str) -> None:
+    """For longer than anybody waits for a lock: scanners notice nothing, commands say what is wrong, all is filed."""
+    with there.scanners(REST_SECONDS):
+        _filed(there)
+        began = time.monotonic()
+        with locked(Path(there.url.removeprefix("sqlite:///")), how):
+            said = _said(there)
+            time.sleep(max(0.0, LOCKED_SECONDS - (time.monotonic() - began)))
+            ended = time.monotonic()
+            waiting = there.appliance.waiting()
+    seconds = there.drain()
+    assert said[STATUS].returncode == 0
+    assert "cannot be written: another program has it locked" in said[STATUS].stdout
+    assert said[PAUSE].returncode == 3
+    assert "another program has it locked" in said[PAUSE].stderr
+    assert "Traceback" not in "".join(done.stderr for done in said.values())
+    assert "another program has it locked" in there.appliance.log.read_text()
+    _assert_unnoticed(there, began, ended)
+    assert waiting >= there.seconds(began, ended)[0]
+    assert "File " not in there.appliance.log.read_text(), "the log has a traceback"
+    verdict = there.check()
+    print(
+        f"{how} for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
+        f"{verdict.counts()}, {seconds:.1f} s to drain"
+    )
+
+
+def test_database_can_only_be_read(there: Site) -> None:
+    """The work role dies and finds its database read-only: the spool keeps everything until it can be written."""
+    appliance = there.appliance
+    assert appliance.process is not None
+    with there.scanners(REST_SECONDS):
+        _filed(there)
+        began = time.monotonic()
+        os.kill(appliance.process.pid, signal.SIGSTOP)  # so that it starts no other meanwhile
+        appliance.kill("work")
+        with read_only(Path(there.url.removeprefix("sqlite:///")).parent):
+            os.kill(appliance.process.pid, signal.SIGCONT)
+            said = _said(there)
+            reason = "it can be read and not written"
+            wait_until(lambda: reason in appliance.log.read_text(), 60, f"the log to say {reason}")
+            ended = time.monotonic()
+            waiting = appliance.waiting()
+    seconds = there.drain()
+    for words, done in said.items():
+        assert "Traceback" not in done.stderr, (words, done.stderr)
+    assert "cannot be written: it can be read and not written" in said[STATUS].stdout
+    assert said[PAUSE].returncode == 3
+    assert "it can be read and not written" in said[PAUSE].stderr
+    _assert_unnoticed(there, began, ended)
+    assert waiting >= there.seconds(began, ended)[0]
+    assert "File " not in there.appliance.log.read_text(), "the log has a traceback"
+    verdict = there.check()
+    print(
+        f"read-only for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
+        f"{verdict.counts()}, {seconds:.1f} s to drain"
+    )
+
+
+def test_long_reader_keeps_the_log_from_being_emptied(there: Site) -> None:
+    """Filing and delivering go on beside somebody who reads for long, although SQLite's log cannot be emptied."""
+    file = Path(there.url.removeprefix("sqlite:///"))
+    log = file.with_name(f"{file.name}-wal")
+    with there.scanners():
+        _filed(there)
+        began = time.monotonic()
+        with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            before = there.count(DELIVERED)
+            seen = reader.execute(FILED).fetchone()
+            while time.monotonic() < began + READING_SECONDS:
+                _filed(there)
+            assert reader.execute(FILED).fetchone() == seen
+            delivered = there.count(DELIVERED) - before
+            reader.execute("COMMIT")
+        ended, peak = time.monotonic(), log.stat().st_size
+    seconds = there.drain()
+    assert delivered > 0
+    _assert_unnoticed(there, began, ended)
+    verdict = there.check()
+    print(f"log of {peak / 1e6:.1f} MB; {verdict.acknowledged} instances; {verdict.counts()}, {seconds:.1f} s to drain")
