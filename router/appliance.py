@@ -84,5 +84,5 @@ def _holder(data: Path) -> str:
     name = file.read_text(encoding="ascii", errors="replace") if file.exists() else ""
     if not _NODE.fullmatch(name):  # a power cut may have left an empty file, too
         name = secrets.token_hex(8)
-        replace_durably(file, name.encode("ascii"))
+        replace_durably(file, name.encode("ascii"), data)
     return name
