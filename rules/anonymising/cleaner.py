@@ -64,8 +64,8 @@ class Cleaner:
         self._clean_private(level, private)
 
     def _unlisted(self, tag: int, vr: str) -> Action:
-        """What is done to an attribute that the table does not list: what its VR shows to be a name or a date."""
-        if vr == "PN":
+        """What is done to an attribute that the table does not list, by what its VR shows it to be."""
+        if vr in {"PN", "UR"}:
             return "D"
         if vr in {"DA", "DT"}:
             return self._dates or "D"

@@ -14,10 +14,10 @@ EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 MONDAY_NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
-def encoded(data_set: Dataset) -> bytes:
-    """The data set in explicit VR little endian, without preamble and file meta."""
+def encoded(data_set: Dataset, *, implicit: bool = False) -> bytes:
+    """The data set in explicit or implicit VR little endian, without preamble and file meta."""
     stream = DicomBytesIO()
-    stream.is_little_endian, stream.is_implicit_VR = True, False
+    stream.is_little_endian, stream.is_implicit_VR = True, implicit
     write_dataset(stream, data_set)
     return stream.getvalue()
 
