@@ -11,7 +11,7 @@ from rules.decision import Change, Prepared
 from rules.draft import Draft
 from rules.edits import Edit, EditContext, Table
 from rules.errors import EditHeldError
-from rules.facts import Arrival
+from rules.facts import Arrival, Readable
 from rules.header import Header
 from rules.level import Level
 from rules.schema import RouteRule
@@ -60,7 +60,7 @@ class Copies:
         hunks = draft.hunks() if draft.changed else []
         if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
             self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
-        return Prepared(changes, splice_of(header, hunks) if draft.changed else None)
+        return Prepared(changes, splice_of(header, hunks) if draft.changed else None, _instance_uid(draft))
 
     def _whole(self, header: Header, draft: Draft, changes: tuple[Change, ...]) -> Prepared:
         """A copy whose every element was looked at: looked at once more as it will leave. EditHeldError."""
@@ -70,8 +70,7 @@ class Copies:
         after = edited(header, splice)
         for edit in self._rule.edit:
             edit.check(header, after)
-        uid = after.values(_SOP_INSTANCE_UID) or ()
-        return Prepared(changes, splice, uid[0] if uid else None, ends_with_pixels=True)
+        return Prepared(changes, splice, _instance_uid(after), ends_with_pixels=True)
 
     def _extents(self, header: Header) -> dict[int, _Extent | None]:
         """Where the elements lie that the edits depend on, by tag; none where they may depend on more."""
@@ -122,3 +121,8 @@ def _stands_alone(attribute: Attribute) -> bool:
     if tag is None or tag >> 16 & 1 or tag >> 16 < _FIRST_GROUP or tag >= min(PIXEL_TAGS):
         return False
     return " or " not in (attribute.vr or "")
+
+
+def _instance_uid(made: Readable) -> str | None:
+    """The instance's own UID, None where it has none."""
+    return (made.values(_SOP_INSTANCE_UID) or (None,))[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rules.anonymising.dates import shifted
 from rules.anonymising.dummies import EMPTY_PDF, dummy_bytes, dummy_text
 from rules.anonymising.identifiers import Identifiers, names_a_class
+from rules.anonymising.parts import drop_private
 from rules.anonymising.pseudonyms import Pseudonyms
 from rules.anonymising.text import without_identity, without_words
 from rules.attribute import SPECIFIC_CHARACTER_SET
@@ -46,7 +47,9 @@ class Cleaner:
 
     def clean(self, level: EditedLevel, within: Within | None = None) -> None:
         """Every element of the level and of its items. EditError where one cannot be made safe."""
-        private = [tag for tag in level.tags if tag >> 16 & 1]
+        for tag in drop_private(level, self.safe_private):
+            vr = level.vr(tag)
+            self._act(level, tag, vr, self._private_action(vr))
         for tag in level.tags:
             group = tag >> 16
             if group & 1 or tag & 0xFFFF == 0 or tag == SPECIFIC_CHARACTER_SET:
@@ -61,7 +64,6 @@ class Cleaner:
             self._act(level, tag, vr, action or self._unlisted(tag, vr), within)
             if action is None and vr in TEXT_VRS:
                 self._forget(level, tag, vr)
-        self._clean_private(level, private)
 
     def _unlisted(self, tag: int, vr: str) -> Action:
         """What is done to an attribute that the table does not list, by what its VR shows it to be."""
@@ -151,23 +153,6 @@ class Cleaner:
         except (UnencodableError, EditError):
             given = dummy_text(vr) or ()
         level.put(tag, Replacement(level.put_vr(tag), vr, given))
-
-    def _clean_private(self, level: EditedLevel, tags: list[int]) -> None:
-        """Private elements go, but those known to be safe, with the creators of their blocks (PS3.5 7.8.1)."""
-        used: set[int] = set()
-        for tag in tags:
-            if tag & 0xFFFF <= 0xFF:
-                continue
-            creator = level.creator(tag)
-            if (creator, tag >> 16, tag & 0xFF) not in self.safe_private:
-                level.put(tag, None)
-                continue
-            used.add(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
-            vr = level.vr(tag)
-            self._act(level, tag, vr, self._private_action(vr))
-        for tag in tags:
-            if tag & 0xFFFF <= 0xFF and tag not in used:
-                level.put(tag, None)
 
     def _private_action(self, vr: str) -> Action:
         """What is done to a private element of the safe list."""

@@ -34,6 +34,7 @@ class AnonymiseEdit(Edit):
     """De-identify after PS3.15 Annex E: the basic profile with the options named here."""
 
     is_whole: ClassVar[bool] = True
+    is_for_copies: ClassVar[bool] = True
 
     profile: Literal["basic"] = Field(default="basic", description="The Basic Application Confidentiality Profile.")
     keep: tuple[Keep, ...] = Field(default=(), description="What is kept though the basic profile would not.")

@@ -34,6 +34,7 @@ class Edit(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     is_whole: ClassVar[bool] = False  # goes through every element, so that nothing it has not seen may leave
+    is_for_copies: ClassVar[bool] = False  # makes another instance of it, which the archive's own must not become
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """Make the edit. EditError (EditHeldError, EditRejectedError) if it cannot be made."""
