@@ -1,11 +1,15 @@
 """Reads the header at the start of a kept file, taking no more bytes than it needs. Decides nothing."""
 
+import struct
 from pathlib import Path
 
+from router.errors import DataSetUnreadable
 from rules import Header, HeaderIncompleteError
 
 FIRST_READ_BYTES = 64 * 1024
 GROWTH = 8
+_ITEM_HEADER = struct.Struct("<HHL")
+_ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 
 
 def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str) -> Header:
@@ -25,3 +29,27 @@ def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str) -> H
                 if complete:
                     raise
                 limit = max(limit * GROWTH, incomplete.needed)
+
+
+def end_of_pixels(path: Path, data_set_offset: int, header: Header, size: int) -> int:
+    """The byte of the data set, of `size` bytes, after its pixel data; `size` where it has none.
+
+    DataSetUnreadable where encapsulated pixel data (PS3.5 A.4) has no end, OSError if the disk fails.
+    """
+    found = header.pixel_data()
+    if found is None or header.deflated:
+        return size
+    position, length = found
+    if length is not None:
+        return min(position + length, size)
+    with path.open("rb") as file:
+        while position + _ITEM_HEADER.size <= size:
+            file.seek(data_set_offset + position)
+            group, number, length = _ITEM_HEADER.unpack(file.read(_ITEM_HEADER.size))
+            position += _ITEM_HEADER.size
+            if (group, number) == _SEQUENCE_END:
+                return position
+            if (group, number) != _ITEM:
+                break
+            position += length
+    raise DataSetUnreadable("the encapsulated pixel data has no end")

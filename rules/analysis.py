@@ -18,8 +18,8 @@ class Finding:
 
 
 def analyse(settings: RulesSettings) -> list[Finding]:
-    """Rules of one name, and rules that can never be reached."""
-    return [*_names(settings), *_unreachable(settings)]
+    """Rules of one name, edits where they cannot be, and rules that can never be reached."""
+    return [*_names(settings), *_for_copies(settings), *_unreachable(settings)]
 
 
 def not_available(settings: RulesSettings) -> list[tuple[Loc, str]]:
@@ -49,6 +49,15 @@ def _names(settings: RulesSettings) -> Iterator[Finding]:
         elif rule.name in seen:
             yield Finding((*loc, "name"), f"two rules are named {rule.name!r}", True)
         seen.add(rule.name)
+
+
+def _for_copies(settings: RulesSettings) -> Iterator[Finding]:
+    """The archive keeps what came: an edit that makes another instance of it belongs into a route."""
+    for index, rule in enumerate(settings.normalise):
+        for number, edit in enumerate(rule.edit):
+            if edit.is_for_copies:
+                message = "this edit belongs into a route: the archive keeps the instance that came, not another one"
+                yield Finding(("normalise", index, "edit", number), message, True)
 
 
 def _unreachable(settings: RulesSettings) -> Iterator[Finding]:

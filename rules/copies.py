@@ -10,16 +10,18 @@ from rules.attribute import PIXEL_TAGS, SPECIFIC_CHARACTER_SET, Attribute
 from rules.decision import Change, Prepared
 from rules.draft import Draft
 from rules.edits import Edit, EditContext, Table
-from rules.facts import Arrival
+from rules.errors import EditHeldError
+from rules.facts import Arrival, Readable
 from rules.header import Header
 from rules.level import Level
 from rules.schema import RouteRule
-from rules.splicing import splice_of
+from rules.splicing import edited, splice_of
 from rules.walk import apply
 
 _MOST_MADE = 64
 _LONGEST_KEY = 8192  # bytes
 _FIRST_GROUP = 0x0008  # of a data set
+_SOP_INSTANCE_UID = Attribute.parse("SOPInstanceUID")
 
 _Key = tuple[object, ...]
 _Extent = tuple[int, int]
@@ -36,9 +38,11 @@ class _Made:
 class Copies:
     """One route's edits, ready to be made on any instance; all threads share it."""
 
-    def __init__(self, rule: RouteRule, tables: Mapping[str, Table]) -> None:
+    def __init__(self, rule: RouteRule, tables: Mapping[str, Table], secret: bytes) -> None:
         self._rule = rule
         self._tables = tables
+        self._secret = secret
+        self._is_whole = any(edit.is_whole for edit in rule.edit)
         self._tags = _touched(rule.edit)
         self._made: dict[_Key, _Made] = {}
 
@@ -50,11 +54,23 @@ class Copies:
         if made is not None:
             return _again(made, header, extents)
         draft = Draft(header)
-        changes = tuple(apply(self._rule, draft, EditContext(arrival, self._tables)))
+        changes = tuple(apply(self._rule, draft, EditContext(arrival, self._tables, self._secret)))
+        if self._is_whole:
+            return self._whole(header, draft, changes)
         hunks = draft.hunks() if draft.changed else []
         if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
             self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
-        return Prepared(changes, splice_of(header, hunks) if draft.changed else None)
+        return Prepared(changes, splice_of(header, hunks) if draft.changed else None, _instance_uid(draft))
+
+    def _whole(self, header: Header, draft: Draft, changes: tuple[Change, ...]) -> Prepared:
+        """A copy whose every element was looked at: looked at once more as it will leave. EditHeldError."""
+        if header.deflated and header.has_tail:
+            raise EditHeldError("something follows the pixel data, which no edit has looked at")
+        splice = draft.splice()
+        after = edited(header, splice)
+        for edit in self._rule.edit:
+            edit.check(header, after)
+        return Prepared(changes, splice, _instance_uid(after), ends_with_pixels=True)
 
     def _extents(self, header: Header) -> dict[int, _Extent | None]:
         """Where the elements lie that the edits depend on, by tag; none where they may depend on more."""
@@ -105,3 +121,8 @@ def _stands_alone(attribute: Attribute) -> bool:
     if tag is None or tag >> 16 & 1 or tag >> 16 < _FIRST_GROUP or tag >= min(PIXEL_TAGS):
         return False
     return " or " not in (attribute.vr or "")
+
+
+def _instance_uid(made: Readable) -> str | None:
+    """The instance's own UID, None where it has none."""
+    return (made.values(_SOP_INSTANCE_UID) or (None,))[0]

@@ -63,7 +63,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The copy for one destination: its changes, and the splice that makes it (None: as archived)."""
+    """The copy for one destination: its changes, and the splice that makes it (None: as archived).
+
+    `sop_instance_uid` is its own where it has got a new one. What follows the pixel data does not leave with it where
+    `ends_with_pixels`, since no edit has looked there.
+    """
 
     changes: tuple[Change, ...]
     splice: Splice | None
+    sop_instance_uid: str | None = None
+    ends_with_pixels: bool = False

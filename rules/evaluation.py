@@ -32,10 +32,12 @@ class Ruleset:
         system: str,
         original_attributes: bool = True,
         conceal: Callable[[str], str] = str,
+        secret: bytes = b"",
     ) -> None:
         """`system` is the name in Original Attributes (0400,0561), written unless `original_attributes` is off.
 
-        `conceal` takes secrets out of what the tests tell. RulesError where two rules have one name.
+        `conceal` takes secrets out of what the tests tell; `secret` is the site's, from which pseudonyms are made.
+        RulesError where two rules have one name.
         """
         for finding in analyse(settings):
             if finding.is_error:
@@ -43,9 +45,10 @@ class Ruleset:
         self.settings = settings
         self._tables = dict(tables)
         self._conceal = conceal
+        self._secret = secret
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
-        self._copies = {rule.name: Copies(rule, self._tables) for rule in settings.routes}
+        self._copies = {rule.name: Copies(rule, self._tables, secret) for rule in settings.routes}
 
     def decide(
         self,
@@ -58,7 +61,7 @@ class Ruleset:
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
-        walk = Walk(self.settings, self._tables, header, arrival, witness)
+        walk = Walk(self.settings, self._tables, header, arrival, witness, self._secret)
         try:
             if by_hand is not None:
                 walk.correct(by_hand)

@@ -4,7 +4,7 @@ import zlib
 
 from rules.attribute import TRANSFER_SYNTAX_UID, Attribute
 from rules.errors import HeaderError, HeaderIncompleteError
-from rules.layout import DEFLATED, UNDEFINED, element_header, layout_of
+from rules.layout import DEFLATED, UNDEFINED, element_header, end_of_undefined, layout_of
 from rules.level import Level
 from rules.path import read
 from rules.recognition import RECOGNITION
@@ -64,6 +64,17 @@ class Header:
         top = self.top
         _, _, value, length = element_header(top.data, top.end, len(top.data), top.layout)
         return value, None if length == UNDEFINED else length
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether something follows the pixel data, where all of it lies in the bytes scanned."""
+        found = self.pixel_data()
+        if found is None:
+            return False
+        value, length = found
+        data, layout = self.top.data, self.top.layout
+        end = end_of_undefined(data, value, len(data), layout, "OB") if length is None else value + length
+        return end < len(data)
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """The attribute's values as text, without padding; `()` if it is there but empty, None if it is absent."""

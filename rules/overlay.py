@@ -14,13 +14,14 @@ from rules.scanning import Scan
 class Replacement:
     """New values: `written_vr` stands in the element's header, `vr` is how they are encoded (they differ for UN).
 
-    `encoded` is their bytes in a character set, where they were encoded before.
+    `encoded` is their bytes in a character set, where they were encoded before; `raw` the bytes of what is no text.
     """
 
     written_vr: str
     vr: str
     values: tuple[str, ...]
     encoded: tuple[Charset, bytes] | None = field(default=None, compare=False)
+    raw: bytes | None = None
 
 
 class EditedSequence:
@@ -80,6 +81,32 @@ class EditedLevel:
         """The tags of this level that differ, in order."""
         tags = {tag for tag, sequence in self.sequences.items() if sequence.changed} | self.changes.keys()
         return sorted(tags | ({SPECIFIC_CHARACTER_SET} if self.converted else set()))
+
+    @property
+    def tags(self) -> list[int]:
+        """The tags of all elements of this level, in order."""
+        tags = {*self.level.offsets, *self.changes, *self.sequences}
+        return sorted(tag for tag in tags if self.changes.get(tag, True) is not None)
+
+    def vr(self, tag: int) -> str:
+        """What the value of an element is, "UN" if that is not known."""
+        if tag in self.sequences:
+            return "SQ"
+        replacement = self.changes.get(tag)
+        if replacement is not None:
+            return replacement.vr
+        element = self.level.element(tag)
+        return "UN" if element is None else "SQ" if self.level.is_sequence(element) else self.level.vr(element)
+
+    def put_vr(self, tag: int) -> str:
+        """The VR that stands in the header of an element, or is to."""
+        element = self.level.element(tag)
+        return (element.vr if element else "") or self.vr(tag)
+
+    def creator(self, tag: int) -> str | None:
+        """The private creator that has reserved the block of a private tag here (PS3.5 7.8.1)."""
+        values = self.text(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
+        return values[0].strip() if values else None
 
     @property
     def scope(self) -> "EditedLevel":
@@ -173,7 +200,8 @@ class EditedLevel:
         """Replace or (None) remove one element; back to what the data set has is no change at all."""
         self.sequences.pop(tag, None)
         self.changes.pop(tag, None)
-        if self._original(tag) != (replacement.values if replacement else None):
+        is_raw = replacement is not None and replacement.raw is not None
+        if is_raw or self._original(tag) != (replacement.values if replacement else None):
             self.changes[tag] = replacement
         if tag == SPECIFIC_CHARACTER_SET:
             self._texts = {}  # read with another one

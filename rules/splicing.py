@@ -16,6 +16,7 @@ from rules.overlay import EditedLevel, EditedSequence, Replacement
 
 _PLAIN, _DEFLATED = b"\x01", b"\x02"
 _HUNK = struct.Struct("<QQQ")
+_PIXEL_HEADER_BYTES = 12  # at the most (PS3.5 7.1)
 
 
 class Hunk(NamedTuple):
@@ -84,6 +85,8 @@ def _rank(edited: EditedLevel) -> int:
 def _encode(edited: EditedLevel, tag: int, replacement: Replacement) -> bytes:
     """The bytes of a replaced element."""
     layout, charset = edited.level.layout, edited.charset
+    if replacement.raw is not None:
+        return encode_element(tag, replacement.written_vr, replacement.raw, layout)
     if replacement.encoded and replacement.encoded[0] is charset:
         return encode_element(tag, replacement.written_vr, replacement.encoded[1], layout)
     little = layout.little or replacement.written_vr == "UN"
@@ -156,7 +159,7 @@ def _group_lengths(edited: EditedLevel, by_group: dict[int, int]) -> list[Hunk]:
     level, hunks = edited.level, []
     for group, growth in by_group.items():
         own = level.element(group << 16)
-        if own is None or own.value_end - own.value != 4 or not growth:
+        if own is None or group << 16 in edited.changes or own.value_end - own.value != 4 or not growth:
             continue
         elements = [level.element(tag) for tag in level.offsets if tag >> 16 == group and tag & 0xFFFF]
         size = sum(element.end - element.start for element in elements if element) + growth
@@ -178,6 +181,12 @@ def splice_of(header: Header, hunks: Iterable[tuple[int, int, int, int, bytes]])
     pieces.append(data[position:end])
     prefix = b"".join(pieces)
     return Splice(deflate(prefix + data[end:]) if header.deflated else prefix, header.end, b"".join(restore))
+
+
+def edited(header: Header, splice: Splice) -> Header:
+    """The header that a splice makes of this one, read anew from its bytes. HeaderError if it cannot be read."""
+    rest = b"" if header.deflated else header.top.data[header.end : header.end + _PIXEL_HEADER_BYTES]
+    return Header.scan(splice.prefix + rest, header.transfer_syntax_uid)
 
 
 def replace(data: bytes, hunks: Sequence[Hunk]) -> bytes:

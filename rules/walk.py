@@ -28,9 +28,11 @@ class Walk:
         header: Header,
         arrival: Arrival,
         witness: Witness | None = None,
+        secret: bytes = b"",
     ) -> None:
         self.settings = settings
         self.tables = tables
+        self.secret = secret
         self.header = header
         self.arrival = arrival
         self.witness = witness
@@ -55,7 +57,7 @@ class Walk:
 
     def normalise(self) -> None:
         """The rules on arrival; each sees what the ones before made."""
-        context = EditContext(self.arrival, self.tables)
+        context = EditContext(self.arrival, self.tables, self.secret)
         reading = self._reading()
         for rule in self.settings.normalise:
             if not self._matches("normalise", rule, reading):

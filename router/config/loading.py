@@ -18,6 +18,7 @@ from router.config.files import StoredTexts, Texts, TextsOnDisk, absolute
 from router.config.including import Reading, read_all
 from router.config.secrets import resolve
 from router.config.settings import Settings
+from router.config.sitesecret import site_secret
 from router.config.zone import MachineZone
 from router.errors import RouterError
 from rules import Document, Entry, Problem, RulesError, Ruleset, Table, analyse, problems_from
@@ -115,6 +116,7 @@ def _load(
         system=settings.appliance.ae_title,
         original_attributes=settings.archive.original_attributes,
         conceal=document.concealed_text,
+        secret=site_secret(absolute(place.parent, settings.appliance.data)),
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from router.config.loading import Configuration, load_texts
+from router.config.sitesecret import make_site_secret
 from router.errors import RouterError
 
 
@@ -35,7 +36,7 @@ class Snapshot:
             "texts": dict(configuration.texts),
         }
         folder = self._file.parent
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_site_secret(folder.parent)
         handle, name = tempfile.mkstemp(prefix="active-", suffix=".tmp", dir=folder)
         temporary = Path(name)
         temporary.chmod(0o640)

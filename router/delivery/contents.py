@@ -1,6 +1,7 @@
 """What a shipment's data set says and is: its header, its digest, its form for other peers. It sends nothing."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -64,11 +65,22 @@ def with_digest(shipment: Shipment) -> Shipment:
     """The shipment with its digest, which is computed only where edits made it another one. Raises OSError."""
     if shipment.digest is not None:
         return shipment
-    digest = hashlib.sha256(shipment.prefix or b"")
+    digest = hashlib.sha256()
     with _rest(shipment) as file:
-        while chunk := file.read(_CHUNK_BYTES):
+        for chunk in chunks(shipment, file):
             digest.update(chunk)
     return replace(shipment, digest=digest.hexdigest())
+
+
+def chunks(shipment: Shipment, file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of the data set to send; `file` stands at the first that comes from it. Raises OSError."""
+    left = shipment.size
+    if shipment.prefix:
+        yield shipment.prefix
+        left -= len(shipment.prefix)
+    while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+        yield chunk
+        left -= len(chunk)
 
 
 def is_damaged(shipment: Shipment) -> bool:

@@ -12,7 +12,7 @@ from router.delivery.delivery import Leased
 from router.delivery.outcomes import UNREADABLE, Kind, Outcome
 from router.delivery.sender import Shipment
 from router.errors import RouterError
-from router.reading import read_header
+from router.reading import end_of_pixels, read_header
 from rules import Arrival, RulesError, Ruleset
 
 log = structlog.get_logger(__name__)
@@ -66,11 +66,23 @@ class Packer:
         if not rules.edits(leased.route):  # then nothing of the header is looked at
             return whole
         header = read_header(stored.path, stored.data_set_offset, stored.identity.transfer_syntax_uid)
-        splice = rules.prepare(leased.route, header, self._arrival(stored)).splice
+        prepared = rules.prepare(leased.route, header, self._arrival(stored))
+        splice = prepared.splice
         if splice is None:
             return whole
-        size = len(splice.prefix) + stored.bytes - splice.resume
-        return replace(whole, prefix=splice.prefix, resume=splice.resume, size=size, digest=None)
+        end = stored.bytes
+        if prepared.ends_with_pixels:
+            end = end_of_pixels(stored.path, stored.data_set_offset, header, stored.bytes)
+        uid = prepared.sop_instance_uid or stored.identity.sop_instance_uid
+        return replace(
+            whole,
+            identity=replace(stored.identity, sop_instance_uid=uid),
+            prefix=splice.prefix,
+            resume=splice.resume,
+            size=len(splice.prefix) + end - splice.resume,
+            digest=None,
+            left_out=stored.bytes - end,
+        )
 
     def _arrival(self, stored: Stored) -> Arrival:
         origin = stored.origin

@@ -19,7 +19,8 @@ class Shipment:
     as it is. `size` (bytes) and `digest` (SHA-256, hex) are those of the data set to send. A digest that is None is not
     computed yet: the sender does so, and gives the shipment back with it. `kept_digest` and
     `kept_checksum` (XXH3-64, hex; None where there is none) are those of the file's own data set, as it was kept: where
-    the file has others by now, the sender lets nothing of it be taken for whole.
+    the file has others by now, the sender lets nothing of it be taken for whole. The last `left_out` bytes of the
+    file's data set do not leave.
     """
 
     delivery_id: int
@@ -32,6 +33,7 @@ class Shipment:
     digest: str | None
     kept_digest: str | None = None
     kept_checksum: str | None = None
+    left_out: int = 0
 
 
 class DestinationError(RouterError):

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from archive import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Identity, sync_file, sync_folder
-from router.delivery.contents import is_damaged, study_and_series, with_digest
+from router.delivery.contents import chunks, is_damaged, study_and_series, with_digest
 from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
 from router.delivery.sender import DestinationError, Shipment
 from router.errors import DataSetUnreadable
@@ -22,7 +22,6 @@ OTHER_CONTENT = Outcome(Kind.PARKED, None, "the folder has a file of this instan
 
 _SAFE_UID = re.compile(r"[0-9]{1,64}(\.[0-9]{1,64}){0,63}")
 _LONGEST_UID = 64
-_CHUNK_BYTES = 1 << 20
 _MAGIC = bytes(128) + b"DICM"
 
 
@@ -149,14 +148,13 @@ def _copy(shipment: Shipment, source: BinaryIO, file: FileIO) -> int:
 
 def _data_set(shipment: Shipment, source: BinaryIO) -> Iterator[bytes]:
     """The bytes to deliver; DataSetUnreadable where the archive's disk fails, which is no fault of the folder's."""
-    if shipment.prefix:
-        yield shipment.prefix
+    found = chunks(shipment, source)
     while True:
         try:
-            chunk = source.read(_CHUNK_BYTES)
+            chunk = next(found, None)
         except OSError as error:
             raise DataSetUnreadable from error
-        if not chunk:
+        if chunk is None:
             return
         yield chunk
 

@@ -32,6 +32,7 @@ def _compared(windows: Iterator[Window], shipment: Shipment) -> Iterator[Window]
     """Each window when its bytes are in the sum; what edits put before them is not, what they replaced is."""
     ours = len(shipment.prefix or b"")
     left = shipment.size - ours
+    tail = _left_out(shipment)
     known = shipment.kept_checksum or shipment.kept_digest
     sum_of = xxh3_64 if shipment.kept_checksum else hashlib.sha256
     found = sum_of(_replaced(shipment))
@@ -41,8 +42,11 @@ def _compared(windows: Iterator[Window], shipment: Shipment) -> Iterator[Window]
             ours = max(0, ours - len(fragment))
             left -= len(kept)
             found.update(kept)
-        if not left and found.hexdigest() != known:
-            raise DataSetDamaged
+        if not left:
+            found.update(tail)
+            tail = b""
+            if found.hexdigest() != known:
+                raise DataSetDamaged
         yield window
 
 
@@ -53,3 +57,12 @@ def _replaced(shipment: Shipment) -> bytes:
     with shipment.path.open("rb") as file:
         file.seek(shipment.data_set_offset)
         return file.read(shipment.resume)
+
+
+def _left_out(shipment: Shipment) -> bytes:
+    """The bytes at the end of the file's data set that do not leave."""
+    if not shipment.left_out:
+        return b""
+    with shipment.path.open("rb") as file:
+        file.seek(shipment.data_set_offset + shipment.resume + shipment.size - len(shipment.prefix or b""))
+        return file.read(shipment.left_out)

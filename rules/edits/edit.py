@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator
 
@@ -11,6 +11,7 @@ from rules.draft import Draft
 from rules.edits.table import Table
 from rules.errors import AttributeNameError
 from rules.facts import Arrival
+from rules.header import Header
 from rules.values import refusal, text_of
 
 _SOP_CLASS_UID = 0x00080016
@@ -21,20 +22,26 @@ _OPAQUE = frozenset({"SQ", "OB", "OD", "OF", "OL", "OV", "OW", "UN", "OB or OW"}
 
 @dataclass(frozen=True, slots=True)
 class EditContext:
-    """What an edit may use besides the draft: facts of the arrival, and tables by name."""
+    """What an edit may use besides the draft: facts of the arrival, tables by name, and the site's secret."""
 
     arrival: Arrival
     tables: Mapping[str, Table]
+    secret: bytes = b""  # the site's own, from which pseudonyms are made
 
 
 class Edit(BaseModel):
     """One edit of a rule, as read from the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    is_whole: ClassVar[bool] = False  # goes through every element, so that nothing it has not seen may leave
+    is_for_copies: ClassVar[bool] = False  # makes another instance of it, which the archive's own must not become
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """Make the edit. EditError (EditHeldError, EditRejectedError) if it cannot be made."""
         raise NotImplementedError
+
+    def check(self, before: Header, after: Header) -> None:
+        """Look at what all edits of a rule have made of a header. EditHeldError where it must not leave."""
 
     def writes(self) -> tuple[Attribute, ...]:
         """The attributes the edit may change."""

@@ -1,14 +1,16 @@
 """Edits as they stand in the configuration: a mapping with exactly one key. What an edit does is not said here."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema, with_config
 from pydantic_core import InitErrorDetails
 from typing_extensions import TypedDict
 
+from rules.edits.anonymise import AnonymiseEdit
 from rules.edits.assignment import CopyEdit, SetEdit
 from rules.edits.edit import Edit
+from rules.edits.identity import NewUidsEdit, PrivateEdit, ShiftDatesEdit
 from rules.edits.lookup import LookupEdit
 from rules.edits.not_available import NOT_AVAILABLE, NotAvailableEdit
 from rules.edits.removal import BlankEdit, RemoveEdit
@@ -71,6 +73,20 @@ class EditForm(TypedDict, total=False):
         TruncateEdit, PlainValidator(TruncateEdit.parse, json_schema_input_type=_Texts), _said(TruncateEdit)
     ]
     lookup: Annotated[LookupEdit, _said(LookupEdit)]
+    new_uids: Annotated[
+        NewUidsEdit, PlainValidator(NewUidsEdit.parse, json_schema_input_type=NewUidsEdit | bool), _said(NewUidsEdit)
+    ]
+    shift_dates: Annotated[ShiftDatesEdit, _said(ShiftDatesEdit)]
+    private: Annotated[
+        PrivateEdit,
+        PlainValidator(PrivateEdit.parse, json_schema_input_type=Literal["remove", "keep-safe", "keep"]),
+        _said(PrivateEdit),
+    ]
+    anonymise: Annotated[
+        AnonymiseEdit,
+        PlainValidator(AnonymiseEdit.parse, json_schema_input_type=AnonymiseEdit | Literal["basic"]),
+        _said(AnonymiseEdit),
+    ]
 
 
 _FORM: TypeAdapter[Any] = TypeAdapter(EditForm)

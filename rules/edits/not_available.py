@@ -5,7 +5,7 @@ from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
 from rules.errors import EditHeldError
 
-NOT_AVAILABLE = frozenset({"anonymise", "blank_pixels", "new_uids", "private", "shift_dates", "transcode"})
+NOT_AVAILABLE = frozenset({"blank_pixels", "transcode"})
 
 
 class NotAvailableEdit(Edit):

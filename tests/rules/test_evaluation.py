@@ -103,12 +103,12 @@ def test_a_condition_that_cannot_be_evaluated_holds() -> None:
 
 def test_not_available_edits_hold() -> None:
     """An edit that this version cannot make holds the instance instead of leaving it out."""
-    rules = ruleset("normalise: [{name: later, edit: [{new_uids: {}}]}]\nroutes: [{name: all, to: [full-pacs]}]")
+    rules = ruleset("normalise: [{name: later, edit: [{transcode: RLE}]}]\nroutes: [{name: all, to: [full-pacs]}]")
     decision = rules.decide(header(PatientID="1"), arrival())
     assert decision.held is not None
     assert decision.held.rule == "later"
     assert (decision.dispatches, decision.splice, decision.changes) == ((), None, ())
-    assert rules.not_available == [(("normalise", 0, "edit", 0), "new_uids")]
+    assert rules.not_available == [(("normalise", 0, "edit", 0), "transcode")]
 
 
 def test_by_hand_comes_first() -> None:

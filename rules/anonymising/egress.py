@@ -1,0 +1,111 @@
+"""The search of what leaves for what came: nothing that identified a patient may stand in it. It mends nothing.
+
+It reads the edited bytes anew and knows nothing of how they were edited. What it finds, it names by its place only.
+"""
+
+import re
+from collections.abc import Iterator
+
+from pydicom.datadict import keyword_for_tag
+
+from rules.anonymising.identifiers import Identifiers, identifiers, kept_by
+from rules.anonymising.pseudonyms import STANDARD_ROOT
+from rules.header import Header
+from rules.level import Level
+from rules.profiles import Profile
+
+_WORDS = re.compile(r"[^\W_]+")
+_DIGITS = re.compile(r"\d{8}")
+_DATE_VRS = frozenset({"DA", "DT"})
+_NO_TEXT = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV"})
+_OPAQUE = frozenset({"OB", "OW", "UN"})
+_SHORTEST_IN_NUMBERS = 6  # an identifier that a measured number hardly is by chance
+_DUMMY_DATE = "19000101"
+
+
+class Egress:
+    """Looks for the identity of one header in another."""
+
+    def __init__(self, before: Header, profile: Profile) -> None:
+        """What the options of `profile` keep is no secret."""
+        self._before = before
+        self._profile = profile
+        self._known = identifiers(before.top, kept_by(profile.options))
+        self._uids = frozenset() if "uids" in profile.options else _secret_uids(self._known)
+        self._dates = frozenset() if "full-dates" in profile.options else frozenset(self._known.dates)
+
+    def findings(self, after: Header) -> list[str]:
+        """The attributes of `after` in which something stands that identified `before`, as people call them."""
+        found: dict[str, None] = {}
+        for level, old in _side_by_side(after.top, self._before.top):
+            for tag in level.offsets:
+                if self._tells(level, tag, old):
+                    keyword = keyword_for_tag(tag)
+                    found[f"({tag >> 16:04X},{tag & 0xFFFF:04X})" + (f" {keyword}" if keyword else "")] = None
+        return list(found)
+
+    def _tells(self, level: Level, tag: int, old: Level | None) -> bool:
+        element = level.element(tag)
+        vr = level.vr(element) if element else "UN"
+        if vr in _NO_TEXT or vr == "SQ":
+            return False
+        values = level.text(tag) or ()
+        if (vr == "UI" or vr in _DATE_VRS) and self._profile.action(tag, None) == "K":
+            return False
+        if vr == "UI":
+            return not self._uids.isdisjoint(values)
+        if vr in _DATE_VRS:
+            return self._keeps_date(values, old.text(tag) if old else None)
+        if vr in _OPAQUE:
+            raw = (level.raw(tag) or b"").lower()
+            return any(each.encode() in raw for each in self._long_ones())
+        return any(self._is_in(value, vr) for value in values)
+
+    def _keeps_date(self, values: tuple[str, ...], before: tuple[str, ...] | None) -> bool:
+        """Whether a date stands where it stood. Elsewhere it may be another one that was moved there."""
+        if not self._dates or not before:
+            return False
+        same = set(map(str.strip, values)) & set(map(str.strip, before)) - {""}
+        return any(match[0] in self._dates - {_DUMMY_DATE} for match in map(_DIGITS.match, same) if match)
+
+    def _is_in(self, value: str, vr: str) -> bool:
+        """Whether a text has any of it. A coded string is a defined term, which a name may be as well."""
+        text = value.lower()
+        shortest = _SHORTEST_IN_NUMBERS if vr in {"DS", "IS"} else 0
+        if any(len(number) >= shortest and _stands_alone(number, text) for number in self._known.numbers):
+            return True
+        if vr != "CS" and not self._known.words.isdisjoint(_WORDS.findall(text)):
+            return True
+        if any(match in self._dates for match in _DIGITS.findall(text)):
+            return True
+        return "." in text and any(uid in text for uid in self._uids)
+
+    def _long_ones(self) -> Iterator[str]:
+        """What cannot be there by chance in bytes that are no text."""
+        yield from (each for each in (*self._known.numbers, *self._known.words) if len(each) >= 6)
+        yield from self._uids
+
+
+def _stands_alone(number: str, text: str) -> bool:
+    """Whether an identifier is in a text, and not only as a part of a longer one."""
+    at = text.find(number)
+    while at >= 0:
+        before, after = text[at - 1 : at], text[at + len(number) : at + len(number) + 1]
+        if not (before.isalnum() or after.isalnum()):
+            return True
+        at = text.find(number, at + 1)
+    return False
+
+
+def _secret_uids(known: Identifiers) -> frozenset[str]:
+    """The UIDs that are somebody's instances; those of classes and of devices' software are in no place of a search."""
+    return frozenset(uid for uid in known.uids if uid and not uid.startswith(STANDARD_ROOT))
+
+
+def _side_by_side(level: Level, old: Level | None) -> Iterator[tuple[Level, Level | None]]:
+    """Every level with the one that stood in its place before, where there was one."""
+    yield level, old
+    for tag in level.offsets:
+        before = old.children(tag) if old else []
+        for number, inner in enumerate(level.children(tag)):
+            yield from _side_by_side(inner, before[number] if number < len(before) else None)

@@ -1,0 +1,108 @@
+"""`new_uids`, `shift_dates` and `private`: single steps of de-identification. All of it at once is `anonymise`."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, PlainValidator
+
+from rules.anonymising import Pseudonyms, drop_private, everywhere, replace_uids, shift_dates
+from rules.attribute import Attribute
+from rules.draft import Draft
+from rules.edits.edit import Edit, EditContext
+from rules.errors import EditHeldError
+from rules.profiles import safe_private
+from rules.values import refusal, text_of
+
+_FARTHEST_DAYS = 36_525  # a century
+_UIDS = tuple(map(Attribute.parse, ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")))
+_DATES = tuple(map(Attribute.parse, ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PatientBirthDate")))
+_PATIENT_ID, _STUDY_UID = Attribute.parse("PatientID"), Attribute.parse("StudyInstanceUID")
+
+
+def _days(value: object) -> int:
+    text = text_of(value).strip()
+    try:
+        days = int(text)
+    except ValueError:
+        days = 0
+    if not 1 <= abs(days) <= _FARTHEST_DAYS:
+        raise refusal(f"{text!r} is not a number of days such as -30")
+    return days
+
+
+class _SecretEdit(Edit):
+    """An edit whose result is made from a secret."""
+
+    secret: str | None = Field(
+        default=None, min_length=8, description="From this it is made; else from the site's own."
+    )
+
+    def pseudonyms(self, context: EditContext) -> Pseudonyms:
+        """What the secret yields. EditHeldError where there is none."""
+        secret = self.secret.encode() if self.secret else context.secret
+        if not secret:
+            raise EditHeldError("there is no secret to make new values from")
+        return Pseudonyms(secret)
+
+
+class NewUidsEdit(_SecretEdit):
+    """New UIDs for study, series, instance and all references, the same for the same at any time."""
+
+    is_for_copies: ClassVar[bool] = True
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """A mapping with a secret, or nothing more than `true`."""
+        return cls() if value is None or str(value).strip().lower() in {"true", "yes"} else cls.model_validate(value)
+
+    def apply(self, draft: Draft, context: EditContext) -> None:
+        """Replace them at every depth."""
+        replace_uids(draft.top, self.pseudonyms(context))
+
+    def writes(self) -> tuple[Attribute, ...]:
+        """The best known of them."""
+        return _UIDS
+
+
+class ShiftDatesEdit(_SecretEdit):
+    """Move every date by whole days, for a patient always as many; times stay. A date that is none is emptied."""
+
+    days: Annotated[int | None, PlainValidator(_days, json_schema_input_type=int | str)] = Field(
+        default=None, description="By how many days; without it, by a number made from the secret and the patient ID."
+    )
+
+    def apply(self, draft: Draft, context: EditContext) -> None:
+        """Move them at every depth."""
+        days = self.days
+        if days is None:
+            who = (draft.values(_PATIENT_ID) or draft.values(_STUDY_UID) or ("",))[0]
+            days = self.pseudonyms(context).days(who.strip())
+        shift_dates(draft.top, days)
+
+    def writes(self) -> tuple[Attribute, ...]:
+        """The best known of them."""
+        return _DATES
+
+
+class PrivateEdit(Edit):
+    """Private attributes: remove all, keep-safe those known to hold no identity (PS3.15 E.3.10), or keep all."""
+
+    which: Literal["remove", "keep-safe", "keep"]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """One of the three words."""
+        text = text_of(value)
+        if text not in {"remove", "keep-safe", "keep"}:
+            raise refusal(f"{text!r} is none of remove, keep-safe and keep")
+        return cls.model_validate({"which": text})
+
+    def apply(self, draft: Draft, context: EditContext) -> None:  # noqa: ARG002
+        """Take away what shall not be there, at every depth."""
+        if self.which != "keep":
+            safe = safe_private() if self.which == "keep-safe" else frozenset()
+            for level in everywhere(draft.top):
+                drop_private(level, safe)
+
+    def writes(self) -> tuple[Attribute, ...]:
+        """None that has a name."""
+        return ()
