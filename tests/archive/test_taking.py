@@ -161,3 +161,28 @@ def _unreadable(monkeypatch: pytest.MonkeyPatch, path: Path, place: int) -> None
 
     for module in (segment, reading, writing):
         monkeypatch.setattr(module, "read_at", failing)
+
+
+def test_order_holds_while_scanners_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One scanner's next instance is never given before the one before, sealed where was looked just before that."""
+    writers: dict[Path, Spool] = {}
+    for _ in range(2):
+        spool = Spool(tmp_path)
+        sealed(spool, b"1")
+        (new,) = set(tmp_path.rglob("*.segment")) - writers.keys()
+        writers[new] = spool
+    reader = Spool(tmp_path)
+    reader.remove(reader.sealed(8))
+    late: list[str] = []
+    look = reading.Reading.look
+
+    def looked_at(each: reading.Reading) -> None:
+        look(each)
+        monkeypatch.setattr(
+            reading.Reading, "look", look
+        )  # this segment has one more from now on, then so has the other
+        other = next(spool for path, spool in writers.items() if path != each.path)
+        late.extend((sealed(writers[each.path], b"2").arrival, sealed(other, b"3").arrival))
+
+    monkeypatch.setattr(reading.Reading, "look", looked_at)
+    assert reader.sealed(8) == late
