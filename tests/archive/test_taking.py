@@ -178,11 +178,15 @@ def test_order_holds_while_scanners_write(tmp_path: Path, monkeypatch: pytest.Mo
 
     def looked_at(each: reading.Reading) -> None:
         look(each)
-        monkeypatch.setattr(
-            reading.Reading, "look", look
-        )  # this segment has one more from now on, then so has the other
+        monkeypatch.setattr(reading.Reading, "look", look)
         other = next(spool for path, spool in writers.items() if path != each.path)
-        late.extend((sealed(writers[each.path], b"2").arrival, sealed(other, b"3").arrival))
+        for spool in (
+            writers[each.path],
+            other,
+        ):  # one more in this segment, which was looked at, then one in the other
+            with spool.open(Identity(CT, "1.9", IMPLICIT), origin()) as incoming:
+                incoming.write(b"x")
+                late.append(incoming.seal())
 
     monkeypatch.setattr(reading.Reading, "look", looked_at)
     assert reader.sealed(8) == late
