@@ -41,7 +41,11 @@ class Taking:
         """The arrivals that wait to be filed, oldest first, at most `limit`."""
         with self._guard:
             self._look()
-            self._given = {found.arrival: found for found in islice(self._oldest(limit), limit)}
+            given = list(islice(self._oldest(limit), limit))
+            if 0 < len(given) < limit:  # what was sealed before the last of them, in a segment already looked at
+                self._look()
+                given = [found for found in islice(self._oldest(limit), limit) if found.arrival <= given[-1].arrival]
+            self._given = {found.arrival: found for found in given}
             return list(self._given)
 
     def read(self, arrival: str) -> Entry | None:

@@ -53,7 +53,7 @@ def test_stale_until_written(archive: Archive, spool: Spool) -> None:
     )
     assert set(archive.stale_manifests(LATER, 10)) == {first.study_id, second.study_id}
     assert len(archive.stale_manifests(LATER, 1)) == 1
-    assert archive.stale_manifests(datetime.now(UTC) - timedelta(hours=1), 10) == []
+    assert archive.stale_manifests(datetime.now(UTC) - timedelta(seconds=40), 10) == []
     archive.write_manifest(first.study_id, {})
     assert archive.stale_manifests(LATER, 10) == [second.study_id]
     filed(archive, [sealed(spool, b"1", "3")], [{}])

@@ -161,3 +161,32 @@ def _unreadable(monkeypatch: pytest.MonkeyPatch, path: Path, place: int) -> None
 
     for module in (segment, reading, writing):
         monkeypatch.setattr(module, "read_at", failing)
+
+
+def test_order_holds_while_scanners_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One scanner's next instance is never given before the one before, sealed where was looked just before that."""
+    writers: dict[Path, Spool] = {}
+    for _ in range(2):
+        spool = Spool(tmp_path)
+        sealed(spool, b"1")
+        (new,) = set(tmp_path.rglob("*.segment")) - writers.keys()
+        writers[new] = spool
+    reader = Spool(tmp_path)
+    reader.remove(reader.sealed(8))
+    late: list[str] = []
+    look = reading.Reading.look
+
+    def looked_at(each: reading.Reading) -> None:
+        look(each)
+        monkeypatch.setattr(reading.Reading, "look", look)
+        other = next(spool for path, spool in writers.items() if path != each.path)
+        for spool in (
+            writers[each.path],
+            other,
+        ):  # one more in this segment, which was looked at, then one in the other
+            with spool.open(Identity(CT, "1.9", IMPLICIT), origin()) as incoming:
+                incoming.write(b"x")
+                late.append(incoming.seal())
+
+    monkeypatch.setattr(reading.Reading, "look", looked_at)
+    assert reader.sealed(8) == late

@@ -98,8 +98,9 @@ def _segment_twice(ground: Ground) -> None:
     segment = ground.segment()
     copy = segment.with_name(f"{ground.name()}.segment")
     shutil.copy(segment, copy)
-    if ground.chance.random() < 0.5:
-        shutil.copy(segment.with_suffix(".register"), copy.with_suffix(".register"))
+    register = segment.with_suffix(".register")
+    if ground.chance.random() < 0.5 and register.exists():  # another kind may have taken it away
+        shutil.copy(register, copy.with_suffix(".register"))
 
 
 def _segment_in_another_folder(ground: Ground) -> None:

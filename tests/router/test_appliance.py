@@ -31,8 +31,9 @@ def test_free_space_is_as_configured_or_fits_the_disk(
 def test_a_node_without_a_name_gets_another(tmp_path: Path, spoilt: bytes) -> None:
     """A file `node` that a crash left empty or with something else in it is made anew, and then stays as it is."""
     (tmp_path / "micropacs.yaml").write_text("appliance: {data: .}\n")
-    (tmp_path / "node").write_bytes(spoilt)
-    for _ in range(2):
+    for is_spoilt in (False, True, False):
+        if is_spoilt:
+            (tmp_path / "node").write_bytes(spoilt)
         appliance = Appliance.open(load(tmp_path / "micropacs.yaml"))
         appliance.spool.close()
         appliance.close()

@@ -50,11 +50,13 @@ def test_trouble_is_told_when_it_begins_changes_and_ends(
 ) -> None:
     """A disk that is full for a day fills no log; what a database says is told, and never the row it says it of."""
     trouble = Trouble(work="filing")
-    full = OperationalError("INSERT", {"name": "Planted^Name"}, sqlite3.OperationalError("database or disk is full"))
+    original = sqlite3.OperationalError("database or disk is full")
+    original.sqlite_errorcode = sqlite3.SQLITE_FULL
+    full = OperationalError("INSERT", {"name": "Planted^Name"}, original)
     for _ in range(5):
         trouble.tell("interrupted", full)
     told = capsys.readouterr().out
-    assert (told.count("database or disk is full"), "Planted" in told) == (1, False)
+    assert (told.count("its disk is full"), "Planted" in told) == (1, False)
     trouble.tell("interrupted", OSError(errno.EIO, os.strerror(errno.EIO)))
     assert "Input/output error" in capsys.readouterr().out
     monkeypatch.setattr(process, "TELL_AGAIN_SECONDS", 0.0)
