@@ -15,15 +15,30 @@ from router.pixels.lossless_jpeg import encode_frame
 from rules import EXPLICIT_LITTLE_UID, TARGETS
 
 _ITEM = struct.Struct("<HHL")
+# GDCM is not first: it aborts on some pictures when it writes RLE, and pydicom 3.0.2 corrects no signs after it.
+_ORDER = ("pyjpegls", "pylibjpeg", "pydicom", "gdcm", "pillow")
 _WHOLE_BYTES = frozenset({8, 16, 32})
 
 
 def decode(value: bytes, transfer_syntax_uid: str, image: Image) -> tuple[bytearray, Image]:
-    """All frames as uncompressed pixels, samples side by side, and what they are now. PixelsError."""
+    """All frames as uncompressed pixels, samples side by side, and what they are now. PixelsError.
+
+    Where one library cannot, the next one is tried.
+    """
+    problem = PixelsError("there is no decoder for the transfer syntax the instance is kept in")
+    for plugin in _decoders(transfer_syntax_uid):
+        try:
+            return _decoded(value, transfer_syntax_uid, image, plugin)
+        except PixelsError as error:
+            problem = error
+    raise problem
+
+
+def _decoded(value: bytes, transfer_syntax_uid: str, image: Image, plugin: str) -> tuple[bytearray, Image]:
     pixels = bytearray()
     found = image
     frames = 0
-    for content, said in _frames(value, transfer_syntax_uid, image):
+    for content, said in _frames(value, transfer_syntax_uid, image, plugin):
         found = _as_said(image, said)
         pixels += content
         frames += 1
@@ -32,6 +47,17 @@ def decode(value: bytes, transfer_syntax_uid: str, image: Image) -> tuple[bytear
     if frames != image.frames or len(pixels) != found.bytes:
         raise PixelsError("the compressed pixel data does not hold the picture that the header describes")
     return pixels, found
+
+
+def _decoders(transfer_syntax_uid: str) -> Sequence[str]:
+    """The libraries that decode it, in the order they are tried. PixelsError where none is installed."""
+    try:
+        decoder = get_decoder(transfer_syntax_uid)
+    except NotImplementedError:
+        return ()
+    if not decoder.is_available:
+        raise PixelsError(f"no decoder is installed for the transfer syntax the instance is kept in: {INSTALL}")
+    return sorted(decoder.available_plugins, key=_ORDER.index)
 
 
 def encode(pixels: bytes | bytearray, image: Image, transfer_syntax_uid: str) -> tuple[bytes, Image]:
@@ -55,18 +81,15 @@ def encode(pixels: bytes | bytearray, image: Image, transfer_syntax_uid: str) ->
     return _encapsulated(frames), replace(plain, frames=image.frames)
 
 
-def _frames(value: bytes | bytearray, transfer_syntax_uid: str, image: Image) -> Iterator[tuple[bytes, dict[str, Any]]]:
+def _frames(
+    value: bytes | bytearray, transfer_syntax_uid: str, image: Image, plugin: str = ""
+) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Every frame's bytes with what pydicom says of them. PixelsError."""
     if image.bits_allocated not in _WHOLE_BYTES or image.high_bit != image.bits_stored - 1:
-        raise PixelsError("pixels whose bits are laid out like these are not decoded")
+        raise PixelsError("pixels whose bits are laid out like these are neither decoded nor encoded")
+    options = {**_options(image), "pixel_keyword": "PixelData", "decoding_plugin": plugin}
     try:
-        decoder = get_decoder(transfer_syntax_uid)
-    except NotImplementedError:
-        raise PixelsError("there is no decoder for the transfer syntax the instance is kept in") from None
-    if not decoder.is_available:
-        raise PixelsError(f"no decoder is installed for the transfer syntax the instance is kept in: {INSTALL}")
-    try:
-        for array, said in decoder.iter_array(value, raw=True, pixel_keyword="PixelData", **_options(image)):
+        for array, said in get_decoder(transfer_syntax_uid).iter_array(value, raw=True, **options):
             yield array.tobytes(), said
     except ImportError:
         raise PixelsError(f"no decoder is installed: {INSTALL}") from None
@@ -79,7 +102,9 @@ def _encoded(frame: bytes, image: Image, transfer_syntax_uid: str) -> bytes:
     try:
         if transfer_syntax_uid == TARGETS["jpeg-lossless"]:
             return encode_frame(frame, image)
-        return get_encoder(transfer_syntax_uid).encode(frame, **_options(image))
+        encoder = get_encoder(transfer_syntax_uid)
+        plugin = min(encoder.available_plugins, key=_ORDER.index, default="")
+        return encoder.encode(frame, encoding_plugin=plugin, **_options(image))
     except ImportError:
         raise PixelsError(
             f"no encoder is installed for the transfer syntax that transcode asks for: {INSTALL}"
