@@ -2,6 +2,7 @@
 
 import random
 import zlib
+from copy import deepcopy
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -70,7 +71,7 @@ def written(made: Dataset, transfer_syntax_uid: str = EXPLICIT) -> bytes:
     size = made.BitsAllocated // 8
     if transfer_syntax_uid == BIG_ENDIAN and size > 1:
         pixels = made.PixelData
-        made = made.copy()
+        made = deepcopy(made)
         made.PixelData = b"".join(pixels[at : at + size][::-1] for at in range(0, len(pixels), size))
         made["PixelData"].VR = "OW"
     write_dataset(stream, made)
