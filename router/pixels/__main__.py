@@ -4,6 +4,7 @@ What a codec does with a damaged or hostile picture ends here, and no role with 
 tell what is in the data.
 """
 
+import faulthandler
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import IO
 
 from router.errors import RouterError
 from router.pixels.image import MOST_BYTES
-from router.pixels.order import Order, receive_order, send_answer
+from router.pixels.order import LONGEST_SECONDS, Order, receive_order, send_answer
 from router.pixels.rework import rework
 from rules import RulesError
 
@@ -26,7 +27,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print where they like
     while (order := receive_order(sys.stdin.buffer)) is not None:
+        faulthandler.dump_traceback_later(LONGEST_SECONDS, exit=True)  # also where nobody is left to end it
         _answer(answers, order)
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _answer(stream: IO[bytes], order: Order) -> None:

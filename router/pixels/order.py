@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from rules import PixelWork, Region
 
+LONGEST_SECONDS = 300.0  # for one order; what takes longer does not end
 _LENGTH = struct.Struct("<I")
 
 

@@ -6,9 +6,7 @@ import threading
 from contextlib import suppress
 
 from router.errors import PixelsError
-from router.pixels.order import Order, receive_answer, send_order
-
-LONGEST_SECONDS = 300.0  # for one instance; what takes longer does not end
+from router.pixels.order import LONGEST_SECONDS, Order, receive_answer, send_order
 
 
 class Workshop:

@@ -150,19 +150,19 @@ def test_what_cannot_be_blanked_is_held(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_told_of_and_not_sent(tmp_path: Path) -> None:
-    """Where the pixels cannot be worked on because the file changed, it is the file that is at fault."""
-    (made,) = numbered(1)
+    """Whether its pixels cannot be worked on or only one of them has changed: the file is at fault, and none leaves."""
     departures = site(tmp_path, f"{{type: folder, path: {tmp_path / 'out'}}}", BLANK)
-    kept = keep(departures, [(made, EXPLICIT)])
-    path = departures.archive.stored([kept[0].recorded.instance_id])[kept[0].recorded.instance_id].path
-    content = bytearray(path.read_bytes())
-    content[content.index(b"\xe0\x7f\x10\x00OW\0\0") + 8] ^= 0x40  # the length of the pixel data
-    path.chmod(0o640)
-    path.write_bytes(content)
+    kept = keep(departures, [(made, EXPLICIT) for made in numbered(2)])
+    stored = departures.archive.stored([each.recorded.instance_id for each in kept])
+    for each, at in zip(kept, (8, 20), strict=True):  # the length of the pixel data, and a pixel that is blanked
+        path = stored[each.recorded.instance_id].path
+        content = bytearray(path.read_bytes())
+        content[content.index(b"\xe0\x7f\x10\x00OW\0\0") + at] ^= 0x40
+        path.chmod(0o640)
+        path.write_bytes(content)
     departures.enqueue(kept, "out")
     with departures.sending():
         departures.wait_for(State.PARKED, State.HELD, State.DELIVERED)
-    (listed,) = departures.listed()
-    assert (listed.state, "damaged" in listed.reason) == (State.PARKED, True)
+    assert [(each.state, "damaged" in each.reason) for each in departures.listed()] == [(State.PARKED, True)] * 2
     assert not list((tmp_path / "out").rglob("*.dcm"))
     departures.close()
