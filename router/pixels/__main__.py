@@ -23,7 +23,8 @@ def main() -> None:
     """Work until standard input ends."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the role, which drains, and then ends this
+        signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print where they like
     while (order := receive_order(sys.stdin.buffer)) is not None:
