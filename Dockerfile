@@ -7,7 +7,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY rules rules
 COPY archive archive
 COPY router router
-RUN pip install --no-cache-dir --prefix=/install '.[postgresql,mysql]'
+RUN pip install --no-cache-dir --prefix=/install '.[postgresql,mysql,codecs]'
 
 FROM python:3.12-slim
 COPY --from=build /install /usr/local

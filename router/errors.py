@@ -90,3 +90,7 @@ class DataSetUnreadable(RouterError):  # noqa: N818
 
 class DataSetDamaged(DataSetUnreadable):
     """The data set to be sent is not the one that was kept."""
+
+
+class PixelsError(RouterError):
+    """What a route asks to be done with the pixels cannot be done."""

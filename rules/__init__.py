@@ -6,7 +6,7 @@ from rules.cases import TestCase
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
-from rules.edits import NOT_AVAILABLE, AnyEdit, EditContext, Table
+from rules.edits import AnyEdit, EditContext, Table
 from rules.errors import (
     AttributeNameError,
     EditError,
@@ -21,16 +21,22 @@ from rules.explanation import CopyTrace, Explanation
 from rules.facts import Arrival, Condition, Facts, Readable
 from rules.header import Header, identify
 from rules.identity import begins_as
+from rules.layout import BIG_ENDIAN_UID, DEFLATED, EXPLICIT_LITTLE_UID
 from rules.loading import compose
+from rules.pixels import TARGETS, PixelWork, Region, is_compressed
 from rules.problems import closest, problems_from
-from rules.reencoding import implicit_prefix
+from rules.reencoding import implicit_prefix, pixel_element, recast
 from rules.schema import NormaliseRule, Otherwise, RouteRule, RulesSettings
+from rules.splicing import deflate, edited
 from rules.testing import TestResult
 from rules.trace import ClauseTrace, RuleTrace
 from rules.values import After, Duration, Flag, GiveUp, Size, Window, one_of, parse_duration
 
 __all__ = [
-    "NOT_AVAILABLE",
+    "BIG_ENDIAN_UID",
+    "DEFLATED",
+    "EXPLICIT_LITTLE_UID",
+    "TARGETS",
     "After",
     "AnyEdit",
     "Arrival",
@@ -63,11 +69,13 @@ __all__ = [
     "Node",
     "NormaliseRule",
     "Otherwise",
+    "PixelWork",
     "Position",
     "Prepared",
     "Priority",
     "Problem",
     "Readable",
+    "Region",
     "RouteRule",
     "RuleTrace",
     "RulesError",
@@ -85,10 +93,15 @@ __all__ = [
     "begins_as",
     "closest",
     "compose",
+    "deflate",
+    "edited",
     "identify",
     "implicit_prefix",
+    "is_compressed",
     "one_of",
     "parse_duration",
+    "pixel_element",
     "problems_from",
+    "recast",
     "undo",
 ]

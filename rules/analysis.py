@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rules.clause import Loc
-from rules.edits import NotAvailableEdit
 from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, RulesSettings
 
 
@@ -20,16 +19,6 @@ class Finding:
 def analyse(settings: RulesSettings) -> list[Finding]:
     """Rules of one name, edits where they cannot be, and rules that can never be reached."""
     return [*_names(settings), *_for_copies(settings), *_unreachable(settings)]
-
-
-def not_available(settings: RulesSettings) -> list[tuple[Loc, str]]:
-    """The edits that this version cannot make, each with its place."""
-    return [
-        ((*loc, "edit", index), edit.name)
-        for loc, rule in _rules(settings)
-        for index, edit in enumerate(rule.edit)
-        if isinstance(edit, NotAvailableEdit)
-    ]
 
 
 def _rules(settings: RulesSettings) -> Iterator[tuple[Loc, NormaliseRule | RouteRule]]:

@@ -3,17 +3,19 @@
 The elements that edits name are mostly the same in all instances of a study. Where they are, so is what comes of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.attribute import PIXEL_TAGS, SPECIFIC_CHARACTER_SET, Attribute
 from rules.decision import Change, Prepared
 from rules.draft import Draft
 from rules.edits import Edit, EditContext, Table
+from rules.edits.pixels import BlankPixelsEdit, TranscodeEdit
 from rules.errors import EditHeldError
 from rules.facts import Arrival, Readable
 from rules.header import Header
 from rules.level import Level
+from rules.pixels import PixelWork, leaves_as
 from rules.schema import RouteRule
 from rules.splicing import edited, splice_of
 from rules.walk import apply
@@ -55,14 +57,36 @@ class Copies:
             return _again(made, header, extents)
         draft = Draft(header)
         changes = tuple(apply(self._rule, draft, EditContext(arrival, self._tables, self._secret)))
+        work = _pixel_work(draft)
+        if work:
+            changes += tuple(self._done_to_pixels(work, header))
         if self._is_whole:
-            return self._whole(header, draft, changes)
+            return self._whole(header, draft, changes, work)
         hunks = draft.hunks() if draft.changed else []
         if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
             self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
-        return Prepared(changes, splice_of(header, hunks) if draft.changed else None, _instance_uid(draft))
+        splice = splice_of(header, hunks) if draft.changed else None
+        return Prepared(changes, splice, _instance_uid(draft), pixels=work)
 
-    def _whole(self, header: Header, draft: Draft, changes: tuple[Change, ...]) -> Prepared:
+    def leaves_as(self, transfer_syntax_uid: str) -> tuple[str, ...]:
+        """The transfer syntaxes a copy may be in, whose instance is kept in the one given. EditHeldError."""
+        if not any(isinstance(edit, BlankPixelsEdit | TranscodeEdit) for edit in self._rule.edit):
+            return (transfer_syntax_uid,)
+        wanted = [edit.transfer_syntax_uid for edit in self._rule.edit if isinstance(edit, TranscodeEdit)]
+        found = [
+            leaves_as(transfer_syntax_uid, wanted[-1] if wanted else None, has_pixels=has_pixels)
+            for has_pixels in (True, False)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def _done_to_pixels(self, work: PixelWork, header: Header) -> Iterator[Change]:
+        """What is to be done beyond the header, in the manner of its changes."""
+        if work.regions:
+            yield Change(self._rule.name, "PixelData", "as it came", f"black in {len(work.regions)} region(s)")
+        if work.transfer_syntax_uid != header.transfer_syntax_uid:
+            yield Change(self._rule.name, "TransferSyntaxUID", header.transfer_syntax_uid, work.transfer_syntax_uid)
+
+    def _whole(self, header: Header, draft: Draft, changes: tuple[Change, ...], work: PixelWork | None) -> Prepared:
         """A copy whose every element was looked at: looked at once more as it will leave. EditHeldError."""
         if header.deflated and header.has_tail:
             raise EditHeldError("something follows the pixel data, which no edit has looked at")
@@ -70,7 +94,7 @@ class Copies:
         after = edited(header, splice)
         for edit in self._rule.edit:
             edit.check(header, after)
-        return Prepared(changes, splice, _instance_uid(after), ends_with_pixels=True)
+        return Prepared(changes, splice, _instance_uid(after), ends_with_pixels=True, pixels=work)
 
     def _extents(self, header: Header) -> dict[int, _Extent | None]:
         """Where the elements lie that the edits depend on, by tag; none where they may depend on more."""
@@ -84,6 +108,17 @@ class Copies:
         if len(self._made) >= _MOST_MADE:
             self._made = {}
         self._made[key] = made
+
+
+def _pixel_work(draft: Draft) -> PixelWork | None:
+    """What the edits asked to be done with the pixels, None if that is nothing. EditHeldError."""
+    header = draft.header
+    if not draft.regions and draft.transfer_syntax_uid is None:
+        return None
+    has_pixels = header.pixel_tag is not None
+    uid = leaves_as(header.transfer_syntax_uid, draft.transfer_syntax_uid, has_pixels=has_pixels)
+    regions = draft.regions if has_pixels else ()
+    return PixelWork(regions, uid) if regions or uid != header.transfer_syntax_uid else None
 
 
 def _key(level: Level, extents: Mapping[int, _Extent | None]) -> _Key | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from rules.draft import Splice
 from rules.facts import Readable
+from rules.pixels import PixelWork
 
 Scope = Literal["instance", "series", "study"]
 Late = Literal["send", "hold", "ignore"]
@@ -66,10 +67,11 @@ class Prepared:
     """The copy for one destination: its changes, and the splice that makes it (None: as archived).
 
     `sop_instance_uid` is its own where it has got a new one. What follows the pixel data does not leave with it where
-    `ends_with_pixels`, since no edit has looked there.
+    `ends_with_pixels`, since no edit has looked there. `pixels` is what is then to be done with its pixel data.
     """
 
     changes: tuple[Change, ...]
     splice: Splice | None
     sop_instance_uid: str | None = None
     ends_with_pixels: bool = False
+    pixels: PixelWork | None = None

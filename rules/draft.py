@@ -10,17 +10,23 @@ from rules.errors import EditError
 from rules.header import Header
 from rules.overlay import EditedLevel, Replacement
 from rules.path import read
+from rules.pixels import Region
 from rules.splicing import Hunk, Splice, hunks_of, splice_of, undo
 
 __all__ = ["Draft", "Splice", "undo"]
 
 
 class Draft:
-    """A readable overlay over a header. Edits are seen by `values` at once; `splice` encodes them."""
+    """A readable overlay over a header. Edits are seen by `values` at once; `splice` encodes them.
+
+    What is asked for beyond the header stands in `regions` (to be made black) and `transfer_syntax_uid` (to leave in).
+    """
 
     def __init__(self, header: Header) -> None:
         self.header = header
         self.top = EditedLevel(header.top)
+        self.regions: tuple[Region, ...] = ()
+        self.transfer_syntax_uid: str | None = None
 
     @property
     def changed(self) -> bool:

@@ -6,8 +6,7 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from rules.analysis import analyse, not_available
-from rules.clause import Loc
+from rules.analysis import analyse
 from rules.copies import Copies
 from rules.decision import Decision, Prepared, Verdict
 from rules.edits import Edit, Table
@@ -83,6 +82,10 @@ class Ruleset:
         """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""
         return self._copies[route].prepare(header, arrival) if self._edits(route) else Prepared((), None)
 
+    def leaves_as(self, route: str, transfer_syntax_uid: str) -> tuple[str, ...]:
+        """The transfer syntaxes a copy of this route may be in, whose instance is kept in the one given. RulesError."""
+        return self._copies[route].leaves_as(transfer_syntax_uid) if self._edits(route) else (transfer_syntax_uid,)
+
     def _edits(self, route: str) -> Sequence[Edit]:
         """The edits of a route on its copy; RulesError for a route there is not."""
         if route == OTHERWISE:
@@ -117,8 +120,3 @@ class Ruleset:
     def tables(self) -> frozenset[str]:
         """The names of all tables that an edit looks things up in."""
         return frozenset(name for rule in self.settings.rules for edit in rule.edit for name in edit.table_names())
-
-    @property
-    def not_available(self) -> list[tuple[Loc, str]]:
-        """The edits that this version cannot make, each with its place in the configuration."""
-        return not_available(self.settings)

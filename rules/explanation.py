@@ -11,6 +11,7 @@ from rules.decision import Change, Decision, Dispatch, Verdict
 from rules.errors import RulesError
 from rules.facts import Arrival
 from rules.header import Header
+from rules.splicing import edited
 from rules.trace import ClauseTrace, RuleTrace, Witness
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def archived(header: Header, decision: Decision) -> Header:
     """The header as the archive keeps it, which is what a route's edits start from."""
     if decision.splice is None:
         return header
-    return Header.scan(decision.splice.prefix, header.transfer_syntax_uid)
+    return edited(header, decision.splice)
 
 
 def _copy(ruleset: "Ruleset", dispatch: Dispatch, header: Header, arrival: Arrival) -> CopyTrace:

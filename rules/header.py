@@ -68,13 +68,17 @@ class Header:
     @property
     def has_tail(self) -> bool:
         """Whether something follows the pixel data, where all of it lies in the bytes scanned."""
+        end = self.pixel_end()
+        return end is not None and end < len(self.top.data)
+
+    def pixel_end(self) -> int | None:
+        """The offset after the pixel data, where all of it lies in the bytes scanned; None as `pixel_data`."""
         found = self.pixel_data()
         if found is None:
-            return False
+            return None
         value, length = found
         data, layout = self.top.data, self.top.layout
-        end = end_of_undefined(data, value, len(data), layout, "OB") if length is None else value + length
-        return end < len(data)
+        return end_of_undefined(data, value, len(data), layout, "OB") if length is None else value + length
 
     def values(self, attribute: Attribute) -> tuple[str, ...] | None:
         """The attribute's values as text, without padding; `()` if it is there but empty, None if it is absent."""

@@ -20,8 +20,9 @@ LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 EXPLICIT_LITTLE_UID = "1.2.840.10008.1.2.1"
-_IMPLICIT_UIDS = frozenset({"1.2.840.10008.1.2", "1.2.840.113619.5.2"})
-_BIG_ENDIAN_UID = "1.2.840.10008.1.2.2"
+IMPLICIT_LITTLE_UID = "1.2.840.10008.1.2"
+BIG_ENDIAN_UID = "1.2.840.10008.1.2.2"
+_IMPLICIT_UIDS = frozenset({IMPLICIT_LITTLE_UID, "1.2.840.113619.5.2"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ class Item(NamedTuple):
 
 def layout_of(data: bytes, transfer_syntax_uid: str) -> Layout:
     """The layout of a data set (inflated, if deflated): what its first element shows, else what the syntax says."""
-    if transfer_syntax_uid == _BIG_ENDIAN_UID:
+    if transfer_syntax_uid == BIG_ENDIAN_UID:
         return EXPLICIT_BIG
     if len(data) >= 6:
         # Some modalities declare one and write the other. An implicit element's length never looks like a VR.

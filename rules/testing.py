@@ -100,6 +100,8 @@ def _failures(case: TestCase, ruleset: "Ruleset", header: Header, decision: Deci
             yield f"at {destination}: held at delivery: {error}"
             continue
         sent = Header.scan(prepared.splice.prefix, kept.transfer_syntax_uid) if prepared.splice else kept
+        if prepared.pixels:
+            sent = Header(sent.top, prepared.pixels.transfer_syntax_uid, sent.pixel_tag)
         yield from _differences(sent, wanted, f"at {destination}: ")
 
 

@@ -1,20 +1,21 @@
-"""What the schema knows but this version cannot do yet: refused by name, never passed over. Checks nothing else."""
+"""What the schema knows but this version, or this machine, cannot do: refused by name. Checks nothing else."""
 
 from collections.abc import Iterator
 
-from rules import NOT_AVAILABLE, Document, Node, Position, Problem
+from router.pixels import INSTALL, can_write
+from rules import TARGETS, Document, Node, Position, Problem
 
 _ON = ("true", "yes", "on")
 
 
 def unavailable(document: Document) -> list[Problem]:
     """A problem for everything asked for that this version does not do."""
-    found = [*_in_appliance(document.root), *_in_nodes(document.root), *_in_rules(document.root)]
+    found = [*_in_appliance(document.root), *_in_nodes(document.root)]
     differs = document.root.get("archive", "when_same_uid_differs")
     for text, node in differs.texts() if differs is not None else ():
         if text.strip().lower() != "keep-first":
             found.append((node.position, f"when_same_uid_differs: {text}"))
-    return [Problem.at(place, f"{what} is not available yet") for place, what in found]
+    return [Problem.at(place, f"{what} is not available yet") for place, what in found] + _not_installed(document.root)
 
 
 def without_effect(document: Document) -> list[Problem]:
@@ -47,12 +48,14 @@ def _in_nodes(root: Node) -> Iterator[tuple[Position, str]]:
                 yield commitment.position, "storage commitment (commitment: true)"
 
 
-def _in_rules(root: Node) -> Iterator[tuple[Position, str]]:
-    for section in ("normalise", "routes"):
-        rules = root.get(section)
-        for rule in rules.items() if rules is not None else ():
-            edits = rule.get("edit")
-            for edit in edits.items() if edits is not None else ():
-                for name, entry in edit.entries().items():
-                    if name in NOT_AVAILABLE:
-                        yield entry.key_position, f"the edit {name!r}"
+def _not_installed(root: Node) -> list[Problem]:
+    """Transfer syntaxes that routes ask for and that nothing here can write."""
+    routes = root.get("routes")
+    edits = [rule.get("edit") for rule in (routes.items() if routes is not None else ())]
+    asked = [edit.get("transcode") for each in edits if each is not None for edit in each.items()]
+    problems = []
+    for text, node in (found for each in asked if each is not None for found in each.texts()):
+        if not can_write(TARGETS.get(text.strip().lower(), text.strip())):
+            message = f"what writes transcode: {text} is not installed: {INSTALL}"
+            problems.append(Problem.at(node.position, message))
+    return problems

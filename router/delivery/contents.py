@@ -48,14 +48,15 @@ def as_implicit(shipment: Shipment) -> Shipment:
     own = len(shipment.prefix or b"")
     end = header_of(shipment).end
     with _rest(shipment) as file:
-        data = (shipment.prefix or b"") + file.read(end + _ELEMENT_HEADER_BYTES - own)
+        data = (shipment.prefix or b"") + file.read(max(end + _ELEMENT_HEADER_BYTES - own, 0))
     header = Header.scan(data, shipment.identity.transfer_syntax_uid, complete=len(data) >= shipment.size)
     splice = implicit_prefix(header, shipment.size)
+    ours = data[splice.resume : own]  # pixel bytes that do not come from the file
     return replace(
         shipment,
         identity=replace(shipment.identity, transfer_syntax_uid=IMPLICIT_LITTLE_ENDIAN),
-        prefix=splice.prefix,
-        resume=splice.resume - own + shipment.resume,
+        prefix=splice.prefix + ours,
+        resume=max(splice.resume - own, 0) + shipment.resume,
         size=len(splice.prefix) + shipment.size - splice.resume,
         digest=None,
     )

@@ -16,6 +16,7 @@ from router.delivery.packing import Packer
 from router.delivery.queue import Queue
 from router.delivery.sender import Sender
 from router.delivery.worker import Line, LineSettings
+from router.pixels import Workshop
 from router.telemetry import reason_of
 from rules import Ruleset
 
@@ -51,6 +52,7 @@ class Lines:
         self._sender_for = sender_for
         self._outbox_folder = outbox_folder
         self._damaged = damaged
+        self._workshop = Workshop()
         self._numbers = count(1)
         self._lines: dict[str, list[Line]] = {}
         self._leaving: list[Line] = []
@@ -70,7 +72,7 @@ class Lines:
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Follow a new configuration: settings change between two leases, lines begin and end."""
-        packer = Packer(self._archive, self._rulesets, configuration.zone)
+        packer = Packer(self._archive, self._rulesets, configuration.zone, self._workshop)
         settings = {
             name: LineSettings(
                 name=name,
@@ -125,6 +127,8 @@ class Lines:
         ended = [line.join(max(0.0, deadline - time.monotonic())) for line in lines]
         if self._keeper.is_alive():
             self._keeper.join(max(FLUSH_SECONDS, deadline - time.monotonic()))
+        if all(ended):  # a line that was left behind may still wait for it
+            self._workshop.close()
         return all(ended)
 
     def _all(self) -> list[Line]:

@@ -7,28 +7,62 @@ from datetime import tzinfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from archive import Archive, Stored
+from archive import Archive, Identity, Stored
+from router.delivery.contents import is_damaged
 from router.delivery.delivery import Leased
-from router.delivery.outcomes import UNREADABLE, Kind, Outcome
+from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
 from router.delivery.sender import Shipment
-from router.errors import RouterError
+from router.errors import PixelsError, RouterError
+from router.pixels import Order, Workshop
 from router.reading import end_of_pixels, read_header
-from rules import Arrival, RulesError, Ruleset
+from rules import Arrival, PixelWork, RulesError, Ruleset
 
 log = structlog.get_logger(__name__)
 
 
 class Packer:
-    """Packs for every line; `rulesets` gives the rules of a revision, `zone` is the site's (None: the machine's)."""
+    """Packs for every line; `rulesets` gives the rules of a revision, `zone` is the site's (None: the machine's).
 
-    def __init__(self, archive: Archive, rulesets: Callable[[str], Ruleset], zone: tzinfo | None) -> None:
+    Where a route asks for something to be done with pixels, `workshop` does it.
+    """
+
+    def __init__(
+        self, archive: Archive, rulesets: Callable[[str], Ruleset], zone: tzinfo | None, workshop: Workshop
+    ) -> None:
         self._archive = archive
         self._rulesets = rulesets
         self._zone = zone
+        self._workshop = workshop
 
     def stored(self, leased: Sequence[Leased]) -> Mapping[int, Stored]:
         """What the archive has of these deliveries, by the instance's id."""
         return self._archive.stored([each.instance_id for each in leased])
+
+    def identities(self, leased: Sequence[Leased], stored: Mapping[int, Stored]) -> list[Identity]:
+        """What these deliveries may leave as, before they are made: in the transfer syntaxes that their routes ask for.
+
+        An instance that is not there, or whose rules are not, is passed over: `pack` says what is wrong with it.
+        """
+        found: dict[Identity, None] = {}
+        known: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        for each in leased:
+            if each.instance_id not in stored:
+                continue
+            identity = stored[each.instance_id].identity
+            key = each.revision, each.route, identity.transfer_syntax_uid
+            if key not in known:
+                known[key] = self._leaves_as(*key)
+            for uid in known[key]:
+                found[replace(identity, transfer_syntax_uid=uid)] = None
+        return list(found)
+
+    def _leaves_as(self, revision: str, route: str, transfer_syntax_uid: str) -> tuple[str, ...]:
+        try:
+            return self._rulesets(revision).leaves_as(route, transfer_syntax_uid)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # noqa: BLE001 - the border of a work loop: `pack` meets the same, and holds the instance
+            return (transfer_syntax_uid,)
 
     def pack(self, leased: Leased, stored: Stored | None) -> Shipment | Outcome:
         """The shipment, or the outcome that says why there is none: nothing leaves un-edited."""
@@ -49,7 +83,7 @@ class Packer:
             log.exception("edits failed", delivery=leased.delivery_id, route=leased.route)
             return Outcome(Kind.HELD, None, "the edits of the route failed unexpectedly; see the log")
 
-    def _edited(self, leased: Leased, stored: Stored) -> Shipment:
+    def _edited(self, leased: Leased, stored: Stored) -> Shipment | Outcome:
         whole = Shipment(
             leased.delivery_id,
             stored.identity,
@@ -68,21 +102,38 @@ class Packer:
         header = read_header(stored.path, stored.data_set_offset, stored.identity.transfer_syntax_uid)
         prepared = rules.prepare(leased.route, header, self._arrival(stored))
         splice = prepared.splice
-        if splice is None:
+        if splice is None and prepared.pixels is None:
             return whole
         end = stored.bytes
         if prepared.ends_with_pixels:
             end = end_of_pixels(stored.path, stored.data_set_offset, header, stored.bytes)
         uid = prepared.sop_instance_uid or stored.identity.sop_instance_uid
-        return replace(
+        prefix, resume = (splice.prefix, splice.resume) if splice else (b"", 0)
+        edited = replace(
             whole,
             identity=replace(stored.identity, sop_instance_uid=uid),
-            prefix=splice.prefix,
-            resume=splice.resume,
-            size=len(splice.prefix) + end - splice.resume,
+            prefix=prefix,
+            resume=resume,
+            size=len(prefix) + end - resume,
             digest=None,
             left_out=stored.bytes - end,
         )
+        return self._with_pixels(edited, prepared.pixels, stored.bytes) if prepared.pixels else edited
+
+    def _with_pixels(self, edited: Shipment, work: PixelWork, kept_bytes: int) -> Shipment | Outcome:
+        """The shipment after what is to be done with its pixels; all of it is then in the prefix."""
+        start = edited.data_set_offset
+        source = edited.identity.transfer_syntax_uid
+        end = start + kept_bytes - edited.left_out
+        order = Order(edited.prefix or b"", edited.path, start + edited.resume, end, source, work)
+        try:
+            made = self._workshop.work(order)
+        except PixelsError:
+            if is_damaged(edited):
+                return DAMAGED
+            raise
+        identity = replace(edited.identity, transfer_syntax_uid=work.transfer_syntax_uid)
+        return replace(edited, identity=identity, prefix=made, resume=kept_bytes, size=len(made), left_out=0)
 
     def _arrival(self, stored: Stored) -> Arrival:
         origin = stored.origin

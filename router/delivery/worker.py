@@ -161,7 +161,7 @@ class Line:
         left = {each.delivery_id: each for each in lot.leased}
         delivered = answered = 0
         refused: list[tuple[Leased, Outcome]] = []
-        identities = [lot.stored[each.instance_id].identity for each in lot.leased if each.instance_id in lot.stored]
+        identities = self.settings.packer.identities(lot.leased, lot.stored)
         began = time.monotonic()
         try:
             with closing(self._open_sender().send(identities, self._packed(lot, refused))) as answers:

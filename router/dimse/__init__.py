@@ -7,13 +7,14 @@ from router.dimse.limits import Limits
 from router.dimse.listener import Listener
 from router.dimse.outgoing import DataSet
 from router.dimse.reception import Reception
-from router.dimse.requestor import Peer, Requestor
+from router.dimse.requestor import MOST_CONTEXTS, Peer, Requestor
 from router.dimse.sources import Source, Sources
 from router.dimse.store_scp import StoreScp
 from router.dimse.store_scu import ReadyRequest, StoreScu
 from router.dimse.tls import ClientTls, ServerTls
 
 __all__ = [
+    "MOST_CONTEXTS",
     "Alarm",
     "ClientTls",
     "DataSet",

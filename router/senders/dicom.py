@@ -16,7 +16,7 @@ from router.delivery.outcomes import (
     from_status,
 )
 from router.delivery.sender import DestinationError, Shipment
-from router.dimse import DataSet, Limits, Peer, ReadyRequest, Requestor, StoreScu
+from router.dimse import MOST_CONTEXTS, DataSet, Limits, Peer, ReadyRequest, Requestor, StoreScu
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetDamaged, DataSetUnreadable
 from router.senders.ahead import Ahead
 from router.senders.checking import checked
@@ -150,13 +150,11 @@ def contexts_for(identities: Sequence[Identity]) -> list[Context]:
     """What to propose: each SOP class in each transfer syntax it is kept in, and explicit ones in implicit too.
 
     One transfer syntax a context, so that the peer cannot choose the conversion where it would take what we have.
+    Where they are too many for one association, some are not proposed in implicit.
     """
-    contexts: dict[Context, None] = {}
-    for identity in identities:
-        contexts[identity.sop_class_uid, identity.transfer_syntax_uid] = None
-        if identity.transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN:
-            contexts[identity.sop_class_uid, IMPLICIT_LITTLE_ENDIAN] = None
-    return list(contexts)
+    kept = [(each.sop_class_uid, each.transfer_syntax_uid) for each in identities]
+    implicit = [(sop_class, IMPLICIT_LITTLE_ENDIAN) for sop_class, uid in kept if uid == EXPLICIT_LITTLE_ENDIAN]
+    return list(dict.fromkeys(kept + implicit))[:MOST_CONTEXTS]
 
 
 def _data_set(shipment: Shipment) -> DataSet:

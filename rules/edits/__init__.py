@@ -2,7 +2,6 @@
 
 from rules.edits.edit import Edit, EditContext
 from rules.edits.form import AnyEdit
-from rules.edits.not_available import NOT_AVAILABLE, NotAvailableEdit
 from rules.edits.table import Table
 
-__all__ = ["NOT_AVAILABLE", "AnyEdit", "Edit", "EditContext", "NotAvailableEdit", "Table"]
+__all__ = ["AnyEdit", "Edit", "EditContext", "Table"]

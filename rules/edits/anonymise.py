@@ -15,6 +15,7 @@ from rules.profiles import profile, safe_private
 Keep = Literal["uids", "device", "institution", "patient-characteristics", "safe-private"]
 Clean = Literal["descriptors", "structured-content", "graphics"]
 
+_BURNED_IN = Attribute.parse("BurnedInAnnotation")
 _WRITES = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyDate", "SOPInstanceUID")
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and all classes below
 _CARRIES_TEXT = frozenset({"DOC", "ECG", "ES", "IVUS", "OAM", "OT", "SC", "US", "XC"})  # modalities
@@ -63,7 +64,8 @@ class AnonymiseEdit(Edit):
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """De-identify every element at every depth. EditHeldError where a person has to look first."""
-        if self.burned_in == "hold" and (reason := _may_show_names(draft)):
+        is_blanked = bool(draft.regions) and draft.header.pixel_tag is not None
+        if self.burned_in == "hold" and not is_blanked and (reason := _may_show_names(draft)):
             raise EditHeldError(reason)
         secret = self.secret.encode() if self.secret else context.secret
         if not secret:
@@ -84,7 +86,9 @@ class AnonymiseEdit(Edit):
         ).clean(draft.top)
         for keyword in ("PatientName", "PatientID"):
             draft.set(Attribute.parse(keyword), (pseudonym,))
-        mark(draft.top, self.options)
+        if is_blanked:
+            draft.set(_BURNED_IN, ("NO",))
+        mark(draft.top, self.options | {"pixels"} if is_blanked else self.options)
 
     def check(self, before: Header, after: Header) -> None:
         """Search the result for what identified the patient. EditHeldError where something is left."""

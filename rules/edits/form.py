@@ -12,7 +12,7 @@ from rules.edits.assignment import CopyEdit, SetEdit
 from rules.edits.edit import Edit
 from rules.edits.identity import NewUidsEdit, PrivateEdit, ShiftDatesEdit
 from rules.edits.lookup import LookupEdit
-from rules.edits.not_available import NOT_AVAILABLE, NotAvailableEdit
+from rules.edits.pixels import BlankPixelsEdit, TranscodeEdit
 from rules.edits.removal import BlankEdit, RemoveEdit
 from rules.edits.rewriting import (
     LowerEdit,
@@ -24,6 +24,7 @@ from rules.edits.rewriting import (
     TruncateEdit,
     UpperEdit,
 )
+from rules.pixels import TARGETS
 from rules.problems import closest
 from rules.values import refusal
 
@@ -47,14 +48,7 @@ def _said(edit: type[Edit]) -> Any:  # noqa: ANN401 - what pydantic's Field is
     return Field(description=edit.__doc__)
 
 
-def _with_what_is_to_come(schema: dict[str, Any]) -> None:
-    """Exactly one key; editors accept the edits of later versions too, which loading refuses by name."""
-    schema |= {"minProperties": 1, "maxProperties": 1}
-    for name in sorted(NOT_AVAILABLE):
-        schema["properties"][name] = {"description": "Not available yet: a configuration with it is refused."}
-
-
-@with_config(ConfigDict(extra="forbid", json_schema_extra=_with_what_is_to_come))
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1}))
 class EditForm(TypedDict, total=False):
     """One edit: exactly one of these keys."""
 
@@ -87,6 +81,12 @@ class EditForm(TypedDict, total=False):
         PlainValidator(AnonymiseEdit.parse, json_schema_input_type=AnonymiseEdit | Literal["basic"]),
         _said(AnonymiseEdit),
     ]
+    blank_pixels: Annotated[BlankPixelsEdit, _said(BlankPixelsEdit)]
+    transcode: Annotated[
+        TranscodeEdit,
+        PlainValidator(TranscodeEdit.parse, json_schema_input_type=Literal[*TARGETS] | str),
+        _said(TranscodeEdit),
+    ]
 
 
 _FORM: TypeAdapter[Any] = TypeAdapter(EditForm)
@@ -100,8 +100,6 @@ def parse_edit(value: object) -> Edit:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise refusal("an edit is a mapping with exactly one key, such as 'set: {InstitutionName: text}'")
     name = str(next(iter(value)))
-    if name in NOT_AVAILABLE:
-        return NotAvailableEdit(name=name)
     if name not in _NAMES:
         raise ValidationError.from_exception_data("edit", [_unknown(name)])
     edit: Edit = _FORM.validate_python(value)[name]
@@ -110,7 +108,7 @@ def parse_edit(value: object) -> Edit:
 
 def _unknown(name: str) -> InitErrorDetails:
     """The mistake of an edit that does not exist."""
-    meant = closest(name, _NAMES | NOT_AVAILABLE)
+    meant = closest(name, _NAMES)
     message = f"unknown edit {name!r}" + (f", did you mean {meant!r}?" if meant else "")
     return InitErrorDetails(type=refusal(message), loc=(name, "[key]"), input=name)
 

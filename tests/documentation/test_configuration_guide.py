@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Configuration, ConfigurationError, json_schema, load
-from rules import NOT_AVAILABLE, Ruleset, RulesSettings, Table, compose
+from rules import Ruleset, RulesSettings, Table, compose
 from tests.support.guide import REPOSITORY, Block, blocks, spans, table_rows
 
 GUIDE = REPOSITORY / "docs" / "configuration.md"
@@ -160,9 +160,3 @@ def test_every_keyword_of_the_configuration_is_explained() -> None:
     words = {word for span in spans(text) for word in re.findall(r"\w+", span)}
     headings = set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
     assert known - words - headings == set()
-
-
-def test_everything_that_is_not_available_is_named() -> None:
-    """The section on what is not available yet names every such edit."""
-    section = GUIDE.read_text(encoding="utf-8").partition("\n## What is not available yet")[2]
-    assert set(NOT_AVAILABLE) - set(spans(section)) == set()

@@ -101,16 +101,6 @@ def test_a_condition_that_cannot_be_evaluated_holds() -> None:
     assert not decision.dispatches
 
 
-def test_not_available_edits_hold() -> None:
-    """An edit that this version cannot make holds the instance instead of leaving it out."""
-    rules = ruleset("normalise: [{name: later, edit: [{transcode: RLE}]}]\nroutes: [{name: all, to: [full-pacs]}]")
-    decision = rules.decide(header(PatientID="1"), arrival())
-    assert decision.held is not None
-    assert decision.held.rule == "later"
-    assert (decision.dispatches, decision.splice, decision.changes) == ((), None, ())
-    assert rules.not_available == [(("normalise", 0, "edit", 0), "transcode")]
-
-
 def test_by_hand_comes_first() -> None:
     """A person's correction is made before the first rule, which sees it; braces in it are plain text."""
     decision = ruleset(PAD).decide(header(PatientID="wrong"), arrival(), {"PatientID": "77", "StudyID": "{x}"})

@@ -1,6 +1,5 @@
 """From files to a configuration: defaults, references, includes, tables, revision, and back from stored texts."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,12 +98,11 @@ def refused(folder: Path, text: str, others: Mapping[str, str] | None = None) ->
 
 
 def test_the_documented_example_parses_but_for_what_is_not_available(tmp_path: Path) -> None:
-    """The example of the documentation is refused only for the three things this version does not do, by name."""
+    """The example of the documentation is refused only for the two things this version does not do, by name."""
     found = refused(tmp_path, DOCUMENTED, {"tables/old-patient-ids.csv": "old,new\n1,2\n"})
     assert found == [
         "site.yaml:19:17: storage commitment (commitment: true) is not available yet",
         "site.yaml:24:24: a destination of type dicomweb is not available yet",
-        "site.yaml:52:9: the edit 'anonymise' is not available yet",
     ]
 
 
@@ -112,7 +110,6 @@ def test_the_documented_example_without_these_loads_and_passes_its_tests(tmp_pat
     """Without what is not available the example loads, warns of what has no effect, and its own tests pass."""
     text = DOCUMENTED.replace("    commitment: true\n", "")
     text = "\n".join(line for line in text.splitlines() if "dicomweb" not in line)
-    text = re.sub(r"- anonymise: .*", "- blank: PatientName", text)
     configuration = loaded(tmp_path, text, {"tables/old-patient-ids.csv": "old,new\n1,2\n"})
     assert [warning.message for warning in configuration.warnings] == [
         "appliance.web is not available yet, it has no effect",

@@ -14,6 +14,7 @@ from pynetdicom.presentation import build_context
 from router.delivery import Kind, Outcome, Settlement, State
 from router.delivery.outbox import recover
 from router.delivery.packing import Packer
+from router.pixels import Workshop
 from tests.support.departures import CT, EXPLICIT, Departures
 from tests.support.scripted import Script, scripted
 
@@ -103,7 +104,7 @@ def test_a_database_that_fails_while_packing_holds_nothing(tmp_path: Path, monke
     def away(_: str) -> None:
         raise sa.exc.OperationalError("select", {}, Exception("database is locked"))
 
-    packer = Packer(departures.archive, away, None)  # type: ignore[arg-type]
+    packer = Packer(departures.archive, away, None, Workshop())  # type: ignore[arg-type]
     leased = departures.queue.lease("pacs", 10)
     with pytest.raises(sa.exc.OperationalError):
         packer.pack(leased[0], packer.stored(leased)[leased[0].instance_id])

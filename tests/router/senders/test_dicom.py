@@ -134,9 +134,17 @@ def test_what_is_proposed(tmp_path: Path) -> None:
     shipments = [shipment(tmp_path, 1), shipment(tmp_path, 2), shipment(tmp_path, 3, jpeg)]
     assert contexts_for(identities(shipments)) == [
         (CT, EXPLICIT_LITTLE_ENDIAN),
-        (CT, IMPLICIT_LITTLE_ENDIAN),
         (CT, jpeg),
+        (CT, IMPLICIT_LITTLE_ENDIAN),
     ]
+
+
+def test_more_than_one_association_can_propose() -> None:
+    """What copies leave in comes first; where that is much, some of it is not proposed in implicit as well."""
+    many = [Identity(f"1.2.{number}", "1.2.3", EXPLICIT_LITTLE_ENDIAN) for number in range(100)]
+    proposed = contexts_for(many)
+    assert len(proposed) == 128
+    assert proposed[:100] == [(each.sop_class_uid, EXPLICIT_LITTLE_ENDIAN) for each in many]
 
 
 @pytest.mark.parametrize("original", EXPLICIT_FILES, ids=lambda original: original.path.name)

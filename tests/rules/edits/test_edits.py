@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from rules.attribute import Attribute
 from rules.draft import Draft
-from rules.edits import NOT_AVAILABLE, AnyEdit, Edit, EditContext, Table
+from rules.edits import AnyEdit, Edit, EditContext, Table
 from rules.errors import EditError, EditHeldError, EditRejectedError
 from rules.facts import Arrival
 from rules.header import Header
@@ -151,13 +151,6 @@ def test_lookup_without_table() -> None:
         apply({"lookup": {"keyword": "PatientID", "table": "none"}})
     with pytest.raises(EditError):
         apply({"lookup": {"keyword": "PatientID", "table": "old-ids", "column": "none"}})
-
-
-@pytest.mark.parametrize("name", sorted(NOT_AVAILABLE))
-def test_not_available(name: str) -> None:
-    """An edit that is known but cannot be made yet holds the instance, whatever stands under it."""
-    with pytest.raises(EditHeldError):
-        apply({name: {"anything": ["at", "all"]}})
 
 
 def test_too_long() -> None:

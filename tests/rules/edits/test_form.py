@@ -74,4 +74,4 @@ def test_json_schema() -> None:
     assert form["maxProperties"] == 1
     assert {"set", "pad", "lookup"} <= form["properties"].keys()
     assert form["properties"]["set"]["description"]
-    assert "Not available yet" in form["properties"]["transcode"]["description"]
+    assert {"blank_pixels", "transcode"} <= form["properties"].keys()
