@@ -152,13 +152,14 @@ def test_insertions_at_one_place() -> None:
 
 
 def test_new_sequence() -> None:
-    """A path into an absent sequence makes it with one item; a second item cannot be skipped to."""
+    """A path into an absent sequence makes it with one item; no edit makes a second one."""
     draft = Draft(Header.scan(PIXELS, EXPLICIT))
     draft.set(Attribute.parse("RequestAttributesSequence.RequestedProcedureID"), ("RP",))
     assert draft.values(Attribute.parse(REQUEST)) == ("RP",)
     assert spliced(PIXELS, draft.splice()) == sequence(0x00400275, item(explicit(0x00401001, "SH", b"RP"))) + PIXELS
-    with pytest.raises(EditError):
-        draft.set(Attribute.parse("RequestAttributesSequence[2].RequestedProcedureID"), ("RP",))
+    for number in (1, 2):
+        with pytest.raises(EditError):
+            draft.set(Attribute.parse(f"RequestAttributesSequence[{number}].RequestedProcedureID"), ("RP",))
     with pytest.raises(EditError):
         draft.set(Attribute.parse("PatientID.RequestedProcedureID"), ("RP",))
 
