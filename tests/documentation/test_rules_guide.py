@@ -1,4 +1,4 @@
-"""The guide to rules tells the truth: every block loads, its tests pass, and no form of a condition or edit is left out."""
+"""The guide to rules tells the truth: every block loads, its tests pass, no form of a condition or edit is left out."""
 
 from collections.abc import Iterator
 from pathlib import Path
