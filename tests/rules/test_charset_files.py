@@ -1,4 +1,4 @@
-"""Character sets on real files: what a condition sees, what new text is written in, and that no other text is harmed."""
+"""Character sets on real files: what a condition sees, what new text is written in, that no other text is harmed."""
 
 import io
 import warnings
