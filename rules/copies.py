@@ -60,7 +60,7 @@ class Copies:
         hunks = draft.hunks() if draft.changed else []
         if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
             self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
-        return Prepared(changes, splice_of(header, hunks) if draft.changed else None, _instance_uid(draft))
+        return Prepared(changes, splice_of(header, hunks) if draft.changed else None, _new_uid(header, draft))
 
     def _whole(self, header: Header, draft: Draft, changes: tuple[Change, ...]) -> Prepared:
         """A copy whose every element was looked at: looked at once more as it will leave. EditHeldError."""
@@ -70,7 +70,7 @@ class Copies:
         after = edited(header, splice)
         for edit in self._rule.edit:
             edit.check(header, after)
-        return Prepared(changes, splice, _instance_uid(after), ends_with_pixels=True)
+        return Prepared(changes, splice, _new_uid(header, after), ends_with_pixels=True)
 
     def _extents(self, header: Header) -> dict[int, _Extent | None]:
         """Where the elements lie that the edits depend on, by tag; none where they may depend on more."""
@@ -123,6 +123,7 @@ def _stands_alone(attribute: Attribute) -> bool:
     return " or " not in (attribute.vr or "")
 
 
-def _instance_uid(made: Readable) -> str | None:
-    """The instance's own UID, None where it has none."""
-    return (made.values(_SOP_INSTANCE_UID) or (None,))[0]
+def _new_uid(before: Header, made: Readable) -> str | None:
+    """The UID of the instance that was made, None where it is still the old one's."""
+    values = made.values(_SOP_INSTANCE_UID)
+    return values[0] if values and values != before.values(_SOP_INSTANCE_UID) else None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rules.attribute import Attribute, Step
 from rules.charset import UnencodableError
-from rules.decoding import PLAIN_VRS, SINGLE_VALUE_VRS, TEXT_VRS
+from rules.decoding import PLAIN_VRS, SINGLE_VALUE_VRS, TEXT_VRS, unpadded
 from rules.encoding import encode_values
 from rules.errors import EditError
 from rules.header import Header
@@ -111,6 +111,7 @@ class Draft:
         written_vr, vr = level.written_vr(tag, attribute)
         if not checked and vr in TEXT_VRS | PLAIN_VRS:
             vr = "UT" if vr in SINGLE_VALUE_VRS else "UC"  # the two that take text of any form and length
+        values = unpadded(values, vr)
         if values == ("",):
             values = ()
         little = level.level.layout.little or written_vr == "UN"
