@@ -4,6 +4,7 @@
 PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+SCHEMA := examples/micropacs.schema.json
 CONFIG ?= examples/hospital.yaml
 STUDY ?=
 WORKERS ?= auto
@@ -19,6 +20,7 @@ MINUTES ?=
 INSTANCES ?= 100000
 SOAK ?= data/soak
 
+.DELETE_ON_ERROR:
 .PHONY: help setup setup-dev peers demo serve test bench faults soak fuzz check format clean
 
 help:
@@ -37,16 +39,18 @@ $(VENV)/.product: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "micropacs needs Python 3.11 or newer (PYTHON=python3.12 make ...)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	@$(BIN)/micropacs schema > examples/micropacs.schema.json
 	@touch $@
+
+$(SCHEMA): $(VENV)/.product $(wildcard router/config/*.py rules/*.py rules/edits/*.py)
+	@$(BIN)/micropacs schema > $@
 
 $(VENV)/.development: pyproject.toml $(VENV)/.product
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-setup: $(VENV)/.product
+setup: $(VENV)/.product $(SCHEMA)
 
-setup-dev: $(VENV)/.development
+setup-dev: $(VENV)/.development $(SCHEMA)
 
 # DCMTK, Orthanc and dciodvfy play scanner, PACS and validator in the tests; without them their tests are skipped, and say so
 peers:

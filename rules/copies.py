@@ -66,7 +66,7 @@ class Copies:
         if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
             self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
         splice = splice_of(header, hunks) if draft.changed else None
-        return Prepared(changes, splice, _instance_uid(draft), pixels=work)
+        return Prepared(changes, splice, _new_uid(header, draft), pixels=work)
 
     def leaves_as(self, transfer_syntax_uid: str) -> tuple[str, ...]:
         """The transfer syntaxes a copy may be in, whose instance is kept in the one given. EditHeldError."""
@@ -94,7 +94,7 @@ class Copies:
         after = edited(header, splice)
         for edit in self._rule.edit:
             edit.check(header, after)
-        return Prepared(changes, splice, _instance_uid(after), ends_with_pixels=True, pixels=work)
+        return Prepared(changes, splice, _new_uid(header, after), ends_with_pixels=True, pixels=work)
 
     def _extents(self, header: Header) -> dict[int, _Extent | None]:
         """Where the elements lie that the edits depend on, by tag; none where they may depend on more."""
@@ -158,6 +158,7 @@ def _stands_alone(attribute: Attribute) -> bool:
     return " or " not in (attribute.vr or "")
 
 
-def _instance_uid(made: Readable) -> str | None:
-    """The instance's own UID, None where it has none."""
-    return (made.values(_SOP_INSTANCE_UID) or (None,))[0]
+def _new_uid(before: Header, made: Readable) -> str | None:
+    """The UID of the instance that was made, None where it is still the old one's."""
+    values = made.values(_SOP_INSTANCE_UID)
+    return values[0] if values and values != before.values(_SOP_INSTANCE_UID) else None

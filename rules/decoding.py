@@ -37,6 +37,13 @@ def decode(raw: bytes, vr: str, *, little: bool, charset: Charset) -> tuple[str,
     return ("",)
 
 
+def unpadded(values: tuple[str, ...], vr: str) -> tuple[str, ...]:
+    """New values as they will be read: spaces at the end, of PLAIN_VRS also at the beginning, are none of them."""
+    if vr in PLAIN_VRS:
+        return tuple([value.strip(" ") for value in values])
+    return tuple([value.rstrip(" ") for value in values]) if vr in TEXT_VRS else values
+
+
 def _plain(text: str) -> tuple[str, ...]:
     """The values of a text without padding on either side."""
     text = text.strip(_PADDING)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rules.attribute import Attribute, Step
 from rules.charset import UnencodableError
-from rules.decoding import PLAIN_VRS, SINGLE_VALUE_VRS, TEXT_VRS
+from rules.decoding import PLAIN_VRS, SINGLE_VALUE_VRS, TEXT_VRS, unpadded
 from rules.encoding import encode_values
 from rules.errors import EditError
 from rules.header import Header
@@ -48,7 +48,8 @@ class Draft:
         """Give the attribute these values; none is as `blank` but also makes it where it is absent.
 
         On a path without an item number the first item is meant, and made if there is none. EditError if the VR cannot
-        hold the values, or the path cannot be followed. Not `checked`, a text may be as wrong as scanners send it.
+        hold the values, or the path cannot be followed. Not `checked`, a text may be as wrong as scanners send it, and
+        a path may add the next item to a sequence.
         """
         self._check_writable(attribute)
         if not self.header.editable and self.values(attribute) == tuple(values):
@@ -59,7 +60,7 @@ class Draft:
         try:
             level = self.top
             for step in attribute.steps[:-1]:
-                level = _item(level, step)
+                level = _item(level, step, may_add=not checked)
             step = attribute.steps[-1]
             tag = level.reserve(step.private) if step.private else step.tag
             if tag is not None:
@@ -116,6 +117,7 @@ class Draft:
         written_vr, vr = level.written_vr(tag, attribute)
         if not checked and vr in TEXT_VRS | PLAIN_VRS:
             vr = "UT" if vr in SINGLE_VALUE_VRS else "UC"  # the two that take text of any form and length
+        values = unpadded(values, vr)
         if values == ("",):
             values = ()
         little = level.level.layout.little or written_vr == "UN"
@@ -164,13 +166,13 @@ def _items(level: EditedLevel, step: Step) -> list[EditedLevel]:
     return items if step.item is None else items[step.item : step.item + 1]
 
 
-def _item(level: EditedLevel, step: Step) -> EditedLevel:
+def _item(level: EditedLevel, step: Step, *, may_add: bool) -> EditedLevel:
     """The one item a step names; the first is made where there is none. EditError for one that cannot be."""
     tag = level.reserve(step.private) if step.private else step.tag
     sequence = level.sequence(tag or 0)
     number = step.item or 0
     if number < len(sequence.levels):
         return sequence.levels[number]
-    if number == 0:
+    if number == 0 or (may_add and number == len(sequence.levels)):
         return sequence.add()
     raise EditError(f"there is no item {number}")

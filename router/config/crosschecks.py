@@ -79,15 +79,20 @@ class Crosscheck:
             yield from source.texts() if source is not None else ()
 
     def _tables(self) -> None:
-        known = self._section("tables")
         for edit in _edits(self._rules("normalise", "routes")):
-            table = edit.get("lookup", "table")
-            for name, node in table.texts() if table is not None else ():
-                self._used["tables"].add(name)
-                if name not in known:
-                    self._note(node, f"there is no table {name!r}", closest(name, known))
-                elif name in self._read:
-                    self._column(edit.get("lookup", "column"), self._read[name])
+            for place in (edit.get("lookup"), edit.get("anonymise", "pseudonym")):
+                if place is not None:
+                    self._table(place)
+
+    def _table(self, place: Node) -> None:
+        known = self._section("tables")
+        table = place.get("table")
+        for name, node in table.texts() if table is not None else ():
+            self._used["tables"].add(name)
+            if name not in known:
+                self._note(node, f"there is no table {name!r}", closest(name, known))
+            elif name in self._read:
+                self._column(place.get("column"), self._read[name])
 
     def _column(self, column: Node | None, table: Table) -> None:
         for name, node in column.texts() if column is not None else ():

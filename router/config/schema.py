@@ -11,7 +11,20 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TAG = r"^\([0-9A-Fa-f]{4},[0-9A-Fa-fxX]{4}.*\)"
 _PATH = r"^[A-Z][A-Za-z0-9]*(\[\d+\])?\..+$"
 _KEYWORD = {"$ref": "#/$defs/Keyword"}
-_KEYED_BY_ATTRIBUTE = ("set", "prefix", "suffix", "truncate")
+# What an editor shows over a key whose name is the site's own, or an attribute's.
+_NAMED_BY_THE_SITE = {
+    "sources": "A source: its name is yours, and rules use it.",
+    "destinations": "A destination: its name is yours, and routes use it.",
+    "tables": "A table: its name is yours; the CSV file it is in.",
+}
+_KEYED_BY_ATTRIBUTE = {
+    "set": "The attribute's new text, or a list of texts; {Keyword} in it stands for a value of the instance.",
+    "prefix": "The text to put before each of the attribute's values.",
+    "suffix": "The text to put after each of the attribute's values.",
+    "truncate": "The number of characters to keep of each of the attribute's values.",
+}
+_GIVEN = "The attribute's value in the instance; a list is several values."
+_EXPECTED = "The value the attribute must have; null: it is absent or empty."
 
 
 def json_schema() -> dict[str, Any]:
@@ -24,11 +37,18 @@ def json_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     definitions["Keyword"] = {"anyOf": [{"enum": sorted(_keywords())}, {"pattern": _TAG}, {"pattern": _PATH}]}
     _list_keywords(definitions["ConditionForm"])
-    for name in ("GivenForm", "ExpectForm"):
+    for name, description in (("GivenForm", _GIVEN), ("ExpectForm", _EXPECTED)):
+        definitions[name]["additionalProperties"]["description"] = description
         own = {"enum": sorted(definitions[name]["properties"])}
         definitions[name]["propertyNames"] = {"anyOf": [_KEYWORD, own]}
+    copies = definitions["ExpectForm"]["properties"]["at"]["additionalProperties"]
+    copies["description"] = "A destination, and what the copy it gets must have."
+    copies["additionalProperties"]["description"] = _EXPECTED
+    for name, description in _NAMED_BY_THE_SITE.items():
+        schema["properties"][name]["additionalProperties"]["description"] = description
     edits = definitions["EditForm"]["properties"]
-    for name in _KEYED_BY_ATTRIBUTE:
+    for name, description in _KEYED_BY_ATTRIBUTE.items():
+        edits[name]["additionalProperties"]["description"] = description
         # `prefix: {keyword: PatientID, with: A}` is `prefix: {PatientID: A}` in the manner of the other edits.
         own = {"enum": [] if name == "set" else ["keyword", "with", "width", "length"]}
         edits[name]["propertyNames"] = {"anyOf": [_KEYWORD, own]}
@@ -50,7 +70,10 @@ def _list_keywords(definition: dict[str, Any]) -> None:
     value = definition["additionalProperties"]
     for keyword, description in sorted(_keywords().items()):
         definition["properties"].setdefault(keyword, {**value, "description": description})
-    definition["patternProperties"] = {_TAG: value, _PATH: value}
+    definition["patternProperties"] = {
+        _TAG: {**value, "description": "An attribute by its tag; of a private one also by its creator."},
+        _PATH: {**value, "description": "An attribute in an item of a sequence: [0], [1], ..., or without one in any."},
+    }
     definition["additionalProperties"] = False
 
 

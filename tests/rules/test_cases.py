@@ -49,6 +49,10 @@ PASSING = [
     ("{Modality: pt, StationName: longer than its 16 characters}", "{to: [full-pacs], Modality: pt}"),
     ("{Modality: PT, PatientName: 山田^太郎}", "{PatientName: 山田^太郎}"),
     ("{Modality: PT, TransferSyntaxUID: 1.2.840.10008.1.2.4.90}", "{TransferSyntaxUID: 1.2.840.10008.1.2.4.90}"),
+    (
+        '{"RequestAttributesSequence[0].StudyID": A, "RequestAttributesSequence[1].StudyID": B, Modality: PT}',
+        "{RequestAttributesSequence.StudyID: [A, B]}",
+    ),
     ('{Modality: PT, "RequestAttributesSequence[0].ScheduledProcedureStepID": S1, Rows: "128"}', '{Rows: "128"}'),
 ]
 
@@ -69,6 +73,7 @@ FAILING = [
         "{at: {night: {StudyID: null}}}",
         ["at night: nothing goes there; it goes to full-pacs by 'PET'"],
     ),
+    ('{"RequestAttributesSequence[1].StudyID": B}', "{held: false}", ["given cannot be made: RequestAttributesSeq"]),
     ("{Modality: PT, Rows: many}", "{held: false}", ["given cannot be made: Rows"]),
 ]
 

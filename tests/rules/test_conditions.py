@@ -59,6 +59,14 @@ TRUE: list[dict[str, object]] = [
     {"Modality": {"not": "CT"}},
     {"Modality": "?T", "StudyDescription": "*fdg trial*"},
     {"StudyDescription": "whole*7"},
+    {"StudyDescription": "whole*fdg*7"},
+    {"StudyDescription": "*whole*7"},
+    {"Modality": "PT*"},
+    {"Modality": "P*T"},
+    {"Modality": ["PT", "X*", "Y*"]},
+    {"Modality": ["PT", "X*"]},
+    {"Modality": ["X*", "P*"]},
+    {"Modality": ["X", "P*", "Y*"]},
     {"StudyDescription": {"contains": "Body"}},
     {"StudyDescription": {"starts": "WHOLE"}},
     {"StudyDescription": {"ends": ["8", "7"]}},
@@ -90,6 +98,8 @@ TRUE: list[dict[str, object]] = [
     {"ImageType": "primary"},
     {"ImageType": ["DERIVED", {"starts": "ORIG"}]},
     {"Rows": "128"},
+    {"Rows": 128},
+    {"Rows": {"between": ["128", "128"]}},
     {"Rows": {"above": "64"}},
     {"(0008,0060)": "PT"},
     {"(0019,xx0C GEMS_ACQU_01)": "ge*"},
@@ -114,6 +124,17 @@ TRUE: list[dict[str, object]] = [
 FALSE: list[dict[str, object]] = [
     {"Modality": "P"},
     {"Modality": "PT", "StudyDescription": "whole"},
+    {"Modality": "PT*PT"},
+    {"all": [{"Modality": "PT"}, {"Modality": "CT"}]},
+    {"StudyDescription": "body*fdg*"},
+    {"StudyDescription": "*fdg*whole"},
+    {"Modality": "P*T*T"},
+    {"StudyDescription": "body*fdg*7"},
+    {"StudyDescription": "whole*fdg*trial"},
+    {"StudyDescription": "whole**nothing*7"},
+    {"StudyDescription": {"between": ["0", "9"]}},
+    {"PatientWeight": {"below": "71.5"}},
+    {"Rows": {"between": ["1", "127"]}},
     {"Modality": {"not": ["CT", "PT"]}},
     {"Modality": {"exactly": "pt"}},
     {"Modality": {"exactly": "P?"}},
@@ -192,6 +213,10 @@ REFUSED: list[tuple[object, tuple[object, ...], str, str | None]] = [
     ({"PatientAge": {"above": "18"}}, ("PatientAge", "above"), "is compared with an age such as 018Y", None),
     ({"StudyDate": {"below": "yesterday"}}, ("StudyDate", "below"), "is compared with a date", None),
     ({"Rows": {"between": ["1"]}}, ("Rows", "between"), "between: takes two values", None),
+    ({"Rows": {"between": ["1", None]}}, ("Rows", "between", 1), "no value; write", None),
+    ({"Rows": {"between": "12"}}, ("Rows", "between"), "between: takes two values", None),
+    ({"Modality": True}, ("Modality",), "a text is expected here", None),
+    ({"PatientID": {"matches": "a" * 10_001}}, ("PatientID", "matches"), "longer than 10000 characters", None),
     ({"Rows": {"between": ["2", "1"]}}, ("Rows", "between"), "nothing lies between them", None),
     ({"ReferencedStudySequence": "1"}, ("ReferencedStudySequence",), "holds no text", None),
     ({"PixelData": {"contains": "1"}}, ("PixelData", "contains", "[key]"), "holds no text", None),
@@ -210,7 +235,7 @@ REFUSED: list[tuple[object, tuple[object, ...], str, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("when", "loc", "message", "suggestion"), REFUSED, ids=str)
+@pytest.mark.parametrize(("when", "loc", "message", "suggestion"), REFUSED, ids=lambda value: str(value)[:60])
 def test_refused(when: object, loc: tuple[object, ...], message: str, suggestion: str | None) -> None:
     """A mistake is found at load, at its place, in plain words."""
     with pytest.raises(ValidationError) as refused:
@@ -219,6 +244,18 @@ def test_refused(when: object, loc: tuple[object, ...], message: str, suggestion
     assert error["loc"] == loc
     assert message in error["msg"]
     assert error["ctx"].get("suggestion") == suggestion
+
+
+def test_the_longest_pattern() -> None:
+    """A regular expression of ten thousand characters is still one."""
+    assert holds({"StudyDescription": {"matches": "a" * 10_000}}, Given(("A" * 10_000,)))
+
+
+def test_the_sources_it_asks_for() -> None:
+    """A condition tells the names of sources it asks for, at any depth, each with its place, and no other text."""
+    when = {"source": ["dste", "d*"], "Modality": "PT", "not": {"any": [{"source": "dls"}, {"calling_ae": "X"}]}}
+    found = compile_condition(when).sources()
+    assert found == ((("source", 0), "dste"), (("not", "any", 0, "source"), "dls"))
 
 
 def test_every_mistake_is_told() -> None:

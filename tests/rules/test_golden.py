@@ -8,6 +8,8 @@ import pytest
 
 from rules import Ruleset, RulesSettings, Table, compose
 from rules.cases import parse_given
+from rules.edits.form import EditForm
+from rules.operators import OPERATORS
 from rules.schema import TestCase
 from rules.testing import TestResult, header_of, run
 
@@ -21,6 +23,23 @@ def golden() -> Iterator[Any]:
         content: Any = compose(file.read_text(encoding="utf-8"), file.name).plain()
         for number, case in enumerate(content["cases"], start=1):
             yield pytest.param(content, case, id=f"{file.stem}-{number}")
+
+
+def keys(value: Any) -> Iterator[str]:
+    """All keys at every depth."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        yield key
+        yield from keys(inner)
+    for inner in value if isinstance(value, list) else ():
+        yield from keys(inner)
+
+
+def test_every_operator_and_edit_has_one() -> None:
+    """Each operator of a condition and each edit of the header is shown by a golden case."""
+    files = [compose(file.read_text(encoding="utf-8"), file.name).plain() for file in FOLDER.glob("*.yaml")]
+    shown = {key for content in files for key in keys(content["rules"])}
+    edits = set(EditForm.__annotations__) - {"blank_pixels", "transcode"}  # no matter of a header
+    assert {*OPERATORS, *edits} - shown == set()
 
 
 @pytest.mark.parametrize(("content", "case"), list(golden()))

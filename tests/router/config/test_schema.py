@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -78,16 +80,33 @@ def test_keywords_have_help() -> None:
     assert patient_id["description"] == "Patient ID (0010,0020) LO"
 
 
-def test_every_setting_has_help() -> None:
-    """No key of any section is without a description, its own or that of what it refers to."""
+def keys(part: object, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every key that a schema gives a form, at any depth, with that form: by name, by pattern, or of any name."""
+    if isinstance(part, dict):
+        for kind in ("properties", "patternProperties"):
+            for name, form in part.get(kind, {}).items():
+                yield f"{where}.{name}", form
+        if isinstance(part.get("additionalProperties"), dict):
+            yield f"{where}.*", part["additionalProperties"]
+        for name, inner in part.items():
+            yield from keys(inner, f"{where}/{name}")
+    elif isinstance(part, list):
+        for number, inner in enumerate(part):
+            yield from keys(inner, f"{where}/{number}")
+
+
+def test_every_key_has_help() -> None:
+    """Over each key an editor shows what it is: its own description, or that of the form it refers to."""
     schema = json_schema()
-    silent = [
-        f"{name}.{key}"
-        for name, definition in {**schema["$defs"], "": schema}.items()
-        for key, value in definition.get("properties", {}).items()
-        if not ({"description", "$ref", "allOf", "oneOf"} & value.keys())
-    ]
-    assert silent == []
+
+    def helped(form: dict[str, Any]) -> str:
+        while "description" not in form and "$ref" in form:
+            form = schema["$defs"][form["$ref"].removeprefix("#/$defs/")]
+        return form.get("description", "").strip()
+
+    found = dict(keys(schema, ""))
+    assert len(found) > 5000
+    assert [where for where, form in found.items() if not helped(form)] == []
 
 
 def test_the_schema_is_plain_json_and_fits_an_editor() -> None:
