@@ -1,6 +1,6 @@
 """The room that decides: header and arrival in, decision out. No clock, no disk, no network, no database."""
 
-from rules.analysis import Finding, analyse
+from rules.analysis import analyse
 from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
@@ -19,9 +19,11 @@ from rules.errors import (
 from rules.evaluation import Ruleset
 from rules.explanation import CopyTrace, Explanation
 from rules.facts import Arrival, Condition, Facts, Readable
+from rules.finding import Finding
 from rules.header import Header, identify
 from rules.identity import begins_as
 from rules.loading import compose
+from rules.possibility import Sender, possible
 from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix
 from rules.schema import NormaliseRule, Otherwise, RouteRule, RulesSettings
@@ -74,6 +76,7 @@ __all__ = [
     "RulesSettings",
     "Ruleset",
     "Scope",
+    "Sender",
     "Size",
     "Splice",
     "Table",
@@ -89,6 +92,7 @@ __all__ = [
     "implicit_prefix",
     "one_of",
     "parse_duration",
+    "possible",
     "problems_from",
     "undo",
 ]

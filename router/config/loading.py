@@ -16,6 +16,7 @@ from router.config.certificates import certificate_findings, tls_files, tls_find
 from router.config.crosschecks import Crosscheck
 from router.config.files import StoredTexts, Texts, TextsOnDisk, absolute
 from router.config.including import Reading, read_all
+from router.config.loops import senders_of, sent_back, unrouted
 from router.config.secrets import resolve
 from router.config.settings import Settings
 from router.config.sitesecret import site_secret
@@ -164,7 +165,8 @@ def _findings(settings: Settings | None, document: Document) -> tuple[list[Probl
     warnings: list[Problem] = []
     if settings is None:
         return problems, warnings
-    for finding in analyse(settings):
+    senders = senders_of(settings)
+    for finding in (*analyse(settings, senders), *sent_back(settings, senders), *unrouted(settings, senders)):
         found = Problem.at(document.position(finding.loc), finding.message)
         (problems if finding.is_error else warnings).append(found)
     wrong, odd = tls_findings(settings, document)
