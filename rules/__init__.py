@@ -17,6 +17,7 @@ from rules.errors import (
     RulesError,
 )
 from rules.evaluation import Ruleset
+from rules.example import Example, example
 from rules.explanation import CopyTrace, Explanation
 from rules.facts import Arrival, Condition, Facts, Readable
 from rules.finding import Finding
@@ -52,6 +53,7 @@ __all__ = [
     "EditHeldError",
     "EditRejectedError",
     "Entry",
+    "Example",
     "Explanation",
     "Facts",
     "Finding",
@@ -88,6 +90,7 @@ __all__ = [
     "begins_as",
     "closest",
     "compose",
+    "example",
     "identify",
     "implicit_prefix",
     "one_of",

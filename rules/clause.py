@@ -33,10 +33,13 @@ class Clause:
         """The source names it asks for, here and in its parts, each with its place in the condition."""
         return self.source_names + tuple(found for part in self.parts for found in part.sources())
 
+    def leaves(self) -> "tuple[Clause, ...]":
+        """The parts that ask something of a subject, itself if it has no parts."""
+        return tuple(found for part in self.parts for found in part.leaves()) if self.parts else (self,)
+
     def subjects(self) -> tuple[Subject, ...]:
         """Everything it looks at, here and in its parts."""
-        own = (self.subject,) if self.subject is not None else ()
-        return own + tuple(found for part in self.parts for found in part.subjects())
+        return tuple(leaf.subject for leaf in self.leaves() if leaf.subject is not None)
 
 
 def all_of(parts: Sequence[Clause]) -> Clause:
