@@ -1,6 +1,6 @@
 """The room that decides: header and arrival in, decision out. No clock, no disk, no network, no database."""
 
-from rules.analysis import analyse
+from rules.analysis import analyse, mistakes
 from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
@@ -93,6 +93,7 @@ __all__ = [
     "example",
     "identify",
     "implicit_prefix",
+    "mistakes",
     "one_of",
     "parse_duration",
     "possible",

@@ -91,19 +91,22 @@ def _replaced_by(attribute: Attribute, rule: Rule, below: Sequence[Rule]) -> tup
 def _different_values(
     rules: Sequence[tuple[Loc, NormaliseRule]], senders: Senders, told: set[Loc]
 ) -> Iterator[Finding]:
-    """Two rules of normalise that may be for one instance and give an attribute two different texts."""
+    """Two rules of normalise that may be for one instance and give an attribute two different texts; once an edit."""
+    seen: set[tuple[Loc, str]] = set()
     for (first, (loc, one)), (second, (below, other)) in combinations(enumerate(rules), 2):
         for name, (number, text), (later, other_text) in _unlike(one, other):
+            place = (*below, "edit", later)
+            if (place, name) in seen or (*loc, "edit", number) in told:
+                continue
             sees_the_same = _sees_the_same(other, [rule for _, rule in rules[first:second]])
             if sees_the_same and not possible([(one.when, True), (other.when, True)], senders):
                 continue
-            if (*loc, "edit", number) in told:
-                continue
+            seen.add((place, name))
             said = (
                 f"{name} gets two values, {text!r} by the rule {one.name!r} and {other_text!r} by {other.name!r}, "
                 "which may both match: the later one counts"
             )
-            yield Finding((*below, "edit", later), said)
+            yield Finding(place, said)
 
 
 def _looked_at(rule: Rule) -> set[Steps]:
