@@ -24,7 +24,7 @@ from rules.finding import Finding
 from rules.header import Header, identify
 from rules.identity import begins_as
 from rules.loading import compose
-from rules.possibility import Sender, possible
+from rules.possibility import Sender, needs, possible
 from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix
 from rules.schema import NormaliseRule, Otherwise, RouteRule, RulesSettings
@@ -94,6 +94,7 @@ __all__ = [
     "identify",
     "implicit_prefix",
     "mistakes",
+    "needs",
     "one_of",
     "parse_duration",
     "possible",

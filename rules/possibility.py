@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from rules.clause import Clause
 from rules.facts import Facts
-from rules.operators import equal, is_pattern
+from rules.operators import equal, is_pattern, present
 from rules.subject import Reading, Subject
 from rules.texts import NO_HEADER, NOBODY, holds_for, some_text
 from rules.values import parse_window
@@ -50,6 +50,13 @@ def possible(wanted: Sequence[tuple[Clause | None, bool]], senders: Sequence[Sen
     except _TooManyError:
         return True
     return bool(ways)
+
+
+def needs(clause: Clause, keyword: str, senders: Sequence[Sender] | None = None) -> bool:
+    """Whether a condition may hold, but never where this attribute is absent."""
+    subject = Subject.named(keyword)
+    absent = Clause(f"{keyword}: absent", present(subject, False), subject, operator="present", operands=("false",))
+    return possible([(clause, True)], senders) and not possible([(clause, True), (absent, True)], senders)
 
 
 def contradicted(clause: Clause, senders: Sequence[Sender] | None = None) -> tuple[str, ...]:

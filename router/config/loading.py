@@ -22,7 +22,19 @@ from router.config.settings import Settings
 from router.config.sitesecret import site_secret
 from router.config.zone import MachineZone
 from router.errors import RouterError
-from rules import Document, Entry, Finding, Problem, RulesError, Ruleset, Table, analyse, mistakes, problems_from
+from rules import (
+    Document,
+    Entry,
+    Finding,
+    Position,
+    Problem,
+    RulesError,
+    Ruleset,
+    Table,
+    analyse,
+    mistakes,
+    problems_from,
+)
 
 REVISION_LENGTH = 12
 
@@ -41,7 +53,7 @@ class Configuration:
     """One accepted configuration, whole. Relative paths in `settings` are taken from `folder`.
 
     `texts` maps each file's name (relative to `folder`, the main file first) to its text, references unresolved;
-    `revision` is the beginning of the digest of them all.
+    `revision` is the beginning of the digest of them all, `places` are where the rules stand, by name.
     """
 
     path: Path
@@ -50,6 +62,7 @@ class Configuration:
     revision: str
     texts: Mapping[str, str] = field(repr=False)
     warnings: tuple[Problem, ...] = field(repr=False)
+    places: Mapping[str, Position] = field(repr=False, default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -119,7 +132,8 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str], *, is_looked_at_
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)
-    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings))
+    places = _places(settings, document)
+    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings), places)
 
 
 def _validated(document: Document, problems: list[Problem], unresolved: Sequence[Problem]) -> Settings | None:
@@ -175,6 +189,15 @@ def _findings(
 def _analysed(settings: Settings) -> list[Finding]:
     senders = senders_of(settings)
     return [*analyse(settings, senders), *sent_back(settings, senders), *unrouted(settings, senders)]
+
+
+def _places(settings: Settings, document: Document) -> dict[str, Position]:
+    sections = ("normalise", settings.normalise), ("routes", settings.routes)
+    return {
+        rule.name: document.position((section, index, "when"))
+        for section, rules in sections
+        for index, rule in enumerate(rules)
+    }
 
 
 def _revision(texts: Mapping[str, str]) -> str:

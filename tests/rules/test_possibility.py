@@ -156,6 +156,7 @@ POSSIBLE = [
     {"time": "22:00-06:00", "all": [{"time": "05:00-08:00"}]},
     {"PatientName": "A*", "not": {"PatientName": "A*B*C"}},
     {"StudyID": "ab*ba", "not": {"StudyID": "aba*ba"}},
+    {"all": [{"StudyID": {"starts": "ab"}}, {"StudyID": {"ends": "ba"}}, {"not": {"StudyID": "ab*ba"}}]},
     {"source": "kes", "calling_ae": "ct", "host": "10.2.0.0/16"},
     {"not": {"source": ["kes", "pt"]}},
     {
