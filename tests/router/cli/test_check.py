@@ -17,10 +17,10 @@ appliance: {data: ./data}
 sources: {ct: {ae_title: CT1, host: 10.1.1.1}, pet: {ae_title: PET1, host: 10.1.1.2}}
 destinations: {disk: {type: folder, path: ./out}}
 normalise:
-  - {name: n, when: {source: ct}, edit: [{set: {StationName: CT1}}]}
+  - {name: n, when: {source: ct}, edit: [{remove: AccessionNumber}]}
 routes:
   - {name: a, when: {source: ct, StudyDescription: "*FDG*"}, to: [disk]}
-  - {name: b, when: {source: ct, Modality: CT, PatientID: {present: yes}, StationName: X}, to: [disk]}
+  - {name: b, when: {source: ct, Modality: CT, PatientID: {present: yes}, AccessionNumber: X}, to: [disk]}
   - {name: c, when: {source: [pet, ct], not: {StudyDescription: "*FDG*"}}, to: [disk]}
   - {name: d, when: {source: pet, StudyDescription: "*FDG*"}, to: [disk]}
   - {name: e, when: {StudyDescription: "*FDG*"}, to: [disk]}
@@ -38,7 +38,7 @@ def site(folder: Path, instances: int) -> Path:
         uid = f"1.2.9.{number}"
         uids = {"SOPClassUID": CT, "SOPInstanceUID": uid, "StudyInstanceUID": "1.2.7", "SeriesInstanceUID": "1.2.8"}
         with appliance.spool.open(Identity(CT, uid, EXPLICIT_LITTLE_ENDIAN), origin) as incoming:
-            incoming.write(encoded(data_set(**uids, PatientID="1", Modality="CT")))
+            incoming.write(encoded(data_set(**uids, PatientID="1", Modality="CT", AccessionNumber="X")))
             incoming.seal()
     parts = appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal
     assert Filer(*parts, lambda: loaded).file_arrivals() == instances
