@@ -26,6 +26,7 @@ from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from archive.quarantine import Round
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
+from archive.sampling import Sample, samples
 from archive.spool import Backlog, Spool
 from archive.synchronising import synchronises
 from archive.tables import metadata
@@ -70,6 +71,7 @@ __all__ = [
     "Record",
     "Recorded",
     "Round",
+    "Sample",
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",
@@ -80,6 +82,7 @@ __all__ = [
     "metadata",
     "plainly",
     "replace_durably",
+    "samples",
     "sync_file",
     "sync_folder",
     "synchronises",

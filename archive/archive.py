@@ -100,6 +100,11 @@ class Archive:
         with self.database.read() as connection:
             return history.changes(connection, study_id)
 
+    def undoing(self, instance_id: int) -> tuple[int, bytes] | None:
+        """How many bytes of an instance's data set are ours, and what restores those that came; None if none are."""
+        with self.database.read() as connection:
+            return history.undoing(connection, instance_id)
+
     # -- holding
 
     def place_held(self, entries: Sequence[Entry]) -> list[str]:

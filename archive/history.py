@@ -23,6 +23,13 @@ class ChangeMade:
     instances: int
 
 
+def undoing(connection: Connection, instance_id: int) -> tuple[int, bytes] | None:
+    """How many bytes of an instance's data set are ours, and what restores those that came; None if none are."""
+    query = select(amendments.c.prefix_length, amendments.c.restore).where(amendments.c.instance_id == instance_id)
+    row = connection.execute(query.order_by(amendments.c.id)).first()
+    return (row.prefix_length, row.restore) if row is not None else None
+
+
 def study_id(connection: Connection, study_uid: str) -> int | None:
     """The id of the study with this Study Instance UID, None if it is not kept."""
     query = select(studies.c.id).where(studies.c.study_instance_uid == fitted_uid(study_uid))

@@ -57,11 +57,12 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the archive has under a key."""
+    """What the archive has under a key: the digests of the data set as it came, and as it is kept."""
 
     instance_id: int
     arrival: str
     received_digest: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ _OF_SERIES = select(
     instances.c.id,
     instances.c.arrival,
     instances.c.received_digest,
+    instances.c.digest,
 ).where(instances.c.series_id.in_(bindparam("series_ids", expanding=True)))
 _AMONG_MANY = _OF_SERIES.where(instances.c.sop_instance_uid.in_(bindparam("uids", expanding=True)))
 
@@ -118,7 +120,7 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
         uids = {"study_uids": sorted({each[0] for each in wanted}), "series_uids": sorted({each[1] for each in wanted})}
         by_series: dict[int, dict[str, InstanceKey]] = {}
         few: list[int] = []
-        rows: list[Row[int, str, int, str, str]] = []
+        rows: list[Row[int, str, int, str, str, str]] = []
         for study_uid, series_uid, series_id, count in connection.execute(_SERIES, uids).all():
             its = wanted.get((study_uid, series_uid), {})
             if its:
@@ -132,7 +134,7 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
         for row in rows:
             key_of = by_series[row[0]]
             if row[1] in key_of:
-                found[key_of[row[1]]] = Known(row[2], row[3], row[4])
+                found[key_of[row[1]]] = Known(row[2], row[3], row[4], row[5])
     return found
 
 

@@ -29,6 +29,7 @@ MEASUREMENTS = (
     "edits",
     "cpu",
     "scan",
+    "hundred",
     "memory",
     "idle",
     "growth",

@@ -1,6 +1,6 @@
 """The room that decides: header and arrival in, decision out. No clock, no disk, no network, no database."""
 
-from rules.analysis import Finding, analyse
+from rules.analysis import analyse, mistakes
 from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
@@ -17,13 +17,16 @@ from rules.errors import (
     RulesError,
 )
 from rules.evaluation import Ruleset
+from rules.example import Example, example
 from rules.explanation import CopyTrace, Explanation
 from rules.facts import Arrival, Condition, Facts, Readable
+from rules.finding import Finding
 from rules.header import Header, identify
 from rules.identity import begins_as
 from rules.layout import BIG_ENDIAN_UID, DEFLATED, EXPLICIT_LITTLE_UID
 from rules.loading import compose
 from rules.pixels import TARGETS, PixelWork, Region, is_compressed
+from rules.possibility import Sender, needs, possible
 from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix, pixel_element, recast
 from rules.schema import NormaliseRule, Otherwise, RouteRule, RulesSettings
@@ -56,6 +59,7 @@ __all__ = [
     "EditHeldError",
     "EditRejectedError",
     "Entry",
+    "Example",
     "Explanation",
     "Facts",
     "Finding",
@@ -82,6 +86,7 @@ __all__ = [
     "RulesSettings",
     "Ruleset",
     "Scope",
+    "Sender",
     "Size",
     "Splice",
     "Table",
@@ -95,12 +100,16 @@ __all__ = [
     "compose",
     "deflate",
     "edited",
+    "example",
     "identify",
     "implicit_prefix",
     "is_compressed",
+    "mistakes",
+    "needs",
     "one_of",
     "parse_duration",
     "pixel_element",
+    "possible",
     "problems_from",
     "recast",
     "undo",

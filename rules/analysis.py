@@ -1,24 +1,26 @@
 """What can be said of the rules without any instance. It decides nothing and compares them with no other section."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from rules.clause import Loc
+from rules.collisions import collisions
+from rules.finding import Finding
+from rules.possibility import Sender
+from rules.reachability import unreachable
 from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, RulesSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing worth saying, and where: an error makes the rules unusable, anything else is a warning."""
+def analyse(settings: RulesSettings, senders: Sequence[Sender] | None = None) -> list[Finding]:
+    """What makes the rules unusable, and what they say in vain or against each other.
 
-    loc: Loc
-    message: str
-    is_error: bool
+    `senders` are all who may send; None: anybody.
+    """
+    return [*mistakes(settings), *unreachable(settings, senders), *collisions(settings, senders)]
 
 
-def analyse(settings: RulesSettings) -> list[Finding]:
-    """Rules of one name, edits where they cannot be, and rules that can never be reached."""
-    return [*_names(settings), *_for_copies(settings), *_unreachable(settings)]
+def mistakes(settings: RulesSettings) -> list[Finding]:
+    """What makes the rules unusable: rules of one name, and edits where they cannot be."""
+    return [*_names(settings), *_for_copies(settings)]
 
 
 def _rules(settings: RulesSettings) -> Iterator[tuple[Loc, NormaliseRule | RouteRule]]:
@@ -47,17 +49,3 @@ def _for_copies(settings: RulesSettings) -> Iterator[Finding]:
             if edit.is_for_copies:
                 message = "this edit belongs into a route: the archive keeps the instance that came, not another one"
                 yield Finding(("normalise", index, "edit", number), message, True)
-
-
-def _unreachable(settings: RulesSettings) -> Iterator[Finding]:
-    """What stands below a route that stops every instance."""
-    end: str | None = None
-    for index, rule in enumerate(settings.routes):
-        if end is not None and not rule.disabled:
-            yield Finding(
-                ("routes", index),
-                f"the rule {rule.name!r} is never reached: {end!r} above it stops every instance",
-                False,
-            )
-        elif rule.stop and rule.when is None and not rule.disabled:
-            end = rule.name

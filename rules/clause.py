@@ -12,13 +12,18 @@ Loc = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A condition or a part of one: what it says, what it looks at, whether it holds."""
+    """A condition or a part of one: what it says, what it looks at, whether it holds.
+
+    `operator` is `all`, `any` or `not` where it has parts, else what is asked of the subject, with these `operands`.
+    """
 
     text: str
     holds: Holds
     subject: Subject | None = None
     parts: tuple["Clause", ...] = ()
     source_names: tuple[tuple[Loc, str], ...] = ()
+    operator: str = ""
+    operands: tuple[str, ...] = ()
 
     def __call__(self, facts: Facts) -> bool:
         """Whether it holds for one instance."""
@@ -27,6 +32,14 @@ class Clause:
     def sources(self) -> tuple[tuple[Loc, str], ...]:
         """The source names it asks for, here and in its parts, each with its place in the condition."""
         return self.source_names + tuple(found for part in self.parts for found in part.sources())
+
+    def leaves(self) -> "tuple[Clause, ...]":
+        """The parts that ask something of a subject, itself if it has no parts."""
+        return tuple(found for part in self.parts for found in part.leaves()) if self.parts else (self,)
+
+    def subjects(self) -> tuple[Subject, ...]:
+        """Everything it looks at, here and in its parts."""
+        return tuple(leaf.subject for leaf in self.leaves() if leaf.subject is not None)
 
 
 def all_of(parts: Sequence[Clause]) -> Clause:
@@ -41,7 +54,7 @@ def all_of(parts: Sequence[Clause]) -> Clause:
                 return False
         return True
 
-    return Clause("all of", holds, parts=tuple(parts))
+    return Clause("all of", holds, parts=tuple(parts), operator="all")
 
 
 def any_of(parts: Sequence[Clause]) -> Clause:
@@ -56,10 +69,10 @@ def any_of(parts: Sequence[Clause]) -> Clause:
                 return True
         return False
 
-    return Clause("any of", holds, parts=tuple(parts))
+    return Clause("any of", holds, parts=tuple(parts), operator="any")
 
 
 def negated(part: Clause) -> Clause:
     """The part does not hold."""
     test = part.holds
-    return Clause("not", lambda reading: not test(reading), parts=(part,))
+    return Clause("not", lambda reading: not test(reading), parts=(part,), operator="not")

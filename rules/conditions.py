@@ -107,7 +107,11 @@ class _Compiler:
         special = _SPECIAL.get(subject.name)
         if special:
             parse, is_special = special
-            parts = [self._try(place, subject, text, partial(parse, text)) for place, text in texts if is_special(text)]
+            parts = [
+                self._try(place, subject, text, partial(parse, text), "within", text)
+                for place, text in texts
+                if is_special(text)
+            ]
             texts = [(place, text) for place, text in texts if not is_special(text)]
             return any_of([*parts, self._equal_text(subject, texts)] if texts else parts)
         return self._equal_text(subject, texts)
@@ -116,7 +120,8 @@ class _Compiler:
         names = tuple((place, text.strip()) for place, text in texts if not is_pattern(text))
         sources = names if subject.name == "source" else ()
         wanted = [text for _, text in texts]
-        return Clause(f"{subject.name}: {_among(wanted)}", equal(subject, wanted), subject, (), sources)
+        said = f"{subject.name}: {_among(wanted)}"
+        return Clause(said, equal(subject, wanted), subject, (), sources, "equal", tuple(wanted))
 
     def _operator(self, subject: Subject, value: Mapping[object, object], loc: Loc) -> Clause:
         """An operator mapping: exactly one operator."""
@@ -131,7 +136,8 @@ class _Compiler:
         if name == "not":
             return negated(self._test(subject, operand, here))
         if name == "present":
-            return self._try(here, subject, f"present: {operand}", lambda: present(subject, parse_flag(operand)))
+            said = f"present: {operand}"
+            return self._try(here, subject, said, lambda: present(subject, parse_flag(operand)), name, str(operand))
         if subject.is_opaque:
             return self._wrong((*here, _KEY), operand, f"{subject.name} holds no text: only present: can be asked")
         if subject.name in {"time", "weekday"}:
@@ -143,7 +149,8 @@ class _Compiler:
             bound = self._text(operand, here)
             if bound is None:
                 return _MISTAKE
-            return self._try(here, subject, f"{name} {bound}", partial(BOUND_OPERATORS[name], subject, bound))
+            build = partial(BOUND_OPERATORS[name], subject, bound)
+            return self._try(here, subject, f"{name} {bound}", build, name, bound)
         return self._text_operator(subject, name, operand, here)
 
     def _between(self, subject: Subject, operand: object, loc: Loc) -> Clause:
@@ -152,7 +159,8 @@ class _Compiler:
         low, high = (self._text(each, (*loc, index)) for index, each in enumerate(operand))
         if low is None or high is None:
             return _MISTAKE
-        return self._try(loc, subject, f"between {low} and {high}", lambda: between(subject, low, high))
+        said = f"between {low} and {high}"
+        return self._try(loc, subject, said, lambda: between(subject, low, high), "between", low, high)
 
     def _text_operator(self, subject: Subject, name: str, operand: object, loc: Loc) -> Clause:
         """`matches`, `contains`, `starts`, `ends`, `exactly` with a text, or a list of which any will do."""
@@ -168,7 +176,8 @@ class _Compiler:
                 parts.append(self._wrong(here, text, f"{name}: needs a text; an empty one fits everything"))
             else:
                 described = f"{name} {_quoted(text)}"
-                parts.append(self._try(here, subject, described, partial(operator.compile, subject, text)))
+                build = partial(operator.compile, subject, text)
+                parts.append(self._try(here, subject, described, build, name, text))
         if not parts:
             return self._wrong(loc, operand, "the list is empty, so nothing is ever on it")
         return any_of(parts)
@@ -184,10 +193,13 @@ class _Compiler:
             self._wrong(loc, value, "a text is expected here")
         return None
 
-    def _try(self, loc: Loc, subject: Subject, described: str, build: Callable[[], Holds]) -> Clause:
+    def _try(
+        self, loc: Loc, subject: Subject, described: str, build: Callable[[], Holds], operator: str, *operands: str
+    ) -> Clause:
         """A leaf whose operand may be refused."""
         try:
-            return Clause(f"{subject.name}: {described}", build(), subject)
+            said = f"{subject.name}: {described}"
+            return Clause(said, build(), subject, operator=operator, operands=operands)
         except PydanticCustomError as error:
             self.errors.append(InitErrorDetails(type=error, loc=loc, input=described))
             return _MISTAKE

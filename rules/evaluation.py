@@ -6,7 +6,7 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from rules.analysis import analyse
+from rules.analysis import mistakes
 from rules.copies import Copies
 from rules.decision import Decision, Prepared, Verdict
 from rules.edits import Edit, Table
@@ -38,9 +38,8 @@ class Ruleset:
         `conceal` takes secrets out of what the tests tell; `secret` is the site's, from which pseudonyms are made.
         RulesError where two rules have one name.
         """
-        for finding in analyse(settings):
-            if finding.is_error:
-                raise RulesError(finding.message)
+        for mistake in mistakes(settings):
+            raise RulesError(mistake.message)
         self.settings = settings
         self._tables = dict(tables)
         self._conceal = conceal

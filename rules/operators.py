@@ -20,7 +20,7 @@ _REMEMBERED = 16
 
 def equal(subject: Subject, texts: list[str]) -> Holds:
     """Any value is one of these texts, in which `*` stands for any characters and `?` for one."""
-    folded = [_folded_wanted(subject, text) for text in texts]
+    folded = [folded_wanted(subject, text) for text in texts]
     literal = frozenset(text for text in folded if not is_pattern(text))
     patterns = [wildcard(text) for text in folded if is_pattern(text)]
     if not patterns:
@@ -90,7 +90,7 @@ def starts(subject: Subject, text: str) -> Holds:
 
 def ends(subject: Subject, text: str) -> Holds:
     """Any value ends with the text."""
-    wanted = _folded_wanted(subject, text)
+    wanted = folded_wanted(subject, text)
     return _any_folded(subject, lambda value: value.endswith(wanted))
 
 
@@ -152,7 +152,8 @@ BOUND_OPERATORS = {"above": above, "below": below}
 OPERATORS = (*TEXT_OPERATORS, *BOUND_OPERATORS, "between", "present", "not")
 
 
-def _folded_wanted(subject: Subject, text: str) -> str:
+def folded_wanted(subject: Subject, text: str) -> str:
+    """The text of a condition as it is compared with values."""
     return fold(person_name_texts((text,))[0] if subject.vr == "PN" else text)
 
 
@@ -176,6 +177,11 @@ def _any_value(subject: Subject, test: TextTest) -> Holds:
         return any(test(value.strip()) for value in reading.texts(subject))
 
     return holds
+
+
+def bound_of(subject: Subject, text: str) -> Decimal:
+    """What a bound of a condition amounts to in the order of the subject's values."""
+    return _bound(subject, text)[1]
 
 
 def _bound(subject: Subject, text: str) -> tuple[Ranking, Decimal]:

@@ -3,13 +3,16 @@
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
-from archive import synchronises
+from archive import Database, samples, synchronises
+from router.appliance import database_url
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console, errors, fail
 from router.cli.test import as_plain, tell
-from router.config import Configuration, tls_destinations
+from router.config import Configuration, never_sent, tls_destinations
 from router.upkeep import NOT_SYNCHRONISED
+from rules import Problem
 
 
 def check(
@@ -17,7 +20,7 @@ def check(
     probe: Annotated[bool, typer.Option("--probe", help="Also ask every destination what it takes.")] = False,
     json: Json = False,
 ) -> None:
-    """Load the configuration, cross-check its names, and run its tests."""
+    """Load the configuration, tell what it says in vain or against itself, and run its tests."""
     if probe:
         fail(
             "--probe is not available yet",
@@ -27,12 +30,13 @@ def check(
     loaded = configuration(config)
     results = loaded.ruleset.run_tests()
     passed = all(result.passed for result in results)
+    warnings = [*loaded.warnings, *_never_sent(loaded)]
     if json:
-        problems = [problem.as_dict() for problem in loaded.warnings]
+        problems = [problem.as_dict() for problem in warnings]
         machine = {} if synchronises() else {"machine": NOT_SYNCHRONISED}
         as_json({"ok": passed, "revision": loaded.revision, "warnings": problems, "tests": as_plain(results)} | machine)
     else:
-        for warning in loaded.warnings:
+        for warning in warnings:
             errors.print(str(warning), markup=False)
         if not synchronises():
             errors.print(NOT_SYNCHRONISED, markup=False)
@@ -49,6 +53,19 @@ def check(
             console.print(line, markup=False)
         console.print("[green]good[/]" if passed else "[red]a test fails, so serve would refuse it[/]")
     raise typer.Exit(Exit.DONE if passed else Exit.NOT_SO)
+
+
+def _never_sent(loaded: Configuration) -> list[Problem]:
+    """What the archive's index says of the conditions; nothing where it cannot be asked."""
+    if loaded.settings.appliance.database is None and not (loaded.data / "micropacs.db").exists():
+        return []
+    database = Database(database_url(loaded))
+    try:
+        return list(never_sent(loaded, samples(database)))
+    except (SQLAlchemyError, OSError):
+        return []
+    finally:
+        database.dispose()
 
 
 def _tls(loaded: Configuration) -> list[str]:

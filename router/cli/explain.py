@@ -16,7 +16,7 @@ from router.config import Configuration
 from router.errors import RouterError
 from router.part10 import part_ten
 from router.reading import read_header
-from rules import Arrival, Explanation, RulesError
+from rules import Arrival, Explanation, Header, RulesError
 
 
 def explain(
@@ -35,8 +35,6 @@ def explain(
     loaded = configuration(config)
     if not files:
         fail("name a DICOM file, or a study with --study UID", Exit.WRONG)
-    if source is not None and source not in loaded.settings.sources:
-        fail(f"there is no source {source!r}", Exit.WRONG, hint=f"sources: {', '.join(loaded.settings.sources)}")
     explanations = [(file, _explained(loaded, file, source)) for file in files]
     if json:
         as_json([{"file": str(file), **explanation.as_dict()} for file, explanation in explanations])
@@ -48,22 +46,32 @@ def explain(
 
 
 def _explained(loaded: Configuration, file: Path, source: str | None) -> Explanation:
+    return loaded.ruleset.explain(file_header(file), arrival_from(loaded, source))
+
+
+def file_header(file: Path) -> Header:
+    """The header of a DICOM file; the command ends with code 1 where it cannot be read."""
     try:
         kept = part_ten(file)
-        header = read_header(file, kept.data_set_offset, kept.identity.transfer_syntax_uid)
+        return read_header(file, kept.data_set_offset, kept.identity.transfer_syntax_uid)
     except (RulesError, RouterError) as error:
         fail(f"{file}: {error}", Exit.NOT_SO)
     except OSError as error:
         fail(f"{file}: {error.strerror}", Exit.NOT_SO)
+
+
+def arrival_from(loaded: Configuration, source: str | None) -> Arrival:
+    """As if a source had sent it just now; the command ends with code 2 where there is no such source."""
+    if source is not None and source not in loaded.settings.sources:
+        fail(f"there is no source {source!r}", Exit.WRONG, hint=f"sources: {', '.join(loaded.settings.sources)}")
     sender = loaded.settings.sources.get(source) if source else None
-    arrival = Arrival(
+    return Arrival(
         source,
         getattr(sender, "ae_title", "") or "",
         loaded.settings.appliance.ae_title,
         str(getattr(sender, "host", "") or ""),
         datetime.now(UTC).astimezone(loaded.zone),
     )
-    return loaded.ruleset.explain(header, arrival)
 
 
 def _explain_study(loaded: Configuration, uid: str, *, json: bool) -> None:

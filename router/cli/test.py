@@ -1,17 +1,31 @@
-"""`micropacs test`: the tests that stand in the configuration file."""
+"""`micropacs test`: the tests that stand in the configuration file, and new ones written from real instances."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from router.cli.example import write_tests
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console
 from rules import TestResult
 
 
-def test(config: Config = None, json: Json = False) -> None:
+def test(
+    template: Annotated[
+        str | None,
+        typer.Option("--from", metavar="STUDY|FILE", help="Write tests from a study of the archive or a DICOM file."),
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="With a file: as if this source had sent it.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Run the tests of the configuration file: given this header, what is decided."""
-    results = configuration(config).ruleset.run_tests()
+    loaded = configuration(config)
+    if template is not None:
+        write_tests(loaded, template, source, json=json)
+        return
+    results = loaded.ruleset.run_tests()
     passed = all(result.passed for result in results)
     if json:
         as_json({"ok": passed, "tests": as_plain(results)})

@@ -18,6 +18,7 @@ from router.config.reloading import Snapshot, SnapshotError
 from router.config.schema import json_schema
 from router.config.secrets import Secret
 from router.config.settings import ApplianceSettings, ArchiveSettings, Limits, Settings
+from router.config.unsent import never_sent
 
 __all__ = [
     "Address",
@@ -42,5 +43,6 @@ __all__ = [
     "json_schema",
     "load",
     "load_texts",
+    "never_sent",
     "tls_destinations",
 ]

@@ -1,12 +1,12 @@
 """What one part of a configuration says of another: names that must exist, no two alike. Checks no part by itself."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
 
 from rules import Document, Entry, Node, Problem, Table, closest
 
 BUILT_IN_SOURCES = ("import",)
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Crosscheck:
@@ -43,18 +43,21 @@ class Crosscheck:
 
     def _destinations(self) -> None:
         known = self._section("destinations")
-        for name, node in self._named_destinations():
-            self._used["destinations"].add(name)
+        self._used["destinations"].update(name for name, _ in self._sent_to())
+        for name, node in (*self._sent_to(), *self._expected()):
             if name not in known:
                 self._note(node, f"there is no destination {name!r}", closest(name, known))
 
-    def _named_destinations(self) -> Iterator[tuple[str, Node]]:
+    def _sent_to(self) -> Iterator[tuple[str, Node]]:
         for route in self._rules("routes"):
             to = route.get("to")
             yield from to.texts() if to is not None else ()
         otherwise = self._root.get("otherwise")
         for item in otherwise.items() if otherwise is not None else ():
             yield from item.texts()
+
+    def _expected(self) -> Iterator[tuple[str, Node]]:
+        """The destinations that tests name."""
         for test in self._rules("tests"):
             to = test.get("expect", "to")
             yield from to.texts() if to is not None else ()
@@ -118,15 +121,18 @@ class Crosscheck:
                 self._warn(entry, f"source {name!r} has no host: any address may use its AE title")
 
     def _sends_to_itself(self) -> None:
+        """Destinations at an address where the appliance listens, as far as the file tells its addresses."""
         appliance = self._root.get("appliance") or self._root
-        tls = appliance.get("tls") or self._root
-        addresses = [_text(appliance, "listen") or "0.0.0.0:11112", _text(tls, "listen")]
-        listen_hosts, _, listen_ports = zip(*(address.rpartition(":") for address in addresses), strict=True)
-        own_hosts = {*_HERE, *(host.strip("[]") for host in listen_hosts)} - {*_EVERYWHERE, ""}
-        own_title = _text(appliance, "ae_title") or "MICROPACS"
+        listening = [_text(appliance, "listen") or "0.0.0.0:11112", _text(appliance.get("tls") or self._root, "listen")]
+        own = [(host.strip("[]").lower(), port) for host, _, port in (each.rpartition(":") for each in listening)]
+        title = _text(appliance, "ae_title") or "MICROPACS"
         for name, entry in self._section("destinations").items():
-            is_here = _text(entry.node, "host") in own_hosts and (_text(entry.node, "port") or "104") in listen_ports
-            if is_here and _text(entry.node, "ae_title") == own_title:
+            host, port = _text(entry.node, "host").lower(), _text(entry.node, "port") or "104"
+            hosts = {each for each, at in own if at == port}
+            is_this_machine = _is_loopback(host)
+            if is_this_machine and _text(entry.node, "ae_title") != title:  # another program may have the other address
+                hosts = {each for each in hosts if each in _EVERYWHERE or _is_loopback(each)}
+            if hosts and (is_this_machine or host in hosts - {*_EVERYWHERE}):
                 self._warn(entry, f"destination {name!r} is this appliance itself")
 
     def _unused(self, section: str, says: str) -> None:
@@ -153,6 +159,13 @@ def _sources_in(condition: Node) -> Iterator[tuple[str, Node]]:
                 yield from operand.texts() if operand is not None else ()
         elif key in ("all", "any", "not"):
             yield from _sources_in(entry.node)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _text(node: Node, key: str) -> str:

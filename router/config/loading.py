@@ -16,12 +16,25 @@ from router.config.certificates import certificate_findings, tls_files, tls_find
 from router.config.crosschecks import Crosscheck
 from router.config.files import StoredTexts, Texts, TextsOnDisk, absolute
 from router.config.including import Reading, read_all
+from router.config.loops import senders_of, sent_back, unrouted
 from router.config.secrets import resolve
 from router.config.settings import Settings
 from router.config.sitesecret import site_secret
 from router.config.zone import MachineZone
 from router.errors import RouterError
-from rules import Document, Entry, Problem, RulesError, Ruleset, Table, analyse, problems_from
+from rules import (
+    Document,
+    Entry,
+    Finding,
+    Position,
+    Problem,
+    RulesError,
+    Ruleset,
+    Table,
+    analyse,
+    mistakes,
+    problems_from,
+)
 
 REVISION_LENGTH = 12
 
@@ -40,7 +53,7 @@ class Configuration:
     """One accepted configuration, whole. Relative paths in `settings` are taken from `folder`.
 
     `texts` maps each file's name (relative to `folder`, the main file first) to its text, references unresolved;
-    `revision` is the beginning of the digest of them all.
+    `revision` is the beginning of the digest of them all, `places` are where the rules stand, by name.
     """
 
     path: Path
@@ -49,6 +62,7 @@ class Configuration:
     revision: str
     texts: Mapping[str, str] = field(repr=False)
     warnings: tuple[Problem, ...] = field(repr=False)
+    places: Mapping[str, Position] = field(repr=False, default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -79,7 +93,7 @@ class Configuration:
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
     """Read a configuration from the disk. Raises ConfigurationError with every problem, in the order of the files."""
-    return _load(path, TextsOnDisk(), environ, are_certificates_looked_at=True)
+    return _load(path, TextsOnDisk(), environ, is_looked_at_closely=True)
 
 
 def load_texts(texts: Mapping[str, str], path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
@@ -91,9 +105,7 @@ def load_texts(texts: Mapping[str, str], path: Path, environ: Mapping[str, str] 
     return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ)
 
 
-def _load(
-    path: Path, texts: Texts, environ: Mapping[str, str], *, are_certificates_looked_at: bool = False
-) -> Configuration:
+def _load(path: Path, texts: Texts, environ: Mapping[str, str], *, is_looked_at_closely: bool = False) -> Configuration:
     place = absolute(Path.cwd(), path)
     reading = Reading(texts, place.parent)
     document = read_all(reading, place, str(path))
@@ -104,8 +116,8 @@ def _load(
     crosscheck = Crosscheck(document, tables)
     problems = [*reading.problems, *unresolved, *unavailable(document), *crosscheck.problems]
     settings = _validated(document, problems, unresolved)
-    wrong, odd = _findings(settings, document)
-    if settings is not None and are_certificates_looked_at:
+    wrong, odd = _findings(settings, document, is_looked_at_closely)
+    if settings is not None and is_looked_at_closely:
         unfit, ageing = certificate_findings(settings, document, place.parent)
         wrong, odd = [*wrong, *unfit], [*odd, *ageing]
     if settings is None or problems or wrong:
@@ -120,7 +132,8 @@ def _load(
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)
-    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings))
+    places = _places(settings, document)
+    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings), places)
 
 
 def _validated(document: Document, problems: list[Problem], unresolved: Sequence[Problem]) -> Settings | None:
@@ -158,17 +171,33 @@ def _table(name: str, entry: Entry, reading: Reading) -> Table | None:
         return None
 
 
-def _findings(settings: Settings | None, document: Document) -> tuple[list[Problem], list[Problem]]:
-    """What the settings themselves show to be wrong, and to be odd."""
+def _findings(
+    settings: Settings | None, document: Document, is_looked_at_closely: bool
+) -> tuple[list[Problem], list[Problem]]:
+    """What the settings themselves show to be wrong, and, looked at closely, to be odd."""
     problems: list[Problem] = []
     warnings: list[Problem] = []
     if settings is None:
         return problems, warnings
-    for finding in analyse(settings):
+    for finding in _analysed(settings) if is_looked_at_closely else mistakes(settings):
         found = Problem.at(document.position(finding.loc), finding.message)
         (problems if finding.is_error else warnings).append(found)
     wrong, odd = tls_findings(settings, document)
     return [*problems, *wrong], [*warnings, *odd]
+
+
+def _analysed(settings: Settings) -> list[Finding]:
+    senders = senders_of(settings)
+    return [*analyse(settings, senders), *sent_back(settings, senders), *unrouted(settings, senders)]
+
+
+def _places(settings: Settings, document: Document) -> dict[str, Position]:
+    sections = ("normalise", settings.normalise), ("routes", settings.routes)
+    return {
+        rule.name: document.position((section, index, "when"))
+        for section, rules in sections
+        for index, rule in enumerate(rules)
+    }
 
 
 def _revision(texts: Mapping[str, str]) -> str:

@@ -11,9 +11,21 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 import structlog
 
-from archive import Amendment, Archive, Database, Entry, EntryUnreadableError, Filing, Hold, InstanceKey, Record, Spool
-from router.config import Configuration
-from router.delivery import NewDelivery, Queue
+from archive import (
+    Amendment,
+    Archive,
+    Database,
+    Entry,
+    EntryUnreadableError,
+    Filing,
+    Hold,
+    InstanceKey,
+    Known,
+    Record,
+    Spool,
+)
+from router.config import Configuration, DicomDestination
+from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
 from router.ingest.judgement import Judgement, judge
 from router.journal import Event, Journal
@@ -23,6 +35,7 @@ from rules import RulesError, Verdict
 BATCH = 128
 BATCH_BYTES = 32 << 20  # of data sets held in memory
 SAME_UID_DIFFERS = Verdict(None, "the archive holds another instance with this SOP Instance UID and other content")
+SENT_THERE = "which was sent this study: does it send back what it gets?"
 NOT_FILED = Verdict(None, "its values cannot be indexed; see the log")
 UNFIT = (RulesError, sa.exc.DataError)  # what one instance brings upon a batch, unlike what befalls the database
 
@@ -160,7 +173,7 @@ class Filer:
 
     def _file_judged(self, judged: Sequence[Judgement], fresh: frozenset[str], configuration: Configuration) -> _Batch:
         """Place and record what was judged; `fresh` are the arrivals that no person has released."""
-        batch = self._sort(judged, fresh, configuration.revision)
+        batch = self._sort(judged, fresh, configuration)
         filings = [_filing(judgement) for judgement in batch.new]
         placed = self._archive.place(filings)
         self._archive.place_held([hold.entry for hold in batch.holds])
@@ -191,7 +204,7 @@ class Filer:
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )
 
-    def _sort(self, judged: Sequence[Judgement], fresh: frozenset[str], revision: str) -> _Batch:
+    def _sort(self, judged: Sequence[Judgement], fresh: frozenset[str], configuration: Configuration) -> _Batch:
         known = self._archive.known([judgement.key for judgement in judged if judgement.key])
         batch = _Batch()
         seen: set[InstanceKey | str] = set()
@@ -203,18 +216,32 @@ class Filer:
             seen.add(key or entry.digest)
             before = known.get(key) if key else None
             if key is None:
-                to_hold.append(_hold(judgement, revision))
+                to_hold.append(_hold(judgement, configuration.revision))
             elif before is None:
                 batch.new.append(judgement)
             elif before.arrival == entry.arrival:
                 batch.done.append(entry)
-            elif before.received_digest == entry.digest:
+            elif entry.digest in {before.received_digest, before.digest}:  # as it came, or as we keep it and send it on
                 batch.duplicate(entry)
             else:
-                reason = SAME_UID_DIFFERS.reason
-                to_hold.append(Hold(entry, reason, None, revision, "held", judgement.attributes))
+                reason = self._why_differs(entry, before, configuration)
+                to_hold.append(Hold(entry, reason, None, configuration.revision, "held", judgement.attributes))
         self._hold_once(batch, to_hold, fresh)
         return batch
+
+    def _why_differs(self, entry: Entry, before: Known, configuration: Configuration) -> str:
+        """The reason of a hold, and whether it is our own copy that comes back from where we sent it."""
+        callers = [
+            name
+            for name, each in configuration.settings.destinations.items()
+            if isinstance(each, DicomDestination) and each.ae_title == entry.origin.calling_ae
+        ]
+        stored = self._archive.stored([before.instance_id]).get(before.instance_id) if callers else None
+        for receipt in self._queue.receipts(stored.study_id) if stored else ():
+            states = receipt["states"]
+            if receipt["destination"] in callers and isinstance(states, Mapping) and states.get(State.DELIVERED):
+                return f"{SAME_UID_DIFFERS.reason}; it comes from destination {receipt['destination']!r}, {SENT_THERE}"
+        return SAME_UID_DIFFERS.reason
 
     def _hold_once(self, batch: _Batch, to_hold: Sequence[Hold], fresh: frozenset[str]) -> None:
         """A scanner that sends again what is in hold already does not fill the hold."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from archive import Entry, Identity, filing, reading
+from archive import Entry, Identity, Origin, filing, reading
 from router.appliance import Appliance
 from router.config import Configuration, load
-from router.delivery import State
+from router.delivery import Kind, Outcome, Settlement, State
 from router.ingest import Filer, judgement
 from rules import Header
 from tests.support.arrivals import CT, origin
@@ -66,8 +66,12 @@ class Site:
             **attributes,
         }
         kept = {keyword: value for keyword, value in values.items() if value is not None}
-        with self.appliance.spool.open(Identity(CT, uid, EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
-            incoming.write(encoded(data_set(**kept)) + more)
+        return self.arrive_as(encoded(data_set(**kept)) + more, uid, origin())
+
+    def arrive_as(self, content: bytes, uid: str, came_from: Origin) -> Entry:
+        """One sealed CT instance with this data set."""
+        with self.appliance.spool.open(Identity(CT, uid, EXPLICIT_LITTLE_ENDIAN), came_from) as incoming:
+            incoming.write(content)
             return self.appliance.spool.read(incoming.seal())
 
     def deliveries(self) -> list[tuple[str, State]]:
@@ -155,6 +159,49 @@ def test_the_same_uid_with_other_content_is_held_and_the_first_kept(site: Site) 
     assert site.appliance.archive.find("study", {})[0]["PatientID"] == "01234567"
     [held] = site.appliance.archive.held()
     assert "other content" in held.reason
+    assert len(site.deliveries()) == 2
+
+
+PACS = Origin(None, "PACS", "MICROPACS", "127.0.0.1", datetime(2026, 11, 22, 10, 31, tzinfo=UTC))
+
+
+def test_what_comes_back_as_we_sent_it_is_known(site: Site) -> None:
+    """The archive's own bytes, normalised as they are, come back without a second instance, delivery or hold."""
+    site.arrive()
+    site.filer.file_arrivals()
+    [instance_id] = site.appliance.archive.select({"SOPInstanceUID": "1.2.3.1"})
+    kept = site.appliance.archive.stored([instance_id])[instance_id]
+    sent = kept.path.read_bytes()[kept.data_set_offset :]
+    assert b"01234567" in sent
+    site.arrive_as(sent, "1.2.3.1", PACS)
+    site.filer.file_arrivals()
+    assert site.waiting() == 0
+    assert site.appliance.archive.held() == []
+    assert len(site.deliveries()) == 2
+    assert site.appliance.archive.summary().instances == 1
+
+
+def test_what_comes_back_changed_is_held_and_says_where_it_was_sent(site: Site) -> None:
+    """Another content from a destination that was sent the study tells so; before it was sent, it is any conflict."""
+    site.arrive()
+    site.filer.file_arrivals()
+    uids = {"SOPInstanceUID": "1.2.3.1", "StudyInstanceUID": "1.2.1", "SeriesInstanceUID": "1.2.2"}
+    for number, edited in enumerate(("FIRST", "SECOND")):
+        content = encoded(data_set(SOPClassUID=CT, Modality="CT", StationName=edited, **uids))
+        site.arrive_as(content, "1.2.3.1", PACS)
+        site.filer.file_arrivals()
+        if number == 0:
+            [leased] = site.appliance.queue.lease("pacs", 1)
+            outcome = Outcome(Kind.DELIVERED, 0, "")
+            at = datetime.now(UTC)
+            site.appliance.queue.settle(
+                [Settlement(leased.delivery_id, leased.token, outcome, at, 0.1, "ab" * 32, 100)]
+            )
+    unsent, returned = site.appliance.archive.held()
+    assert unsent.reason == "the archive holds another instance with this SOP Instance UID and other content"
+    assert returned.reason == (
+        f"{unsent.reason}; it comes from destination 'pacs', which was sent this study: does it send back what it gets?"
+    )
     assert len(site.deliveries()) == 2
 
 
