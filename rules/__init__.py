@@ -3,6 +3,7 @@
 from rules.analysis import Finding, analyse
 from rules.attribute import Attribute
 from rules.cases import TestCase
+from rules.comparison import Difference, differences, spliced
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
@@ -41,6 +42,7 @@ __all__ = [
     "Condition",
     "CopyTrace",
     "Decision",
+    "Difference",
     "Dispatch",
     "Document",
     "Draft",
@@ -85,10 +87,12 @@ __all__ = [
     "begins_as",
     "closest",
     "compose",
+    "differences",
     "identify",
     "implicit_prefix",
     "one_of",
     "parse_duration",
     "problems_from",
+    "spliced",
     "undo",
 ]
