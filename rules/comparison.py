@@ -1,6 +1,6 @@
 """Two headers of one instance side by side: the attributes in which they differ. It decides and edits nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.datadict import keyword_for_tag
@@ -11,7 +11,7 @@ from rules.layout import Element
 from rules.level import Level
 from rules.splicing import Splice, edited
 
-_ORIGINAL_ATTRIBUTES = "OriginalAttributesSequence"
+_ORIGINAL_ATTRIBUTES = 0x04000561
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +33,35 @@ def differences(old: Header, new: Header) -> list[Difference]:
 
     The record of old values (0400,0561) follows from the others, so it is told only where it differs alone.
     """
-    found = list(_between(old.top, new.top, ""))
-    others = [each for each in found if not each.attribute.startswith(_ORIGINAL_ATTRIBUTES)]
-    return others or found
+    before, after = _elements(old.top), _elements(new.top)
+    tags = [tag for tag in sorted({*before, *after}) if before.get(tag) != after.get(tag)]
+    others = [tag for tag in tags if tag != _ORIGINAL_ATTRIBUTES]
+    return list(_between(old.top, new.top, others, "")) or list(_between(old.top, new.top, tags, ""))
 
 
-def _between(old: Level, new: Level, path: str) -> Iterator[Difference]:
-    for tag in sorted({*old.offsets, *new.offsets}):
-        before, after = old.element(tag), new.element(tag)
-        if not tag & 0xFFFF or _bytes(old, before) == _bytes(new, after):
+def _elements(level: Level) -> dict[int, bytes]:
+    """The bytes of each element by tag; one lies behind the other."""
+    starts = [*level.offsets.values()]
+    ends = [*starts[1:], level.end]
+    return {tag: level.data[start:end] for tag, start, end in zip(level.offsets, starts, ends, strict=True)}
+
+
+def _between(old: Level, new: Level, tags: Iterable[int], path: str) -> Iterator[Difference]:
+    """What differs in elements of these tags, whose bytes do."""
+    for tag in tags:
+        if not tag & 0xFFFF:
             continue  # a group length follows from the others
+        before, after = old.element(tag), new.element(tag)
         name = path + _name(old if before else new, tag)
         if before and after and old.is_sequence(before) and new.is_sequence(after):
             items, others = old.children(tag), new.children(tag)
             if len(items) == len(others):
                 for number, (item, other) in enumerate(zip(items, others, strict=True)):
-                    yield from _between(item, other, f"{name}[{number}].")
+                    yield from _between(item, other, sorted({*item.offsets, *other.offsets}), f"{name}[{number}].")
                 continue
         difference = Difference(name, _text(old, before), _text(new, after))
         if difference.old != difference.new:
             yield difference
-
-
-def _bytes(level: Level, element: Element | None) -> bytes | None:
-    return None if element is None else level.data[element.start : element.end]
 
 
 def _text(level: Level, element: Element | None) -> str | None:

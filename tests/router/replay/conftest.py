@@ -1,5 +1,6 @@
 """A site with a past: twelve studies, normalised, routed and held by the rules in force."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,10 +47,20 @@ class Past(PastSite):
         return replay(database, self.configuration, tried, choice or Choice(), most=most, processes=processes)
 
 
-@pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
-    """The site, filled."""
-    past = Past(tmp_path, YAML)
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of such a site, filled once."""
+    folder = tmp_path_factory.mktemp("past")
+    past = Past(folder, YAML)
     past.fill()
+    past.close()
+    return folder
+
+
+@pytest.fixture
+def past(filled: Path, tmp_path: Path) -> Iterator[Past]:
+    """The site, filled, for one test alone."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    past = Past(tmp_path, YAML)
     yield past
     past.close()
