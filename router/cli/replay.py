@@ -200,8 +200,8 @@ def _show_studies(tally: Tally, _: bool) -> None:
     for uid, study in differing[:MOST_SHOWN]:
         more = ", ".join(name for name, sent in study.to.items() if sent.gained)
         fewer = ", ".join(name for name, sent in study.to.items() if sent.lost)
-        counts = (f"{study.differing} of {study.instances}", more, fewer, study.headers, study.gained, study.lost)
-        rows.append((_study(uid), *counts))
+        counts = (each or "" for each in (study.headers, study.gained, study.lost))
+        rows.append((_study(uid), f"{study.differing} of {study.instances}", more, fewer, *counts))
     if rows:
         columns = ("study", "instances", "also to", "no longer to", "headers differ", "new holds", "holds gone")
         table(columns, rows, title="\nStudy by study")
