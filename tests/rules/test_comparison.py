@@ -63,13 +63,13 @@ def test_the_record_of_old_values_is_told_only_alone() -> None:
     """Where an attribute differs its record does, too; where only the record does it is told."""
     original = header(PatientID="1", Modality="CT")
 
-    def kept(width: int, *, recorded: bool) -> Header:
-        rules = f'normalise: [{{name: pad, edit: [pad: {{keyword: PatientID, width: {width}, with: "0"}}]}}]'
-        decision = ruleset(rules, original_attributes=recorded).decide(original, came())
-        return spliced(original, decision.splice)
+    def kept(edit: str, *, recorded: bool = True) -> Header:
+        rules = ruleset(f"normalise: [{{name: one, edit: [{edit}]}}]", original_attributes=recorded)
+        return spliced(original, rules.decide(original, came()).splice)
 
-    assert differences(kept(2, recorded=True), kept(3, recorded=True)) == [Difference("PatientID", "01", "001")]
-    assert differences(kept(2, recorded=True), kept(2, recorded=False)) == [
+    with_id, with_name = "set: {PatientID: '2'}", "set: {PatientID: '2', PatientName: A}"
+    assert differences(kept(with_id), kept(with_name)) == [Difference("PatientName", None, "A")]
+    assert differences(kept(with_id), kept(with_id, recorded=False)) == [
         Difference("OriginalAttributesSequence", "1 item", None)
     ]
 

@@ -56,11 +56,18 @@ class PastSite:
         self.receive(encoded(data_set(**kept)) + more, uid, ae=ae, host=host, at=at)
 
     def receive(
-        self, content: bytes, uid: str, *, ae: str = "GE_DSTE", host: str = "10.1.1.11", at: datetime | None = None
+        self,
+        content: bytes,
+        uid: str,
+        *,
+        ae: str = "GE_DSTE",
+        host: str = "10.1.1.11",
+        at: datetime | None = None,
+        syntax: str = EXPLICIT_LITTLE_ENDIAN,
     ) -> None:
-        """One sealed instance of these bytes."""
+        """One sealed instance of these bytes, in this transfer syntax."""
         came = Origin(None, ae, "MICROPACS", host, at or datetime.now(UTC))
-        with self.appliance.spool.open(Identity(CT, uid, EXPLICIT_LITTLE_ENDIAN), came) as incoming:
+        with self.appliance.spool.open(Identity(CT, uid, syntax), came) as incoming:
             incoming.write(content)
             incoming.seal()
 

@@ -1,6 +1,7 @@
 """Replay: what differs is found, study by study and exactly; what does not differ is not told."""
 
 import hashlib
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import pytest
 
 from archive import PastArrivals
 from router.config import load
-from router.replay import ARCHIVE, Choice, Deed, Kind, Tally, moves, running
+from router.replay import ARCHIVE, Choice, Deed, Kind, Tally, moves, replay, running
 from router.replay.original import original
 from router.upkeep import Verifier
 from rules import Attribute
 from tests.router.replay.conftest import YAML, Past
 from tests.support.arrivals import overwrite
-from tests.support.past import days_ago
+from tests.support.past import PIXELS, days_ago
+from tests.support.rules import data_set, encoded
 
+UNDEFINED, DELIMITER = b"\xff" * 4, b"\xfe\xff\xdd\xe0" + bytes(4)
 PAD = YAML.partition("  - {name: pad")[2].partition("\n")[0]
 
 
@@ -105,6 +108,34 @@ def test_the_original_header_is_byte_for_byte_what_was_received(past: Past) -> N
         assert values
         assert len(values[0]) <= 7
         assert entry.size == len(whole)
+
+
+def test_every_form_of_data_set_is_restored(past: Past) -> None:
+    """A deflated one, one in fragments, and a header longer than what is read at first; none is taken for cut short."""
+    values = {"Modality": "CT", "PatientID": "77", "StudyInstanceUID": "1.9", "SeriesInstanceUID": "1.9.1"}
+    fragments = PIXELS[:8] + UNDEFINED + b"\xfe\xff\0\xe0" + bytes(4) + b"\xfe\xff\0\xe0\4\0\0\0abcd" + DELIMITER
+    plain, private = encoded(data_set(SOPInstanceUID="1.9.1.1", **values)), bytes(100_000)
+    long = encoded(data_set(SOPInstanceUID="1.9.1.3", **values, EncapsulatedDocument=private)) + PIXELS
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    past.receive(deflater.compress(plain + PIXELS) + deflater.flush(), "1.9.1.1", syntax="1.2.840.10008.1.2.1.99")
+    past.receive(plain.replace(b"1.9.1.1", b"1.9.1.2") + fragments, "1.9.1.2", syntax="1.2.840.10008.1.2.4.90")
+    past.receive(long, "1.9.1.3")
+    past.file_all()
+    tally = past.replayed(YAML.replace("width: 8", "width: 3"), Choice(study_uid="1.9"))
+    assert (tally.instances, tally.unread, tally.gained) == (3, [], {})
+    assert tally.headers[ARCHIVE, "PatientID"].pairs == {("00000077", "077"): 3}
+
+
+def test_where_processes_fail_one_goes_on(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that end at once, here for want of a secret, are done without."""
+    monkeypatch.setenv("NAMED", "PACS")
+    yaml = YAML.replace("width: 8", "width: 9").replace("ae_title: PACS", 'ae_title: "${NAMED}"')
+    tried = load(past.new(yaml))
+    monkeypatch.delenv("NAMED")
+    database, in_force = past.appliance.database, past.configuration
+    alone, together = (replay(database, in_force, tried, Choice(), most=3, processes=each) for each in (1, 2))
+    assert (together.instances, together.is_same) == (24, False)
+    assert together == alone
 
 
 def test_an_edit_of_a_copy_is_told_for_its_destination(past: Past) -> None:
@@ -255,6 +286,7 @@ def test_nothing_is_written(past: Past) -> None:
 
 def test_several_processes_find_what_one_finds(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same in sum and study by study, also where a study is in two parts."""
-    monkeypatch.setattr(running, "PART", 5)
     yaml = YAML.replace("width: 8", "width: 9").replace("otherwise: hold", "otherwise: [research]")
-    assert past.replayed(yaml, processes=2) == past.replayed(yaml)
+    whole = past.replayed(yaml)
+    monkeypatch.setattr(running, "PART", 5)
+    assert past.replayed(yaml, processes=2) == whole

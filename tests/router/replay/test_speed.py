@@ -1,4 +1,4 @@
-"""How many studies a second are replayed: printed, and not so few that ten thousand take more than some minutes."""
+"""How long it takes to replay many studies: printed, and bound by the time of processors, which other tests share."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from tests.support.part10 import read_part10
 from tests.support.past import PIXELS, PastSite
 
 STUDIES = int(os.environ.get("MICROPACS_REPLAY_STUDIES", "500"))
-SLOWEST = 20.0  # studies a second, on a machine that is busy with other tests
+SLOWEST = 50.0  # studies a second of a processor
 NEW = YAML.replace("width: 8", "width: 10").replace("when: {Modality: PT}", "when: {SliceLocation: {present: true}}")
 
 
@@ -61,13 +61,14 @@ def test_studies_a_second(tmp_path: Path) -> None:
     instances = site.appliance.archive.summary().instances
     assert instances == sum(1 + study % 3 for study in range(STUDIES))
     tried = load(site.new(NEW), tried_in=site.configuration.data)
-    started = time.perf_counter()
+    started, before = time.perf_counter(), os.times()
     tally = replay(site.appliance.database, site.configuration, tried, Choice(), most=3)
-    seconds = time.perf_counter() - started
+    seconds, after = time.perf_counter() - started, os.times()
     site.close()
-    by = "processes" if instances >= WORTH_PROCESSES else "one process"
-    print(f"\n{STUDIES} studies, {instances} instances in {seconds:.1f} s: {STUDIES / seconds:.0f} studies/s by {by}")
+    cpu = sum(after[:4]) - sum(before[:4])  # of this process and of those it started
+    by = "several processes" if instances >= WORTH_PROCESSES else "one process"
+    print(f"\n{STUDIES} studies, {instances} instances by {by}: {seconds:.1f} s, {cpu:.1f} s of processors")
     assert (len(tally.studies), tally.instances, tally.unread) == (STUDIES, instances, [])
     assert not tally.is_same
     assert moves(tally) == []
-    assert STUDIES / seconds > SLOWEST
+    assert STUDIES / cpu > SLOWEST
