@@ -129,7 +129,7 @@ def _show(tally: Tally, running: Configuration, tried: Configuration, *, values:
         table(("arrival", "study", "file", "why"), rows, title=f"\nNot replayed: {len(tally.unread):,} instances")
         _more(len(tally.unread), MOST_SHOWN, "")
     if tally.is_same:
-        console.print("\nnothing would differ")
+        console.print("\nnothing would differ" + (" in what could be replayed" if tally.unread else ""))
 
 
 def _show_routing(tally: Tally, _: bool) -> None:
