@@ -23,6 +23,7 @@ from archive.holding import Held, Hold
 from archive.incoming import Incoming
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from archive.past import Beginning, Past, PastArrivals, Undoing, beginning
 from archive.quarantine import Round
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
@@ -45,6 +46,7 @@ __all__ = [
     "ArchiveFailedError",
     "ArchiveFullError",
     "Backlog",
+    "Beginning",
     "Blob",
     "ChangeMade",
     "Database",
@@ -66,6 +68,8 @@ __all__ = [
     "Level",
     "NotKeptError",
     "Origin",
+    "Past",
+    "PastArrivals",
     "Placed",
     "QueryError",
     "Record",
@@ -77,8 +81,10 @@ __all__ = [
     "SpoolFullError",
     "Stored",
     "Summary",
+    "Undoing",
     "UtcDateTime",
     "VerificationStoppedError",
+    "beginning",
     "metadata",
     "plainly",
     "replace_durably",

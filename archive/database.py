@@ -43,6 +43,10 @@ _SQLITE_PRAGMAS = (
 )
 _SPOILT = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR})
 _MYSQL = ("mysql", "mariadb")
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+}
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
 Blob = LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
@@ -114,8 +118,11 @@ class Json(types.TypeDecorator[object]):
 class Database:
     """One database, shared by the threads of a process; open one for each process."""
 
-    def __init__(self, url: str) -> None:
-        """`url` as SQLAlchemy writes it: `sqlite:////data/micropacs.db`, `postgresql+psycopg://…`, `mysql+pymysql://…`."""
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """`url` as SQLAlchemy writes it: `sqlite:////data/micropacs.db`, `postgresql+psycopg://…`, `mysql+pymysql://…`.
+
+        With `read_only` the database itself refuses whatever would write.
+        """
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
         options: dict[str, object] = {"hide_parameters": True}  # an error would quote the row: a patient, in a log
@@ -131,6 +138,8 @@ class Database:
             "connect",
             {"sqlite": _set_up_sqlite, "postgresql": _set_up_postgresql}.get(self.dialect, _set_up_mysql),
         )
+        if read_only:
+            event.listen(self.engine, "connect", _refuse_writing(self.dialect))
         self._is_in_use = False
         if self.dialect == "sqlite":
             event.listen(self.engine, "do_connect", self._look_for_file)
@@ -250,3 +259,16 @@ def _set_up_mysql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     if _ask(connection, "SELECT @@innodb_flush_log_at_trx_commit") != "1":
         raise DatabaseUnfitError("the database runs with innodb_flush_log_at_trx_commit other than 1")
     connection.rollback()
+
+
+def _refuse_writing(dialect: str) -> Callable[[DBAPIConnection, ConnectionPoolEntry], None]:
+    statement = _READ_ONLY.get(dialect, "SET SESSION TRANSACTION READ ONLY")
+
+    def refuse(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+        if dialect != "sqlite":
+            connection.commit()
+
+    return refuse

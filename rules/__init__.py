@@ -3,6 +3,7 @@
 from rules.analysis import analyse, mistakes
 from rules.attribute import Attribute
 from rules.cases import TestCase
+from rules.comparison import Difference, differences, spliced
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
@@ -50,6 +51,7 @@ __all__ = [
     "Condition",
     "CopyTrace",
     "Decision",
+    "Difference",
     "Dispatch",
     "Document",
     "Draft",
@@ -99,6 +101,7 @@ __all__ = [
     "closest",
     "compose",
     "deflate",
+    "differences",
     "edited",
     "example",
     "identify",
@@ -112,5 +115,6 @@ __all__ = [
     "possible",
     "problems_from",
     "recast",
+    "spliced",
     "undo",
 ]

@@ -77,6 +77,15 @@ class Ruleset:
         """Whether the copy that a route sends is edited at all. RulesError for a route there is not."""
         return bool(self._edits(route))
 
+    def copy_basis(self, route: str) -> tuple[object, ...]:
+        """All that a route's copy comes of, but header and arrival: where two are equal, so are the copies.
+
+        RulesError for a route there is not.
+        """
+        edits = self._edits(route)
+        tables = [self._tables.get(name) for edit in edits for name in edit.table_names()]
+        return (tuple(edits), tables, self._secret) if edits else ()
+
     def prepare(self, route: str, header: Header, arrival: Arrival) -> Prepared:
         """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""
         return self._copies[route].prepare(header, arrival) if self._edits(route) else Prepared((), None)

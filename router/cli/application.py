@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, test, verify
+from router.cli import check, demo, echo, explain, find, held, queue, replay, schema, send, serve, status, test, verify
 from router.cli.options import Config
 
 UMASK = 0o027
@@ -31,6 +31,7 @@ for command in (
     test.test,
     schema.schema,
     explain.explain,
+    replay.replay,
     send.send,
     echo.echo,
     find.find,

@@ -9,12 +9,12 @@ from typing import Annotated, Any, NoReturn
 import sqlalchemy
 import typer
 
-from archive import LOCKED, DatabaseUnfitError
+from archive import LOCKED, Database, DatabaseUnfitError
 from router.appliance import Appliance, database_url
 from router.cli.output import Exit, errors, fail, refuse, speak_json
 from router.config import Configuration, ConfigurationError, configuration_in_force, load
 from router.disks import DiskGoneError, Health, look, refuse_what_is_missing
-from router.migrations import SchemaNewerError
+from router.migrations import SchemaNewerError, is_current
 from router.telemetry import reason_of
 
 DEFAULT_FILE = "micropacs.yaml"
@@ -82,16 +82,7 @@ def in_force(given: Path | None) -> Configuration:
 @contextmanager
 def opened(configuration: Configuration) -> Iterator[Appliance]:
     """The appliance's database, archive and queue; the command ends with code 3 when they cannot be reached."""
-    try:
-        refuse_what_is_missing(configuration, ["spool", "archive", "database"])
-    except DiskGoneError as error:
-        fail(str(error), Exit.UNREACHABLE)
-    if configuration.settings.appliance.database is None and not (configuration.data / "micropacs.db").exists():
-        fail(
-            f"the appliance has not run with {configuration.path} yet: there is no database in {configuration.data}",
-            Exit.UNREACHABLE,
-            hint="start it with: micropacs serve",
-        )
+    _be_there(configuration)
     try:
         appliance = Appliance.open(configuration)
     except (DatabaseUnfitError, SchemaNewerError) as error:
@@ -104,6 +95,38 @@ def opened(configuration: Configuration) -> Iterator[Appliance]:
         _unreachable(configuration, error)
     finally:
         appliance.close()
+
+
+@contextmanager
+def read_only(configuration: Configuration) -> Iterator[Database]:
+    """The appliance's database, to which nothing is written; code 3 if it is away or of another version."""
+    _be_there(configuration)
+    database = Database(database_url(configuration), read_only=True)
+    try:
+        if not is_current(database):
+            hint = "micropacs serve brings it up to date, if it is older than this program"
+            fail("the database is of another version of micropacs", Exit.UNREACHABLE, hint=hint)
+        yield database
+    except DatabaseUnfitError as error:
+        fail(str(error), Exit.UNREACHABLE)
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        _unreachable(configuration, error)
+    finally:
+        database.dispose()
+
+
+def _be_there(configuration: Configuration) -> None:
+    """Code 3 where the appliance has not run, or where a disk of it is missing."""
+    try:
+        refuse_what_is_missing(configuration, ["spool", "archive", "database"])
+    except DiskGoneError as error:
+        fail(str(error), Exit.UNREACHABLE)
+    if configuration.settings.appliance.database is None and not (configuration.data / "micropacs.db").exists():
+        fail(
+            f"the appliance has not run with {configuration.path} yet: there is no database in {configuration.data}",
+            Exit.UNREACHABLE,
+            hint="start it with: micropacs serve",
+        )
 
 
 def _unreachable(configuration: Configuration, error: Exception) -> NoReturn:

@@ -91,21 +91,33 @@ class Configuration:
         return ZoneInfo(named) if named is not None else MachineZone()
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
-    """Read a configuration from the disk. Raises ConfigurationError with every problem, in the order of the files."""
-    return _load(path, TextsOnDisk(), environ, is_looked_at_closely=True)
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, tried_in: Path | None = None) -> Configuration:
+    """Read a configuration from the disk. Raises ConfigurationError with every problem, in the order of the files.
+
+    `tried_in` is the data folder whose site secret counts where it is only tried, and not the one it names itself.
+    """
+    return _load(path, TextsOnDisk(), environ, is_looked_at_closely=True, tried_in=tried_in)
 
 
-def load_texts(texts: Mapping[str, str], path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
+def load_texts(
+    texts: Mapping[str, str], path: Path, environ: Mapping[str, str] = os.environ, *, tried_in: Path | None = None
+) -> Configuration:
     """A configuration from the texts it was read from before; only `${file:…}` is read from the disk.
 
     `path` is where its main file stood. Raises ConfigurationError as `load` does, but not for certificates: a
     process that takes up what was accepted before must not fail because one of them has gone meanwhile.
     """
-    return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ)
+    return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ, tried_in=tried_in)
 
 
-def _load(path: Path, texts: Texts, environ: Mapping[str, str], *, is_looked_at_closely: bool = False) -> Configuration:
+def _load(
+    path: Path,
+    texts: Texts,
+    environ: Mapping[str, str],
+    *,
+    is_looked_at_closely: bool = False,
+    tried_in: Path | None = None,
+) -> Configuration:
     place = absolute(Path.cwd(), path)
     reading = Reading(texts, place.parent)
     document = read_all(reading, place, str(path))
@@ -128,7 +140,7 @@ def _load(path: Path, texts: Texts, environ: Mapping[str, str], *, is_looked_at_
         system=settings.appliance.ae_title,
         original_attributes=settings.archive.original_attributes,
         conceal=document.concealed_text,
-        secret=site_secret(absolute(place.parent, settings.appliance.data)),
+        secret=site_secret(tried_in or absolute(place.parent, settings.appliance.data)),
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)

@@ -1,5 +1,7 @@
 """Arriving: from a sealed spool entry to the archive, the index and the queue."""
 
 from router.ingest.filing import Filer
+from router.ingest.judgement import CUT_SHORT, KEY, arrival_of, fault_of
+from router.ingest.wholeness import is_cut_short
 
-__all__ = ["Filer"]
+__all__ = ["CUT_SHORT", "KEY", "Filer", "arrival_of", "fault_of", "is_cut_short"]

@@ -13,6 +13,7 @@ from router.reading import read_header
 from rules import Arrival, Attribute, Decision, Header, HeaderError, Readable, RulesError, Ruleset, Verdict
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
+KEY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 CUT_SHORT = Verdict(None, "the data set ends before its pixel data does")
 INDEXED_ATTRIBUTES = {keyword: Attribute.parse(keyword) for keyword in INDEXED}
 
@@ -86,10 +87,16 @@ def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[st
         attributes.get("SeriesInstanceUID", ""),
         attributes.get("SOPInstanceUID", "") or entry.identity.sop_instance_uid,
     )
-    for keyword, uid in zip(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), key, strict=True):
+    fault = fault_of(key)
+    return Judgement(entry, attributes, held=fault) if fault else Judgement(entry, attributes, key, decision)
+
+
+def fault_of(key: InstanceKey) -> Verdict | None:
+    """Why nothing can be filed under this key, None if it can."""
+    for keyword, uid in zip(KEY, key, strict=True):
         if not UID.fullmatch(uid):
-            return Judgement(entry, attributes, held=Verdict(None, f"{keyword} is {'not a UID' if uid else 'missing'}"))
-    return Judgement(entry, attributes, key, decision)
+            return Verdict(None, f"{keyword} is {'not a UID' if uid else 'missing'}")
+    return None
 
 
 def _header_of(entry: Entry) -> Header:

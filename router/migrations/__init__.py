@@ -1,5 +1,5 @@
 """The database's schema, version by version."""
 
-from router.migrations.upgrading import METADATA, SchemaNewerError, upgrade
+from router.migrations.upgrading import METADATA, SchemaNewerError, is_current, upgrade
 
-__all__ = ["METADATA", "SchemaNewerError", "upgrade"]
+__all__ = ["METADATA", "SchemaNewerError", "is_current", "upgrade"]

@@ -24,8 +24,7 @@ class SchemaNewerError(RouterError):
 def upgrade(database: Database) -> None:
     """Create or bring up to date every table; does nothing if they are. Raises `SchemaNewerError`."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
+    script = _script(config)
     head = script.get_current_head()
     with database.read() as connection:
         if _current(connection) == head:
@@ -38,6 +37,17 @@ def upgrade(database: Database) -> None:
             raise SchemaNewerError
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_current(database: Database) -> bool:
+    """Whether the schema is that of this version; looks only."""
+    with database.read() as connection:
+        return _current(connection) == _script(Config()).get_current_head()
+
+
+def _script(config: Config) -> ScriptDirectory:
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return ScriptDirectory.from_config(config)
 
 
 def _current(connection: sa.Connection) -> str | None:

@@ -203,3 +203,16 @@ def test_connection_of_a_read_only_time_is_not_kept(tmp_path: Path) -> None:
     with database.begin() as connection:
         connection.exec_driver_sql("insert into t values (1)")
     database.dispose()
+
+
+def test_a_database_opened_to_be_read_refuses_to_be_written(store: Database) -> None:
+    """Rows can be read, and none removed or written, whatever is tried."""
+    with store.begin() as connection:
+        connection.execute(things.insert().values(name="here"))
+    reader = Database(store.engine.url.render_as_string(hide_password=False), read_only=True)
+    for statement in (things.delete(), things.insert().values(name="there")):
+        with pytest.raises(DBAPIError), reader.begin() as connection:
+            connection.execute(statement)
+    with reader.read() as connection:
+        assert connection.execute(select(things.c.name)).scalars().all() == ["here"]
+    reader.dispose()
