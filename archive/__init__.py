@@ -18,8 +18,8 @@ from archive.errors import (
 )
 from archive.files import replace_durably, sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
-from archive.history import ChangeMade
-from archive.holding import Held, Hold
+from archive.history import ChangeMade, SeriesKept
+from archive.holding import Held, Hold, Released
 from archive.incoming import Incoming
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -69,7 +69,9 @@ __all__ = [
     "QueryError",
     "Record",
     "Recorded",
+    "Released",
     "Round",
+    "SeriesKept",
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",

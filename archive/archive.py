@@ -11,8 +11,8 @@ from archive.attributes import Level
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Shelves
-from archive.history import ChangeMade
-from archive.holding import Held, Hold
+from archive.history import ChangeMade, SeriesKept
+from archive.holding import Held, Hold, Released
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.spool import Backlog
@@ -83,6 +83,11 @@ class Archive:
         with self.database.read() as connection:
             return records.received_since(connection, moment)
 
+    def series_of(self, study_uid: str) -> list[SeriesKept]:
+        """The series of a study, each with one of its instances; none if the study is not kept."""
+        with self.database.read() as connection:
+            return history.series_of(connection, self.folder, study_uid)
+
     # -- history
 
     def study_id(self, study_uid: str) -> int | None:
@@ -130,16 +135,16 @@ class Archive:
         """A person rejects a held instance; its file stays until it is removed. NotKeptError if it is not held."""
         holding.reject(self.database, arrival, by, why)
 
-    def released(self, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
-        """What waits to be filed with its fixes, oldest first, at most `limit`.
+    def released(self, limit: int | None = None) -> list[Released]:
+        """What waits to be filed with its fixes and the rule that held it, oldest first, at most `limit`.
 
         One whose file cannot be read, or is not what was received, goes back to being held, and says so.
         """
         ready = holding.released(self.database, self.folder, limit)
-        damage = self._damage_in_hold([entry.arrival for entry, _ in ready])
+        damage = self._damage_in_hold([each.entry.arrival for each in ready])
         for arrival, reason in damage.items():
             self.put_back(arrival, f"the kept file is damaged: {reason}")
-        return [(entry, fixes) for entry, fixes in ready if entry.arrival not in damage]
+        return [each for each in ready if each.entry.arrival not in damage]
 
     def put_back(self, arrival: str, reason: str) -> None:
         """A released instance that could not be filed is held again, and says so."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
@@ -54,6 +55,14 @@ class Held:
     decided_by: str | None
     decision: str | None
     fixes: Mapping[str, str]
+
+
+class Released(NamedTuple):
+    """An instance that a person let go, what they set by hand, and the rule that had held it."""
+
+    entry: Entry
+    fixes: Mapping[str, str]
+    rule: str | None
 
 
 def hold(database: Database, connection: Connection, holds: Sequence[Hold], folder: Path) -> None:
@@ -128,14 +137,14 @@ def put_back(database: Database, arrival: str, reason: str) -> None:
         _decide(database, arrival, ("released",), state="held", reason=plain_text(reason, 255))
 
 
-def released(database: Database, folder: Path, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
+def released(database: Database, folder: Path, limit: int | None = None) -> list[Released]:
     """What a person let go and is not filed yet, with the fixes; an unreadable one is put back into hold."""
     with database.read() as connection:
         waiting = held(connection, folder, "released", limit)
-    ready: list[tuple[Entry, Mapping[str, str]]] = []
+    ready: list[Released] = []
     for each in waiting:
         try:
-            ready.append((read_entry(each.path), each.fixes))
+            ready.append(Released(read_entry(each.path), each.fixes, each.rule))
         except EntryUnreadableError as error:
             put_back(database, each.arrival, str(error))
     return ready

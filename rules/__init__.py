@@ -4,6 +4,7 @@ from rules.analysis import Finding, analyse
 from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
+from rules.derived import filed_series
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
 from rules.edits import NOT_AVAILABLE, AnyEdit, EditContext, Table
@@ -18,7 +19,7 @@ from rules.errors import (
 )
 from rules.evaluation import Ruleset
 from rules.explanation import CopyTrace, Explanation
-from rules.facts import Arrival, Condition, Facts, Readable
+from rules.facts import Arrival, Condition, Facts, FiledSeries, Readable
 from rules.header import Header, identify
 from rules.identity import begins_as
 from rules.loading import compose
@@ -52,6 +53,7 @@ __all__ = [
     "Entry",
     "Explanation",
     "Facts",
+    "FiledSeries",
     "Finding",
     "Flag",
     "GiveUp",
@@ -85,6 +87,7 @@ __all__ = [
     "begins_as",
     "closest",
     "compose",
+    "filed_series",
     "identify",
     "implicit_prefix",
     "one_of",

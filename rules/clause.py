@@ -1,6 +1,6 @@
 """A compiled condition: one predicate, and the tree of its parts for who asks why. It knows no YAML."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rules.facts import Facts
@@ -12,13 +12,18 @@ Loc = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A condition or a part of one: what it says, what it looks at, whether it holds."""
+    """A condition or a part of one: what it says, what it looks at, whether it holds.
+
+    `finding` tells in words what one that looks at more than a single value has found; None if there was nothing.
+    """
 
     text: str
     holds: Holds
     subject: Subject | None = None
     parts: tuple["Clause", ...] = ()
     source_names: tuple[tuple[Loc, str], ...] = ()
+    finding: Callable[[Reading], str | None] | None = None
+    asks_for_filed_series: bool = False
 
     def __call__(self, facts: Facts) -> bool:
         """Whether it holds for one instance."""
@@ -27,6 +32,13 @@ class Clause:
     def sources(self) -> tuple[tuple[Loc, str], ...]:
         """The source names it asks for, here and in its parts, each with its place in the condition."""
         return self.source_names + tuple(found for part in self.parts for found in part.sources())
+
+    def leaves(self) -> Iterator["Clause"]:
+        """It, or the parts of its parts that have none themselves."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
 
 
 def all_of(parts: Sequence[Clause]) -> Clause:

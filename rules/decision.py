@@ -1,6 +1,6 @@
 """What the rules answer: plain frozen values that cross the room's wall."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
@@ -31,10 +31,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values."""
+    """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values.
+
+    `missing` does: a table and the value that it has no line for. It is for the person who asks, never for a log.
+    """
 
     rule: str | None
     reason: str
+    missing: tuple[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ class EditError(RulesError):
 class EditHeldError(EditError):
     """An edit asks a person to look; the instance is held."""
 
+    def __init__(self, message: str = "", missing: tuple[str, str] | None = None) -> None:
+        super().__init__(*filter(None, [message]))
+        self.missing = missing  # the table's name, and the value of the instance that it has no line for
+
 
 class EditRejectedError(EditError):
     """An edit rejects the instance."""
