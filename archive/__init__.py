@@ -2,6 +2,7 @@
 
 from archive.archive import Archive
 from archive.attributes import INDEXED, Level
+from archive.candidates import Candidate
 from archive.database import Blob, Database, Id, Json, UtcDateTime, text
 from archive.entry import Entry
 from archive.errors import (
@@ -45,6 +46,7 @@ __all__ = [
     "ArchiveFullError",
     "Backlog",
     "Blob",
+    "Candidate",
     "ChangeMade",
     "Database",
     "DatabaseUnfitError",

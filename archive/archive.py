@@ -6,8 +6,21 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from archive import history, holding, manifests, orphans, quarantine, query, recording, records, trouble, verification
+from archive import (
+    candidates,
+    history,
+    holding,
+    manifests,
+    orphans,
+    quarantine,
+    query,
+    recording,
+    records,
+    trouble,
+    verification,
+)
 from archive.attributes import Level
+from archive.candidates import Candidate
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Shelves
@@ -119,6 +132,16 @@ class Archive:
         """What is in this state, oldest first: held, released, rejected or filed."""
         with self.database.read() as connection:
             return holding.held(connection, self.folder, state)
+
+    def held_these(self, arrivals: Iterable[str]) -> list[Held]:
+        """The instances of these names that are or were in hold; names that never were are left out."""
+        with self.database.read() as connection:
+            return holding.these(connection, self.folder, arrivals)
+
+    def patients_like(self, attributes: Mapping[str, str]) -> list[Candidate]:
+        """The patients of the index whom a header with these attributes may mean, the most likely first."""
+        with self.database.read() as connection:
+            return candidates.patients_like(connection, attributes)
 
     def held_before(self, entries: Sequence[Entry]) -> set[str]:
         """The arrivals of those entries whose very bytes an earlier arrival brought into hold."""

@@ -7,7 +7,7 @@ from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority,
 from rules.derived import filed_series
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
-from rules.edits import NOT_AVAILABLE, AnyEdit, EditContext, Table
+from rules.edits import NOT_AVAILABLE, AnyEdit, EditContext, Table, delimiter_of
 from rules.errors import (
     AttributeNameError,
     EditError,
@@ -15,6 +15,7 @@ from rules.errors import (
     EditRejectedError,
     HeaderError,
     HeaderIncompleteError,
+    Missing,
     RulesError,
 )
 from rules.evaluation import Ruleset
@@ -62,6 +63,7 @@ __all__ = [
     "HeaderIncompleteError",
     "Late",
     "LoadError",
+    "Missing",
     "Node",
     "NormaliseRule",
     "Otherwise",
@@ -87,6 +89,7 @@ __all__ = [
     "begins_as",
     "closest",
     "compose",
+    "delimiter_of",
     "filed_series",
     "identify",
     "implicit_prefix",

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Literal
 
 from rules.draft import Splice
+from rules.errors import Missing
 from rules.facts import Readable
 
 Scope = Literal["instance", "series", "study"]
@@ -33,12 +34,12 @@ class Change:
 class Verdict:
     """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values.
 
-    `missing` does: a table and the value that it has no line for. It is for the person who asks, never for a log.
+    `missing` does: the value that a table has no line for.
     """
 
     rule: str | None
     reason: str
-    missing: tuple[str, str] | None = field(default=None, repr=False)
+    missing: Missing | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

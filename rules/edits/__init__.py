@@ -3,6 +3,6 @@
 from rules.edits.edit import Edit, EditContext
 from rules.edits.form import AnyEdit
 from rules.edits.not_available import NOT_AVAILABLE, NotAvailableEdit
-from rules.edits.table import Table
+from rules.edits.table import Table, delimiter_of
 
-__all__ = ["NOT_AVAILABLE", "AnyEdit", "Edit", "EditContext", "NotAvailableEdit", "Table"]
+__all__ = ["NOT_AVAILABLE", "AnyEdit", "Edit", "EditContext", "NotAvailableEdit", "Table", "delimiter_of"]

@@ -8,7 +8,7 @@ from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext, WritableAttribute
 from rules.edits.table import Table
-from rules.errors import EditError, EditHeldError, EditRejectedError, RulesError
+from rules.errors import EditError, EditHeldError, EditRejectedError, Missing, RulesError
 
 
 class LookupEdit(Edit):
@@ -55,7 +55,7 @@ class LookupEdit(Edit):
         """Hold or reject the instance."""
         message = f"{self.keyword.name}: the table {self.table!r} has no such value"
         if self.missing == "hold":
-            raise EditHeldError(message, (self.table, value.strip()))
+            raise EditHeldError(message, Missing(self.table, self.column, self.keyword.name, value.strip()))
         raise EditRejectedError(message)
 
     def reads(self) -> tuple[Attribute, ...]:
