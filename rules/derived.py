@@ -17,7 +17,6 @@ SAME_FRAME_OF_REFERENCE = "same_frame_of_reference"
 DERIVED = frozenset({SUV_COMPUTABLE, SAME_FRAME_OF_REFERENCE})
 
 _MODALITY = Attribute.parse("Modality")
-_SERIES = Attribute.parse("SeriesInstanceUID")
 _FRAME = Attribute.parse("FrameOfReferenceUID")
 _POSITION = Attribute.parse("ImagePositionPatient")
 _IMAGE_TYPE = Attribute.parse("ImageType")
@@ -58,11 +57,10 @@ def same_frame_of_reference(modalities: Sequence[str]) -> Clause:
 
 def frame_finding(reading: Reading, wanted: frozenset[str]) -> str | None:
     """Why the frames of reference are not one; None if they are, as far as the series are known."""
-    own_uid = "".join(reading.header.values(_SERIES) or ())
     known = [
         (fold(each.modality), each.frame_of_reference_uid)
         for each in reading.arrival.filed_series
-        if each.series_uid != own_uid and (fold(each.modality) in wanted or each.modality == "*")
+        if fold(each.modality) in wanted or each.modality == "*"
     ]
     own = fold("".join(reading.header.values(_MODALITY) or ()))
     if own in wanted and has_place(reading.header.values):
@@ -82,8 +80,8 @@ def filed_series(header: Readable) -> FiledSeries | None:
     """What later instances of the study are compared with; None for what has no place in a patient."""
     if not has_place(header.values):
         return None
-    modality, series_uid, frame = ("".join(header.values(each) or ()) for each in (_MODALITY, _SERIES, _FRAME))
-    return FiledSeries(modality, series_uid, frame)
+    modality, frame = ("".join(header.values(each) or ()) for each in (_MODALITY, _FRAME))
+    return FiledSeries(modality, frame)
 
 
 def has_place(values: Callable[[Attribute], tuple[str, ...] | None]) -> bool:

@@ -61,7 +61,7 @@ class Ruleset:
         """What happens to an instance; `by_hand` are the corrections of a person who released it, made first.
 
         `held_by` is the rule whose hold the person released it from: what that or an earlier rule has to hold is not
-        held again, but what was corrected is judged anew by that rule.
+        held again; what was corrected is judged anew by all.
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """

@@ -23,7 +23,6 @@ class FiledSeries:
     """A series of images with a place, by one of them; `modality` is "*" where it stands for any."""
 
     modality: str
-    series_uid: str
     frame_of_reference_uid: str
 
 

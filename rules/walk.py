@@ -49,8 +49,8 @@ class Walk:
         """A person let it go: their corrections, as text to the letter; an empty one empties the attribute."""
         self.released = True
         names = [*(rule.name for rule in self.settings.rules), OTHERWISE]
-        if held_by in names:
-            self.let_by = frozenset(names[: names.index(held_by) + (not by_hand)])
+        if held_by in names and not by_hand:  # what is corrected may now be what an earlier rule holds
+            self.let_by = frozenset(names[: names.index(held_by) + 1])
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)

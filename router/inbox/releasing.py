@@ -21,19 +21,28 @@ def await_revision(appliance: Appliance, revision: str, seconds: float) -> bool:
 def release_and_see(appliance: Appliance, arrivals: Sequence[str], by: str, seconds: float) -> dict[str, list[str]]:
     """Release them, and tell what has become of them within the time: arrivals by state, as `held list --state`.
 
-    What is held again is released once more: a batch may have begun just before the new rules were in force.
+    What is held again for the very same reason is released once more: a batch may have begun just before the new rules
+    were in force. Another reason is for a person.
     """
-    for attempt in (1, 2):
-        held = [each.arrival for each in appliance.archive.held_these(arrivals) if each.state == "held"]
-        if not held and attempt > 1:
-            break
-        for arrival in held:
+    before = _reasons(appliance, arrivals)
+    again = before
+    for _ in range(2):
+        for arrival in again:
             appliance.archive.release(arrival, by, {})
         _await_filing(appliance, arrivals, seconds)
+        again = {arrival: why for arrival, why in _reasons(appliance, arrivals).items() if before.get(arrival) == why}
+        if not again:
+            break
     states: dict[str, list[str]] = {}
     for each in appliance.archive.held_these(arrivals):
         states.setdefault(each.state, []).append(each.arrival)
     return states
+
+
+def _reasons(appliance: Appliance, arrivals: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+    """By which rule and why each is held now; what is not held is left out."""
+    found = appliance.archive.held_these(arrivals)
+    return {each.arrival: (each.rule, each.reason) for each in found if each.state == "held"}
 
 
 def _await_filing(appliance: Appliance, arrivals: Sequence[str], seconds: float) -> None:

@@ -63,6 +63,7 @@ def test_ranked(archive: Archive, spool: Spool) -> None:
         ("00412877", 45, ("one mistake of typing in the ID",)),
         ("00412878", 45, ("one mistake of typing in the ID",)),
     ]
+    assert likely(archive, PatientID="00142877") == [("00412877", 45, ("one mistake of typing in the ID",))]
     assert likely(archive, PatientID="00412899", PatientBirthDate="19800303") == [
         ("00412878", 45, ("two mistakes of typing in the ID", "the same birth date")),
     ]

@@ -159,7 +159,7 @@ def test_the_reason_is_told_in_hold_and_explanation() -> None:
 
 
 def test_released_once_it_is_not_held_by_that_rule_again() -> None:
-    """A release lets it by the rule that held it, not by later ones; what was corrected is judged anew."""
+    """A release lets it by the rule that held it, not by later ones; what was corrected is judged anew by all."""
     made = phantom()
     del made.PatientWeight
     made.StationName = "OLD"
@@ -174,4 +174,5 @@ def test_released_once_it_is_not_held_by_that_rule_again() -> None:
     assert held_by({}, "a rule that is gone") == "gate"
     assert held_by({"PatientID": "1"}, "gate") == "gate"
     assert held_by({"PatientWeight": "70"}, "gate") == "quality"
-    assert held_by({"StationName": "NEW"}, "quality") is None
+    assert held_by({"StationName": "NEW"}, "quality") == "gate"
+    assert held_by({"StationName": "NEW", "PatientWeight": "70"}, "quality") is None

@@ -395,6 +395,23 @@ def test_series_of_different_frames_are_held(site: Site, at_a_time: int) -> None
     ]
 
 
+def test_a_kept_series_that_cannot_be_read_agrees_with_none(site: Site) -> None:
+    """Where the file of a filed series is gone, what comes for the study is held and stops nothing; so is no header."""
+    gated(site)
+    ct(site, 1, "1.2.2", "1.9.1")
+    site.filer.file_arrivals()
+    (kept,) = site.appliance.archive.stored(site.appliance.archive.select({"StudyInstanceUID": "1.2.1"})).values()
+    kept.path.unlink()
+    ct(site, 2, "1.2.2", "1.9.1")
+    with site.appliance.spool.open(Identity(CT, "1.2.3.3", EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
+        incoming.write(b"no header at all")
+        incoming.seal()
+    assert site.filer.file_arrivals() == 2
+    reasons = {each.identity.sop_instance_uid: each.reason for each in site.appliance.archive.held()}
+    assert reasons["1.2.3.2"].endswith("a series of what cannot be read has no FrameOfReferenceUID")
+    assert set(reasons) == {"1.2.3.2", "1.2.3.3"}
+
+
 def test_a_person_lets_another_frame_by(site: Site) -> None:
     """Released once, it is filed, and its frame counts for what comes after."""
     gated(site)
