@@ -2,6 +2,7 @@
 
 from archive.archive import Archive
 from archive.attributes import INDEXED, Level
+from archive.candidates import Candidate
 from archive.database import Blob, Database, Id, Json, UtcDateTime, text
 from archive.entry import Entry
 from archive.errors import (
@@ -18,8 +19,8 @@ from archive.errors import (
 )
 from archive.files import replace_durably, sync_file, sync_folder
 from archive.filing import Filing, InstanceKey, Placed
-from archive.history import ChangeMade
-from archive.holding import Held, Hold
+from archive.history import ChangeMade, SeriesKept
+from archive.holding import Held, Hold, Released
 from archive.incoming import Incoming
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -48,6 +49,7 @@ __all__ = [
     "Backlog",
     "Beginning",
     "Blob",
+    "Candidate",
     "ChangeMade",
     "Database",
     "DatabaseUnfitError",
@@ -74,8 +76,10 @@ __all__ = [
     "QueryError",
     "Record",
     "Recorded",
+    "Released",
     "Round",
     "Sample",
+    "SeriesKept",
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",

@@ -6,13 +6,26 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from archive import history, holding, manifests, orphans, quarantine, query, recording, records, trouble, verification
+from archive import (
+    candidates,
+    history,
+    holding,
+    manifests,
+    orphans,
+    quarantine,
+    query,
+    recording,
+    records,
+    trouble,
+    verification,
+)
 from archive.attributes import Level
+from archive.candidates import Candidate
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Shelves
-from archive.history import ChangeMade
-from archive.holding import Held, Hold
+from archive.history import ChangeMade, SeriesKept
+from archive.holding import Held, Hold, Released
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.spool import Backlog
@@ -83,6 +96,11 @@ class Archive:
         with self.database.read() as connection:
             return records.received_since(connection, moment)
 
+    def series_of(self, study_uid: str) -> list[SeriesKept]:
+        """The series of a study, each with one of its instances; none if the study is not kept."""
+        with self.database.read() as connection:
+            return history.series_of(connection, self.folder, study_uid)
+
     # -- history
 
     def study_id(self, study_uid: str) -> int | None:
@@ -120,6 +138,16 @@ class Archive:
         with self.database.read() as connection:
             return holding.held(connection, self.folder, state)
 
+    def held_these(self, arrivals: Iterable[str]) -> list[Held]:
+        """The instances of these names that are or were in hold; names that never were are left out."""
+        with self.database.read() as connection:
+            return holding.these(connection, self.folder, arrivals)
+
+    def patients_like(self, attributes: Mapping[str, str]) -> list[Candidate]:
+        """The patients of the index whom a header with these attributes may mean, the most likely first."""
+        with self.database.read() as connection:
+            return candidates.patients_like(connection, attributes)
+
     def held_before(self, entries: Sequence[Entry]) -> set[str]:
         """The arrivals of those entries whose very bytes an earlier arrival brought into hold."""
         if not entries:
@@ -135,16 +163,16 @@ class Archive:
         """A person rejects a held instance; its file stays until it is removed. NotKeptError if it is not held."""
         holding.reject(self.database, arrival, by, why)
 
-    def released(self, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
-        """What waits to be filed with its fixes, oldest first, at most `limit`.
+    def released(self, limit: int | None = None) -> list[Released]:
+        """What waits to be filed with its fixes and the rule that held it, oldest first, at most `limit`.
 
         One whose file cannot be read, or is not what was received, goes back to being held, and says so.
         """
         ready = holding.released(self.database, self.folder, limit)
-        damage = self._damage_in_hold([entry.arrival for entry, _ in ready])
+        damage = self._damage_in_hold([each.entry.arrival for each in ready])
         for arrival, reason in damage.items():
             self.put_back(arrival, f"the kept file is damaged: {reason}")
-        return [(entry, fixes) for entry, fixes in ready if entry.arrival not in damage]
+        return [each for each in ready if each.entry.arrival not in damage]
 
     def put_back(self, arrival: str, reason: str) -> None:
         """A released instance that could not be filed is held again, and says so."""

@@ -161,10 +161,11 @@ def link(existing: Path, name: Path) -> bool:
     return True
 
 
-def replace_durably(path: Path, content: bytes, incoming: Path) -> None:
+def replace_durably(path: Path, content: bytes, incoming: Path, *, keeps_owner: bool = False) -> None:
     """The file has the new content or, after a crash, still the old one; it is on the disk when this returns.
 
-    It is written in `incoming`, where `drop_abandoned` finds what a crash leaves.
+    It is written in `incoming`, where `drop_abandoned` finds what a crash leaves. With `keeps_owner` it has the mode
+    of the old one, and its owner as far as the system lets us.
     """
     part = incoming / f"{uuid4().hex}.part"
     try:
@@ -172,11 +173,21 @@ def replace_durably(path: Path, content: bytes, incoming: Path) -> None:
             try_lock(file)
             write(file, content)
             sync_file(file)
+        if keeps_owner:
+            _give_to_owner_of(path, part)
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _give_to_owner_of(path: Path, part: Path) -> None:
+    found = path.stat()
+    if hasattr(os, "chown"):
+        with suppress(PermissionError):
+            os.chown(part, found.st_uid, found.st_gid)
+    part.chmod(found.st_mode & 0o777)
 
 
 class Folders:

@@ -1,8 +1,9 @@
-"""Tells what was changed in a study's instances, and which study a UID names. Changes nothing."""
+"""Tells what was changed in a study's instances, which study a UID names and which series it has. Changes nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, select
 
@@ -28,6 +29,29 @@ def undoing(connection: Connection, instance_id: int) -> tuple[int, bytes] | Non
     query = select(amendments.c.prefix_length, amendments.c.restore).where(amendments.c.instance_id == instance_id)
     row = connection.execute(query.order_by(amendments.c.id)).first()
     return (row.prefix_length, row.restore) if row is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKept:
+    """A series of a study, with where one of its instances lies."""
+
+    series_id: int
+    path: Path
+    data_set_offset: int
+    transfer_syntax_uid: str
+
+
+def series_of(connection: Connection, folder: Path, study_uid: str) -> list[SeriesKept]:
+    """The series of the study with this Study Instance UID; the costs are those of its series, not its instances."""
+    any_one = instances.alias()
+    one = select(any_one.c.id).where(any_one.c.series_id == series.c.id).limit(1).correlate(series).scalar_subquery()
+    query = (
+        select(series.c.id, instances.c.file, instances.c.data_set_offset, instances.c.transfer_syntax_uid)
+        .select_from(studies.join(series).join(instances))
+        .where(studies.c.study_instance_uid == fitted_uid(study_uid), instances.c.id == one)
+        .order_by(series.c.id)
+    )
+    return [SeriesKept(row[0], folder / row[1], row[2], row[3]) for row in connection.execute(query)]
 
 
 def study_id(connection: Connection, study_uid: str) -> int | None:

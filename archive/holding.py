@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from archive.arrivals import checked
 from archive.attributes import fitted_uid, plain_text
@@ -56,6 +57,14 @@ class Held:
     fixes: Mapping[str, str]
 
 
+class Released(NamedTuple):
+    """An instance that a person let go, what they set by hand, and the rule that had held it."""
+
+    entry: Entry
+    fixes: Mapping[str, str]
+    rule: str | None
+
+
 def hold(database: Database, connection: Connection, holds: Sequence[Hold], folder: Path) -> None:
     """Write the rows; one that is there stays, except that a released instance that is held anew waits again."""
     if not holds:
@@ -75,26 +84,15 @@ def hold(database: Database, connection: Connection, holds: Sequence[Hold], fold
 def held(connection: Connection, folder: Path, state: str, limit: int | None = None) -> list[Held]:
     """The instances in this state, oldest first, at most `limit`."""
     query = select(table).where(table.c.state == state).order_by(table.c.arrival).limit(limit)
+    return [_held(row, folder) for row in connection.execute(query)]
+
+
+def these(connection: Connection, folder: Path, arrivals: Iterable[str]) -> list[Held]:
+    """The instances of these names that are or were in hold, whatever became of them."""
     return [
-        Held(
-            arrival=row.arrival,
-            path=folder / row.file,
-            state=row.state,
-            reason=row.reason,
-            rule=row.rule,
-            revision=row.revision,
-            attributes=row.attributes,
-            identity=Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
-            origin=Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at),
-            bytes=row.bytes,
-            digest=row.digest,
-            held_at=row.held_at,
-            decided_at=row.decided_at,
-            decided_by=row.decided_by,
-            decision=row.decision,
-            fixes=row.fixes or {},
-        )
-        for row in connection.execute(query)
+        _held(row, folder)
+        for some in in_parts(arrivals)
+        for row in connection.execute(select(table).where(table.c.arrival.in_(some)).order_by(table.c.arrival))
     ]
 
 
@@ -128,14 +126,14 @@ def put_back(database: Database, arrival: str, reason: str) -> None:
         _decide(database, arrival, ("released",), state="held", reason=plain_text(reason, 255))
 
 
-def released(database: Database, folder: Path, limit: int | None = None) -> list[tuple[Entry, Mapping[str, str]]]:
+def released(database: Database, folder: Path, limit: int | None = None) -> list[Released]:
     """What a person let go and is not filed yet, with the fixes; an unreadable one is put back into hold."""
     with database.read() as connection:
         waiting = held(connection, folder, "released", limit)
-    ready: list[tuple[Entry, Mapping[str, str]]] = []
+    ready: list[Released] = []
     for each in waiting:
         try:
-            ready.append((read_entry(each.path), each.fixes))
+            ready.append(Released(read_entry(each.path), each.fixes, each.rule))
         except EntryUnreadableError as error:
             put_back(database, each.arrival, str(error))
     return ready
@@ -170,6 +168,27 @@ def _decide(database: Database, arrival: str, states: tuple[str, ...], **values:
         )
         if result.rowcount != 1:
             raise NotKeptError("no instance of this name waits for a decision")
+
+
+def _held(row: Row[Any], folder: Path) -> Held:
+    return Held(
+        arrival=row.arrival,
+        path=folder / row.file,
+        state=row.state,
+        reason=row.reason,
+        rule=row.rule,
+        revision=row.revision,
+        attributes=row.attributes,
+        identity=Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
+        origin=Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at),
+        bytes=row.bytes,
+        digest=row.digest,
+        held_at=row.held_at,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
+        decision=row.decision,
+        fixes=row.fixes or {},
+    )
 
 
 def _row(each: Hold) -> dict[str, object]:

@@ -55,6 +55,12 @@ class Revisions:
         with self._lock:
             self._rulesets[configuration.revision] = configuration.ruleset
 
+    def is_known(self, revision: str) -> bool:
+        """Whether the appliance has taken up this revision at some time."""
+        query = sa.select(revisions.c.revision).where(revisions.c.revision == revision)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def ruleset(self, revision: str) -> Ruleset:
         """The rules of `revision`; raises `RevisionUnknownError`."""
         with self._lock:

@@ -5,9 +5,10 @@ from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.comparison import Difference, differences, spliced
 from rules.decision import Change, Decision, Dispatch, Late, Prepared, Priority, Scope, Verdict
+from rules.derived import filed_series
 from rules.document import Document, Entry, LoadError, Node, Position, Problem
 from rules.draft import Draft, Splice, undo
-from rules.edits import AnyEdit, EditContext, Table
+from rules.edits import AnyEdit, EditContext, Table, delimiter_of
 from rules.errors import (
     AttributeNameError,
     EditError,
@@ -15,12 +16,13 @@ from rules.errors import (
     EditRejectedError,
     HeaderError,
     HeaderIncompleteError,
+    Missing,
     RulesError,
 )
 from rules.evaluation import Ruleset
 from rules.example import Example, example
 from rules.explanation import CopyTrace, Explanation
-from rules.facts import Arrival, Condition, Facts, Readable
+from rules.facts import Arrival, Condition, Facts, FiledSeries, Readable
 from rules.finding import Finding
 from rules.header import Header, identify
 from rules.identity import begins_as
@@ -64,6 +66,7 @@ __all__ = [
     "Example",
     "Explanation",
     "Facts",
+    "FiledSeries",
     "Finding",
     "Flag",
     "GiveUp",
@@ -72,6 +75,7 @@ __all__ = [
     "HeaderIncompleteError",
     "Late",
     "LoadError",
+    "Missing",
     "Node",
     "NormaliseRule",
     "Otherwise",
@@ -101,9 +105,11 @@ __all__ = [
     "closest",
     "compose",
     "deflate",
+    "delimiter_of",
     "differences",
     "edited",
     "example",
+    "filed_series",
     "identify",
     "implicit_prefix",
     "is_compressed",

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rules.attribute import Attribute
+from rules.derived import DERIVED, SAME_FRAME_OF_REFERENCE
 from rules.errors import RulesError
-from rules.facts import ARRIVAL_FACTS, Arrival
+from rules.facts import ARRIVAL_FACTS, Arrival, FiledSeries
 from rules.forms import ExpectForm, GivenForm
 from rules.problems import closest
 from rules.subject import Subject, split
@@ -22,6 +23,7 @@ Wanted = tuple[tuple[Attribute, tuple[str, ...]], ...]
 
 _NOON_ON_A_MONDAY = datetime(2024, 1, 1, 12, tzinfo=UTC)  # only the clock and the weekday are ever looked at
 _EXPECTABLE = ("to", "held", "rejected", "at")
+_DIFFERENT_FRAMES = (FiledSeries("*", "2.25.1"), FiledSeries("*", "2.25.2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def parse_given(value: object) -> Given:
     reader = _Reader()
     attributes, facts = [], {}
     for name, each in reader.entries(value, "given: takes names and values, such as {source: dste, Modality: PT}"):
-        if name in ARRIVAL_FACTS:
+        if name in ARRIVAL_FACTS or name == SAME_FRAME_OF_REFERENCE:
             facts[name] = each
         elif each is not None:
             attributes += reader.attribute(name, each, (name,), extra_names=ARRIVAL_FACTS)
@@ -61,8 +63,10 @@ def parse_given(value: object) -> Given:
         reader.read(text_of, facts[name], (name,), "") if facts.get(name) is not None else ""
         for name in ("source", "calling_ae", "called_ae", "host")
     )
+    is_same = reader.read(parse_flag, facts.get(SAME_FRAME_OF_REFERENCE, True), (SAME_FRAME_OF_REFERENCE,), True)
     reader.finish("given")
-    return Given(tuple(attributes), Arrival(source or None, calling_ae, called_ae, host, at))
+    filed = () if is_same else _DIFFERENT_FRAMES
+    return Given(tuple(attributes), Arrival(source or None, calling_ae, called_ae, host, at, filed))
 
 
 def parse_expectation(value: object) -> Expectation:
@@ -116,6 +120,9 @@ class _Reader:
         self, name: str, value: object, loc: Loc, extra_names: frozenset[str] | tuple[str, ...] = ()
     ) -> list[tuple[Attribute, tuple[str, ...]]]:
         """An attribute and its values, or nothing where there is a mistake."""
+        if name in DERIVED:
+            self._wrong(refusal(f"{name} follows from the attributes, which are named instead"), (*loc, "[key]"), value)
+            return []
         try:
             subject = Subject.named(name)
         except RulesError as error:

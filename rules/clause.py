@@ -1,6 +1,6 @@
 """A compiled condition: one predicate, and the tree of its parts for who asks why. It knows no YAML."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rules.facts import Facts
@@ -15,6 +15,7 @@ class Clause:
     """A condition or a part of one: what it says, what it looks at, whether it holds.
 
     `operator` is `all`, `any` or `not` where it has parts, else what is asked of the subject, with these `operands`.
+    `finding` tells in words what one that looks at more than a single value has found; None if there was nothing.
     """
 
     text: str
@@ -24,6 +25,8 @@ class Clause:
     source_names: tuple[tuple[Loc, str], ...] = ()
     operator: str = ""
     operands: tuple[str, ...] = ()
+    finding: Callable[[Reading], str | None] | None = None
+    asks_for_filed_series: bool = False
 
     def __call__(self, facts: Facts) -> bool:
         """Whether it holds for one instance."""

@@ -8,6 +8,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rules.circumstances import host_within, time_within, weekday_is
 from rules.clause import Clause, Loc, all_of, any_of, negated
+from rules.derived import DERIVED, SUV_COMPUTABLE, same_frame_of_reference, suv_computable
 from rules.errors import RulesError
 from rules.facts import ARRIVAL_FACTS
 from rules.operators import (
@@ -67,6 +68,8 @@ class _Compiler:
                 return self._wrong(here, value, f"{key}: takes a list of conditions, each after a dash")
             parts = [self.condition(each, (*here, index)) for index, each in enumerate(value)]
             return all_of(parts) if key == "all" else any_of(parts)
+        if key in DERIVED:
+            return self._derived(key, value, here)
         try:
             subject = Subject.named(key)
         except RulesError as error:
@@ -74,9 +77,31 @@ class _Compiler:
                 return self._wrong((*here, _KEY), value, 'inside braces a tag stands in quotes: {"(0010,0020)": text}')
             if key in OPERATORS:
                 return self._wrong((*here, _KEY), value, f"{key!r} is an operator: it goes under a name")
-            suggestion = closest(key, {*ARRIVAL_FACTS, *_CONNECTIVES}) or getattr(error, "suggestion", None)
+            suggestion = closest(key, {*ARRIVAL_FACTS, *_CONNECTIVES, *DERIVED}) or getattr(error, "suggestion", None)
             return self._wrong((*here, _KEY), value, str(error), suggestion)
         return self._test(subject, value, here)
+
+    def _derived(self, name: str, value: object, loc: Loc) -> Clause:
+        """What no attribute says alone: true or false, or the modalities it is about."""
+        if isinstance(value, Mapping):
+            if list(value) != ["not"]:
+                return self._wrong(loc, value, f"{name} takes a value, or not: and such a value")
+            return negated(self._derived(name, value["not"], (*loc, "not")))
+        listed = value if isinstance(value, list) else [value]
+        texts = [self._text(each, loc) for each in listed]
+        wanted = [text for text in texts if text is not None]
+        if len(wanted) < len(texts):
+            return _MISTAKE
+        if name == SUV_COMPUTABLE and len(wanted) == 1:
+            try:
+                return suv_computable(wanted[0])
+            except PydanticCustomError as error:
+                self.errors.append(InitErrorDetails(type=error, loc=loc, input=value))
+                return _MISTAKE
+        if name == SUV_COMPUTABLE or not all(text.strip() for text in wanted) or not wanted:
+            needed = "true or false" if name == SUV_COMPUTABLE else "modalities, such as [PT, CT]"
+            return self._wrong(loc, value, f"{name} takes {needed}")
+        return same_frame_of_reference(wanted)
 
     def _test(self, subject: Subject, value: object, loc: Loc) -> Clause:
         """What one subject must be: a text, a list of alternatives, or an operator."""

@@ -1,10 +1,11 @@
 """What the rules answer: plain frozen values that cross the room's wall."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
 from rules.draft import Splice
+from rules.errors import Missing
 from rules.facts import Readable
 from rules.pixels import PixelWork
 
@@ -32,10 +33,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values."""
+    """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values.
+
+    `missing` does: the value that a table has no line for.
+    """
 
     rule: str | None
     reason: str
+    missing: Missing | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,16 @@
 """The errors of the room that decides; each docstring is the default message. Never patient data in a text."""
 
+from typing import NamedTuple
+
+
+class Missing(NamedTuple):
+    """A value that a table has no line for. It is the instance's own: for the person who asks, never for a log."""
+
+    table: str
+    column: str | None
+    keyword: str
+    key: str
+
 
 class RulesError(Exception):
     """A rule, a header or an edit is not as it must be."""
@@ -36,6 +47,10 @@ class EditError(RulesError):
 
 class EditHeldError(EditError):
     """An edit asks a person to look; the instance is held."""
+
+    def __init__(self, message: str = "", missing: Missing | None = None) -> None:
+        super().__init__(*filter(None, [message]))
+        self.missing = missing
 
 
 class EditRejectedError(EditError):

@@ -10,7 +10,7 @@ from rules.analysis import mistakes
 from rules.copies import Copies
 from rules.decision import Decision, Prepared, Verdict
 from rules.edits import Edit, Table
-from rules.errors import EditRejectedError, RulesError
+from rules.errors import EditHeldError, EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
 from rules.header import Header
@@ -54,15 +54,19 @@ class Ruleset:
         arrival: Arrival,
         by_hand: Mapping[str, str] | None = None,
         witness: Witness | None = None,
+        held_by: str | None = None,
     ) -> Decision:
         """What happens to an instance; `by_hand` are the corrections of a person who released it, made first.
+
+        `held_by` is the rule whose hold the person released it from: what that or an earlier rule has to hold is not
+        held again; what was corrected is judged anew by all.
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
         walk = Walk(self.settings, self._tables, header, arrival, witness, self._secret)
         try:
             if by_hand is not None:
-                walk.correct(by_hand)
+                walk.correct(by_hand, held_by)
             walk.normalise()
             if self._system is not None:
                 walk.record(self._system)
@@ -71,7 +75,8 @@ class Ruleset:
         except EditRejectedError as error:
             return Decision(header, (), None, (), rejected=Verdict(walk.rule, str(error)))
         except RulesError as error:
-            return Decision(header, (), None, (), held=Verdict(walk.rule, str(error)))
+            missing = error.missing if isinstance(error, EditHeldError) else None
+            return Decision(header, (), None, (), held=Verdict(walk.rule, str(error), missing))
 
     def edits(self, route: str) -> bool:
         """Whether the copy that a route sends is edited at all. RulesError for a route there is not."""
@@ -111,6 +116,12 @@ class Ruleset:
         """The tests of the configuration, run for real."""
         results = (run(case, self) for case in self.settings.tests)
         return [replace(result, failures=[self._conceal(each) for each in result.failures]) for result in results]
+
+    @property
+    def asks_for_filed_series(self) -> bool:
+        """Whether a rule looks at the series of the study that were filed before."""
+        conditions = (rule.when for rule in self.settings.rules if rule.when and not rule.disabled)
+        return any(leaf.asks_for_filed_series for when in conditions for leaf in when.leaves())
 
     @property
     def destinations(self) -> frozenset[str]:

@@ -100,7 +100,7 @@ def _clause_lines(clause: ClauseTrace, indent: str) -> Iterator[str]:
             yield from _clause_lines(part, f"{indent}    ")
     else:
         actual = "absent" if clause.actual is None else "is " + "\\".join(clause.actual)
-        yield f"{indent}{mark} {clause.text} ({actual})"
+        yield f"{indent}{mark} {clause.text} ({clause.finding or actual})"
 
 
 def _change(change: Change) -> str:

@@ -19,11 +19,19 @@ class Readable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FiledSeries:
+    """A series of images with a place, by one of them; `modality` is "*" where it stands for any."""
+
+    modality: str
+    frame_of_reference_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """Where an instance came from and when.
 
     `source` is the configured name, None for an unknown source that was accepted; `at` is aware, in the site's time
-    zone.
+    zone. `filed_series` are those of its study that were filed before, if a rule asks for them.
     """
 
     source: str | None
@@ -31,6 +39,7 @@ class Arrival:
     called_ae: str
     host: str
     at: datetime
+    filed_series: tuple[FiledSeries, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

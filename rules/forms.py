@@ -78,6 +78,10 @@ class ConditionForm(BaseModel):
     host: Value = _entry("The sender's address or name, or a network such as 10.1.0.0/16.")
     time: Windows = _entry("The clock time of arrival lies in this window, such as 18:00-07:00.")
     weekday: Value = _entry("The day of arrival: mon, tuesday, ...; a list for several.")
+    suv_computable: Flag | NotForm = _entry("Whether SUVs can be computed from the header of a PET image.")
+    same_frame_of_reference: Texts | NotForm = _entry(
+        "The series of these modalities that are known of the study have one Frame of Reference UID."
+    )
 
 
 class GivenForm(BaseModel):
@@ -92,6 +96,7 @@ class GivenForm(BaseModel):
     host: Text = _entry("The sender's address or name.")
     time: Text = _entry("The clock time of arrival, such as 19:30.")
     weekday: Text = _entry("The day of arrival, such as mon or tuesday.")
+    same_frame_of_reference: Flag = _entry("false: series of the study were filed before that have different frames.")
 
 
 class ExpectForm(BaseModel):

@@ -91,9 +91,30 @@ class Rule(BaseModel):
 
 
 class NormaliseRule(Rule):
-    """A rule on arrival: it edits the header that the archive keeps and that every route sees."""
+    """A rule on arrival: it edits the header that the archive keeps and every route sees, or holds the instance."""
 
-    edit: Edits = Field(description="Edits in order, each seeing the result of the one before.")
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["edit"]}, {"required": ["hold"]}]})
+
+    edit: Edits = Field(
+        default=(),
+        description="Edits in order, each seeing the result of the one before.",
+        json_schema_extra=without_default,
+    )
+    hold: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=120,
+        description="Instead of edits: the instance waits for a person, who is told this.",
+        json_schema_extra=without_default,
+    )
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if not self.edit and self.hold is None:
+            raise refused_at(("edit",), self.edit, "a rule needs edit: with edits, or hold: with what a person is told")
+        if self.edit and self.hold is not None:
+            raise refused_at(("hold",), self.hold, "a rule edits or holds: write two rules")
+        return self
 
 
 class RouteRule(Rule):

@@ -19,12 +19,16 @@ Outcome = Literal["matched", "not matched", "failed", "disabled", "not reached"]
 
 @dataclass(frozen=True, slots=True)
 class ClauseTrace:
-    """A condition or a part of one. `actual` are the values it looked at, None if absent; `holds` None if it failed."""
+    """A condition or a part of one. `actual` are the values it looked at, None if absent; `holds` None if it failed.
+
+    `finding` says in words what one that looks at no single value has found.
+    """
 
     text: str
     actual: tuple[str, ...] | None
     holds: bool | None
     parts: tuple["ClauseTrace", ...]
+    finding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def trace_clause(clause: Clause, reading: Reading) -> ClauseTrace:
     parts = tuple(trace_clause(part, reading) for part in clause.parts)
     try:
         actual = reading.values(clause.subject) if clause.subject else None
-        return ClauseTrace(clause.text, actual, clause.holds(reading), parts)
+        finding = clause.finding(reading) if clause.finding else None
+        return ClauseTrace(clause.text, actual, clause.holds(reading), parts, finding)
     except RulesError as error:
         return ClauseTrace(f"{clause.text} ({error})", None, None, parts)

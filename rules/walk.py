@@ -9,11 +9,11 @@ from rules.decision import Change, Decision, Dispatch, Priority, Verdict
 from rules.draft import Draft
 from rules.edits import EditContext, Table
 from rules.edits.edit import parse_erasable, parse_writable
-from rules.errors import EditError, RulesError
+from rules.errors import EditError, EditHeldError, RulesError
 from rules.facts import Arrival, Facts
 from rules.header import Header
 from rules.original_attributes import record
-from rules.schema import BY_HAND, OTHERWISE, RouteRule, Rule, RulesSettings
+from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, Rule, RulesSettings
 from rules.subject import Reading, split
 from rules.trace import Kind, Outcome, Witness
 
@@ -39,14 +39,18 @@ class Walk:
         self.draft = Draft(header)
         self.rule: str | None = None
         self.released = False
+        self.let_by: frozenset[str] = frozenset()  # rules whose hold a person has released it from
         self.changes: list[Change] = []
         self.dispatches: dict[str, Dispatch] = {}
         self.held: Verdict | None = None
         self.rejected: Verdict | None = None
 
-    def correct(self, by_hand: Mapping[str, str]) -> None:
+    def correct(self, by_hand: Mapping[str, str], held_by: str | None = None) -> None:
         """A person let it go: their corrections, as text to the letter; an empty one empties the attribute."""
         self.released = True
+        names = [*(rule.name for rule in self.settings.rules), OTHERWISE]
+        if held_by in names and not by_hand:  # what is corrected may now be what an earlier rule holds
+            self.let_by = frozenset(names[: names.index(held_by) + 1])
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)
@@ -62,6 +66,9 @@ class Walk:
         for rule in self.settings.normalise:
             if not self._matches("normalise", rule, reading):
                 continue
+            if rule.hold is not None:
+                self._hold(rule, rule.hold, reading)
+                continue
             try:
                 changes = apply(rule, self.draft, context)
             except RulesError as error:
@@ -71,6 +78,16 @@ class Walk:
             self._changed(changes)
             reading = self._reading()
         self.rule = None
+
+    def _hold(self, rule: NormaliseRule, why: str, reading: Reading) -> None:
+        """The rule asks a person to look, and says what its condition found; nothing, where one has looked."""
+        if rule.name in self.let_by:
+            self._saw("normalise", rule, "matched", reading, notes=["a person has looked and let it go"])
+            return
+        leaves = rule.when.leaves() if rule.when else ()
+        findings = [leaf.finding(reading) for leaf in leaves if leaf.finding]
+        self._saw("normalise", rule, "matched", reading)
+        raise EditHeldError("; ".join([why, *filter(None, findings)]))
 
     def record(self, system: str) -> None:
         """The old values, into the header that the archive keeps (PS3.3 C.12.1.1.9), as changed by `system`."""

@@ -27,6 +27,7 @@ from archive import (
 from router.config import Configuration, DicomDestination
 from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
+from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge
 from router.journal import Event, Journal
 from router.sources import Naming
@@ -93,7 +94,7 @@ class Filer:
         """
         entries = self._read(self._spool.sealed(limit))
         try:
-            batch = self._file([(entry, None) for entry in entries])
+            batch = self._file([(entry, None, None) for entry in entries])
         except EntryUnreadableError as error:
             if error.arrival is None:
                 raise
@@ -119,7 +120,7 @@ class Filer:
             try:
                 batch = self._file(released[:1])
             except UNFIT:
-                self._archive.put_back(released[0][0].arrival, NOT_FILED.reason)
+                self._archive.put_back(released[0].entry.arrival, NOT_FILED.reason)
                 return 1
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
@@ -143,7 +144,7 @@ class Filer:
     def _file_one(self, entry: Entry) -> _Batch:
         """Only this one, after a batch with it was refused: so the one at fault is found, held, and stops no other."""
         try:
-            return self._file([(entry, None)])
+            return self._file([(entry, None, None)])
         except UNFIT as error:
             log.error("instance cannot be filed, it is held", arrival=entry.arrival, error=type(error).__name__)  # noqa: TRY400 - the text may hold patient data
             return self._file_judged(
@@ -155,16 +156,20 @@ class Filer:
         with suppress(FileNotFoundError):
             self._spool.set_aside(arrival)
 
-    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None]]) -> _Batch:
+    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None]]) -> _Batch:
         """Judge, place and record `entries`; a second one of a key is left for the next batch."""
         if not entries:
             return _Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
-        judged = [
-            judge(self._named(entry, configuration), configuration.ruleset, configuration.zone, fixes)
-            for entry, fixes in entries
-        ]
-        fresh = frozenset(entry.arrival for entry, fixes in entries if fixes is None)
+        ruleset, zone = configuration.ruleset, configuration.zone
+        studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
+        judged = []
+        for entry, fixes, held_by in entries:
+            before = studies.series_of(entry) if studies else ()
+            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, held_by, before))
+            if studies:
+                studies.add(judged[-1])
+        fresh = frozenset(entry.arrival for entry, fixes, _ in entries if fixes is None)
         return self._file_judged(judged, fresh, configuration)
 
     def _named(self, entry: Entry, configuration: Configuration) -> Entry:

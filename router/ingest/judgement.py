@@ -7,10 +7,21 @@ from datetime import tzinfo
 
 import structlog
 
-from archive import INDEXED, Entry, InstanceKey
+from archive import INDEXED, Entry, InstanceKey, Origin
 from router.ingest.wholeness import is_cut_short
 from router.reading import read_header
-from rules import Arrival, Attribute, Decision, Header, HeaderError, Readable, RulesError, Ruleset, Verdict
+from rules import (
+    Arrival,
+    Attribute,
+    Decision,
+    FiledSeries,
+    Header,
+    HeaderError,
+    Readable,
+    RulesError,
+    Ruleset,
+    Verdict,
+)
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
 KEY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -61,17 +72,25 @@ class Judgement:
     rejected: Verdict | None = None
 
 
-def judge(entry: Entry, ruleset: Ruleset, zone: tzinfo | None, fixes: Mapping[str, str] | None) -> Judgement:
+def judge(
+    entry: Entry,
+    ruleset: Ruleset,
+    zone: tzinfo | None,
+    fixes: Mapping[str, str] | None,
+    held_by: str | None = None,
+    filed_series: tuple[FiledSeries, ...] = (),
+) -> Judgement:
     """Read the header of `entry` and ask the rules; what is no header, or cannot be evaluated, is held.
 
     `zone` is the site's time zone (None: the machine's); `fixes` are the corrections, by keyword, of a person
-    who released it from the hold (None: it has just arrived). Raises EntryUnreadableError where the disk fails.
+    who released it from the hold of the rule `held_by` (None: it has just arrived); `filed_series` are those of its
+    study. Raises EntryUnreadableError where the disk fails.
     """
     try:
-        header = _header_of(entry)
+        header = header_of(entry)
         if fixes is None and is_cut_short(entry, header):
             return Judgement(entry, IndexedAttributes(header), held=CUT_SHORT)
-        decision = ruleset.decide(header, arrival_of(entry, zone), fixes)
+        decision = ruleset.decide(header, arrival_of(entry.origin, zone, filed_series), fixes, held_by=held_by)
         attributes = IndexedAttributes(decision.header)
     except RulesError as error:
         return Judgement(entry, {}, held=Verdict(None, str(error)))
@@ -99,14 +118,14 @@ def fault_of(key: InstanceKey) -> Verdict | None:
     return None
 
 
-def _header_of(entry: Entry) -> Header:
+def header_of(entry: Entry) -> Header:
+    """The header of an entry. HeaderError; OSError where the disk fails."""
     if entry.content is not None:
         return Header.scan(entry.content, entry.identity.transfer_syntax_uid, complete=True)
     return read_header(entry.path, entry.data_set_offset, entry.identity.transfer_syntax_uid)
 
 
-def arrival_of(entry: Entry, zone: tzinfo | None) -> Arrival:
+def arrival_of(origin: Origin, zone: tzinfo | None, filed_series: tuple[FiledSeries, ...] = ()) -> Arrival:
     """The facts of the arrival, as rules see them."""
-    origin = entry.origin
     at = origin.received_at.astimezone(zone)
-    return Arrival(origin.source, origin.calling_ae, origin.called_ae, origin.host, at)
+    return Arrival(origin.source, origin.calling_ae, origin.called_ae, origin.host, at, filed_series)

@@ -2,6 +2,6 @@
 
 from rules.edits.edit import Edit, EditContext
 from rules.edits.form import AnyEdit
-from rules.edits.table import Table
+from rules.edits.table import Table, delimiter_of
 
-__all__ = ["AnyEdit", "Edit", "EditContext", "Table"]
+__all__ = ["AnyEdit", "Edit", "EditContext", "Table", "delimiter_of"]

@@ -8,7 +8,7 @@ from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext, WritableAttribute
 from rules.edits.table import Table
-from rules.errors import EditError, EditHeldError, EditRejectedError, RulesError
+from rules.errors import EditError, EditHeldError, EditRejectedError, Missing, RulesError
 
 
 class LookupEdit(Edit):
@@ -41,7 +41,7 @@ class LookupEdit(Edit):
         if found:
             return found
         if self.missing in {"hold", "reject"}:
-            self._refuse()
+            self._refuse(value)
         return value if self.missing == "keep" else ""
 
     def _missing(self, draft: Draft) -> None:
@@ -51,10 +51,12 @@ class LookupEdit(Edit):
         if self.missing == "blank":
             draft.blank(self.keyword)
 
-    def _refuse(self) -> None:
+    def _refuse(self, value: str = "") -> None:
         """Hold or reject the instance."""
         message = f"{self.keyword.name}: the table {self.table!r} has no such value"
-        raise EditHeldError(message) if self.missing == "hold" else EditRejectedError(message)
+        if self.missing == "hold":
+            raise EditHeldError(message, Missing(self.table, self.column, self.keyword.name, value.strip()))
+        raise EditRejectedError(message)
 
     def reads(self) -> tuple[Attribute, ...]:
         """Nothing but what it may change."""

@@ -19,6 +19,7 @@ class Table:
     def from_csv(cls, name: str, text: str) -> "Table":
         """Read CSV with a header row, separated by commas or, as spreadsheets write it in Europe, semicolons.
 
+        A line that begins with `#` is a remark; in quotes it is none.
         RulesError with the line number for a ragged row, an empty or repeated key, or no header.
         """
         lines = _lines(name, text.removeprefix("\ufeff"))
@@ -49,10 +50,26 @@ class Table:
         return None if row is None else row[self.columns.index(column) if column is not None else 0]
 
 
+def delimiter_of(text: str) -> str:
+    """What separates the columns, by the header row."""
+    first = next((line for line in _without_remarks(text) if line.strip()), "")
+    return ";" if ";" in first and "," not in first else ","
+
+
+def _without_remarks(text: str) -> Iterator[str]:
+    """The lines, those that are remarks empty, so that the others keep their numbers."""
+    is_quoted = False
+    for line in text.splitlines():
+        if line.startswith("#") and not is_quoted:
+            yield ""
+            continue
+        is_quoted ^= line.count('"') % 2 == 1
+        yield line
+
+
 def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the number of the line they end on; empty ones left out."""
-    first = text.lstrip().partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter=";" if ";" in first and "," not in first else ",", strict=True)
+    """Rows with the number of the line they end on; empty ones and remarks left out."""
+    reader = csv.reader(_without_remarks(text), delimiter=delimiter_of(text), strict=True)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):

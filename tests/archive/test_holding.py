@@ -61,7 +61,7 @@ def test_release_file_and_forget(archive: Archive, spool: Spool) -> None:
     spool.remove([entry.arrival])
     archive.release(entry.arrival, "kim", {"PatientID": "00000007"})
     assert archive.held() == []
-    ((waiting, fixes),) = archive.released()
+    ((waiting, fixes, _),) = archive.released()
     assert (waiting.arrival, waiting.digest, fixes) == (entry.arrival, entry.digest, {"PatientID": "00000007"})
     archive.remove_held_files([entry.arrival])
     assert waiting.path.exists(), "a file that is not filed is never removed"
@@ -84,7 +84,7 @@ def test_released_may_be_held_again(archive: Archive, spool: Spool) -> None:
     _hold(archive, entry)
     archive.release(entry.arrival, "kim", {"PatientID": "x"})
     _hold(archive, entry, reason="filed from the spool again after a crash")
-    ((waiting, _),) = archive.released()
+    ((waiting, _, _),) = archive.released()
     _hold(archive, waiting, reason="still unknown")
     assert [(held.arrival, held.reason) for held in archive.held()] == [(entry.arrival, "still unknown")]
     assert archive.released() == []
@@ -103,7 +103,7 @@ def test_reject(archive: Archive, spool: Spool) -> None:
     assert all(held.path.exists() for held in rejected)
     assert (archive.summary().held, archive.summary().rejected) == (0, 2)
     archive.release(by_rule.arrival, "lee", {})
-    assert [entry.arrival for entry, _ in archive.released()] == [by_rule.arrival]
+    assert [entry.arrival for entry, _, _ in archive.released()] == [by_rule.arrival]
     archive.remove_held_files([by_hand.arrival])
     assert not rejected[0].path.exists()
     assert [held.arrival for held in archive.held("rejected")] == [by_hand.arrival]
@@ -129,7 +129,7 @@ def test_unreadable_release_goes_back(archive: Archive, spool: Spool) -> None:
     for entry in (broken, sound):
         archive.release(entry.arrival, "kim", {})
     (archive.folder / "hold" / f"{broken.arrival}.dcm").write_bytes(b"")
-    assert [entry.arrival for entry, _ in archive.released()] == [sound.arrival]
+    assert [entry.arrival for entry, _, _ in archive.released()] == [sound.arrival]
     (held,) = archive.held()
     assert (held.arrival, held.reason) == (broken.arrival, "the head of the file cannot be read")
 

@@ -10,6 +10,7 @@ import pytest
 
 from router.config import Configuration, ConfigurationError, json_schema, load
 from rules import Ruleset, RulesSettings, Table, compose
+from rules.derived import DERIVED
 from tests.support.guide import REPOSITORY, Block, blocks, spans, table_rows
 
 GUIDE = REPOSITORY / "docs" / "configuration.md"
@@ -154,7 +155,7 @@ def test_every_keyword_of_the_configuration_is_explained() -> None:
     """Every key that the configuration may have stands in the guide as code."""
     definitions = {"": json_schema(), **json_schema()["$defs"]}
     dicom = set(definitions["ConditionForm"]["properties"])
-    own = {"all", "any", "not", "source", "calling_ae", "called_ae", "host", "time", "weekday"}
+    own = {"all", "any", "not", "source", "calling_ae", "called_ae", "host", "time", "weekday"} | DERIVED
     known = {key for each in definitions.values() for key in each.get("properties", {})} - dicom | own
     text = re.sub(r"^```.*?^```$", "", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     words = {word for span in spans(text) for word in re.findall(r"\w+", span)}

@@ -77,7 +77,9 @@ def test_empty_sections() -> None:
         ("routes: [{name: a, to: [x], late: wait}]", ("routes", 0, "late"), "'wait' is none of: send, hold, ignore"),
         ("routes: [{name: a, to: [x], after: 60s}]", ("routes", 0, "after"), "'60s' is none of: instance"),
         ("routes: [{name: a, to: [x], prority: high}]", ("routes", 0, "prority"), "Extra inputs"),
-        ("normalise: [{name: a}]", ("normalise", 0, "edit"), "Field required"),
+        ("normalise: [{name: a}]", ("normalise", 0, "edit"), "a rule needs edit:"),
+        ("normalise: [{name: a, edit: [{blank: StudyID}], hold: x}]", ("normalise", 0, "hold"), "edits or holds"),
+        ("normalise: [{name: a, hold: ''}]", ("normalise", 0, "hold"), "at least 1 character"),
         (
             "normalise: [{name: a, edit: [{sett: {A: b}}]}]",
             ("normalise", 0, "edit", 0, "sett", "[key]"),

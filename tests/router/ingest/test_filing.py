@@ -397,3 +397,78 @@ def test_a_released_instance_the_disk_does_not_give_back_is_held_again(
     [held] = site.appliance.archive.held()
     assert (held.arrival, held.reason) == (bad.arrival, "the file cannot be read: Input/output error")
     assert len(site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})) == 1
+
+
+GATE = """
+  - {name: frames, when: {not: {same_frame_of_reference: [PT, CT]}}, hold: PET and CT do not lie upon each other}
+"""
+
+
+def gated(site: Site) -> None:
+    """From now on PET and CT must have one frame of reference."""
+    site.file.write_text(YAML.replace("routes:", GATE.strip("\n") + "\nroutes:"))
+    site.configuration = load(site.file)
+
+
+def ct(site: Site, number: int, series: str, frame: str | None, **more: object) -> None:
+    """A CT image with a place."""
+    site.arrive(
+        number,
+        SeriesInstanceUID=series,
+        FrameOfReferenceUID=frame,
+        ImagePositionPatient=["0", "0", "0"],
+        **more,
+    )
+
+
+@pytest.mark.parametrize("at_a_time", [1, 128])
+def test_series_of_different_frames_are_held(site: Site, at_a_time: int) -> None:
+    """The series that comes second and has another frame waits, in the same batch and in the next; no other does."""
+    gated(site)
+    ct(site, 1, "1.2.2", "1.9.1")
+    ct(site, 2, "1.2.3", "1.9.1", Modality="PT")
+    ct(site, 3, "1.2.4", "1.9.2", Modality="PT")
+    ct(site, 4, "1.2.4", "1.9.2", Modality="PT", StudyInstanceUID="1.2.99")
+    ct(site, 5, "1.2.5", None, Modality="PT")
+    ct(site, 6, "1.2.6", "1.9.3", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    ct(site, 7, "1.2.7", "1.9.4", Modality="MR")
+    while site.waiting():
+        site.filer.file_arrivals(at_a_time)
+    held = [each for each in site.appliance.archive.held() if each.rule == "frames"]
+    reason = "PET and CT do not lie upon each other; "
+    assert [(each.identity.sop_instance_uid, each.reason.removeprefix(reason)) for each in held] == [
+        ("1.2.3.3", "series of CT and PT have 2 different values of FrameOfReferenceUID"),
+        ("1.2.3.5", "a series of PT has no FrameOfReferenceUID"),
+    ]
+
+
+def test_a_kept_series_that_cannot_be_read_agrees_with_none(site: Site) -> None:
+    """Where the file of a filed series is gone, what comes for the study is held and stops nothing; so is no header."""
+    gated(site)
+    ct(site, 1, "1.2.2", "1.9.1")
+    site.filer.file_arrivals()
+    (kept,) = site.appliance.archive.stored(site.appliance.archive.select({"StudyInstanceUID": "1.2.1"})).values()
+    kept.path.unlink()
+    ct(site, 2, "1.2.2", "1.9.1")
+    with site.appliance.spool.open(Identity(CT, "1.2.3.3", EXPLICIT_LITTLE_ENDIAN), origin()) as incoming:
+        incoming.write(b"no header at all")
+        incoming.seal()
+    assert site.filer.file_arrivals() == 2
+    reasons = {each.identity.sop_instance_uid: each.reason for each in site.appliance.archive.held()}
+    assert reasons["1.2.3.2"].endswith("a series of what cannot be read has no FrameOfReferenceUID")
+    assert set(reasons) == {"1.2.3.2", "1.2.3.3"}
+
+
+def test_a_person_lets_another_frame_by(site: Site) -> None:
+    """Released once, it is filed, and its frame counts for what comes after."""
+    gated(site)
+    ct(site, 1, "1.2.2", "1.9.1")
+    ct(site, 2, "1.2.3", "1.9.2", Modality="CT")
+    site.filer.file_arrivals()
+    (held,) = site.appliance.archive.held()
+    site.appliance.archive.release(held.arrival, "kim", {})
+    assert site.filer.file_released() == 1
+    assert len(site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})) == 2
+    ct(site, 3, "1.2.2", "1.9.1")
+    site.filer.file_arrivals()
+    assert [each.identity.sop_instance_uid for each in site.appliance.archive.held()] == ["1.2.3.3"]

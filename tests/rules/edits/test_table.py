@@ -41,3 +41,12 @@ def test_mistakes(text: str, message: str) -> None:
         Table.from_csv("ids", text)
     assert message in str(caught.value)
     assert "77" not in str(caught.value)
+
+
+def test_remarks() -> None:
+    """A line that begins with # is a remark, before the header row, too; in quotes it is a key or part of a cell."""
+    table = Table.from_csv("t", '# of 1999, 2 rows\nold;new\n# 1;b\n1;a\n"#2";c\n')
+    assert dict(table.rows) == {"1": ("a",), "#2": ("c",)}
+    assert Table.from_csv("t", 'old,new\n1,"a\n# b"\n').lookup("1") == "a# b"
+    with pytest.raises(RulesError, match="line 4"):
+        Table.from_csv("t", "# one\nold,new\n# two\n3\n")
