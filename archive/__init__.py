@@ -8,6 +8,8 @@ from archive.errors import (
     ArchiveError,
     ArchiveFailedError,
     ArchiveFullError,
+    ChangedMeanwhileError,
+    DamagedError,
     DatabaseUnfitError,
     EntryUnreadableError,
     NotKeptError,
@@ -17,8 +19,8 @@ from archive.errors import (
     VerificationStoppedError,
 )
 from archive.files import replace_durably, sync_file, sync_folder
-from archive.filing import Filing, InstanceKey, Placed
-from archive.history import ChangeMade
+from archive.filing import Filing, InstanceKey, Placed, Rewritten, Version
+from archive.history import ChangeMade, InstanceKept, SeriesKept, StudyKept
 from archive.holding import Held, Hold
 from archive.incoming import Incoming
 from archive.origin import Identity, Origin
@@ -26,6 +28,7 @@ from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from archive.quarantine import Round
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
+from archive.rewriting import Applied, Revised
 from archive.spool import Backlog, Spool
 from archive.synchronising import synchronises
 from archive.tables import metadata
@@ -39,6 +42,7 @@ __all__ = [
     "LOCKED",
     "QUERY_KEYWORDS",
     "Amendment",
+    "Applied",
     "Archive",
     "ArchiveError",
     "ArchiveFailedError",
@@ -46,6 +50,8 @@ __all__ = [
     "Backlog",
     "Blob",
     "ChangeMade",
+    "ChangedMeanwhileError",
+    "DamagedError",
     "Database",
     "DatabaseUnfitError",
     "Entry",
@@ -58,6 +64,7 @@ __all__ = [
     "Id",
     "Identity",
     "Incoming",
+    "InstanceKept",
     "InstanceKey",
     "Json",
     "Kept",
@@ -69,14 +76,19 @@ __all__ = [
     "QueryError",
     "Record",
     "Recorded",
+    "Revised",
+    "Rewritten",
     "Round",
+    "SeriesKept",
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",
     "Stored",
+    "StudyKept",
     "Summary",
     "UtcDateTime",
     "VerificationStoppedError",
+    "Version",
     "metadata",
     "plainly",
     "replace_durably",

@@ -5,6 +5,7 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from rules.analysis import analyse, not_available
 from rules.clause import Loc
@@ -74,6 +75,17 @@ class Ruleset:
             return Decision(header, (), None, (), rejected=Verdict(walk.rule, str(error)))
         except RulesError as error:
             return Decision(header, (), None, (), held=Verdict(walk.rule, str(error)))
+
+    def correct(self, header: Header, by_hand: Mapping[str, str], at: datetime) -> Decision:
+        """The archived header as a person corrects it `at` an aware time: no rule is asked. EditError if it cannot be.
+
+        The splice is None where it says all that already.
+        """
+        walk = Walk(self.settings, self._tables, header, Arrival(None, "", "", "", at), None, self._secret)
+        walk.correct(by_hand)
+        if self._system is not None:
+            walk.record(self._system)
+        return walk.decision()
 
     def edits(self, route: str) -> bool:
         """Whether the copy that a route sends is edited at all. RulesError for a route there is not."""

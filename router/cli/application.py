@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, test, verify
+from router.cli import check, demo, echo, explain, find, held, queue, schema, send, serve, status, study, test, verify
 from router.cli.options import Config
 
 UMASK = 0o027
@@ -41,6 +41,7 @@ for command in (
     application.command()(command)
 application.add_typer(queue.application, name="queue")
 application.add_typer(held.application, name="held")
+application.add_typer(study.application, name="study")
 
 
 def main() -> None:
