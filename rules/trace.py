@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rules.clause import Clause
+from rules.clause import ALL_OF, NOT, Clause
 from rules.decision import Change
 from rules.errors import RulesError
 from rules.schema import RouteRule, RulesSettings
@@ -19,12 +19,26 @@ Outcome = Literal["matched", "not matched", "failed", "disabled", "not reached"]
 
 @dataclass(frozen=True, slots=True)
 class ClauseTrace:
-    """A condition or a part of one. `actual` are the values it looked at, None if absent; `holds` None if it failed."""
+    """A condition or a part of one. `actual` are the values it looked at, None if absent; `holds` None if it failed.
+
+    `subject` is the name of what it looked at, None for what only has parts.
+    """
 
     text: str
     actual: tuple[str, ...] | None
     holds: bool | None
     parts: tuple["ClauseTrace", ...]
+    subject: str | None = None
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether all of its parts must hold, not only one."""
+        return self.text == ALL_OF
+
+    @property
+    def is_negation(self) -> bool:
+        """Whether its part must not hold."""
+        return self.text == NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +86,9 @@ class Witness:
 def trace_clause(clause: Clause, reading: Reading) -> ClauseTrace:
     """A condition with the actual values, evaluated in every part, also where one part settled the whole."""
     parts = tuple(trace_clause(part, reading) for part in clause.parts)
+    name = clause.subject.name if clause.subject else None
     try:
         actual = reading.values(clause.subject) if clause.subject else None
-        return ClauseTrace(clause.text, actual, clause.holds(reading), parts)
+        return ClauseTrace(clause.text, actual, clause.holds(reading), parts, name)
     except RulesError as error:
-        return ClauseTrace(f"{clause.text} ({error})", None, None, parts)
+        return ClauseTrace(f"{clause.text} ({error})", None, None, parts, name)

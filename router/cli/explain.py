@@ -19,6 +19,8 @@ from router.part10 import part_ten
 from router.reading import read_header
 from rules import Arrival, Explanation, RulesError
 
+_STYLES = {"-": "red", "+": "green", "✗": "red", "✓": "green", "!": "yellow"}
+
 
 def explain(
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="DICOM files.")] = None,
@@ -45,7 +47,7 @@ def explain(
     for file, explanation in explanations:
         console.print(f"[bold]{escape(str(file))}[/]")
         for line in explanation.lines():
-            console.print(printable(line), markup=False)
+            console.print(printable(line), markup=False, style=_STYLES.get(line.lstrip()[:1]))
 
 
 def _explained(loaded: Configuration, file: Path, source: str | None) -> Explanation:
