@@ -2,7 +2,7 @@
 
 from router.config.certificates import tls_destinations
 from router.config.fields import Address
-from router.config.loading import Configuration, ConfigurationError, load, load_texts
+from router.config.loading import Configuration, ConfigurationError, load, load_texts, revision_of
 from router.config.looking import configuration_in_force
 from router.config.nodes import (
     Destination,
@@ -42,5 +42,6 @@ __all__ = [
     "json_schema",
     "load",
     "load_texts",
+    "revision_of",
     "tls_destinations",
 ]

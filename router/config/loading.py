@@ -91,6 +91,11 @@ def load_texts(texts: Mapping[str, str], path: Path, environ: Mapping[str, str] 
     return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ)
 
 
+def load_from(texts: Texts, path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
+    """As `load`, from files that lie, or might lie, somewhere else than on the disk."""
+    return _load(path, texts, environ, are_certificates_looked_at=True)
+
+
 def _load(
     path: Path, texts: Texts, environ: Mapping[str, str], *, are_certificates_looked_at: bool = False
 ) -> Configuration:
@@ -120,7 +125,7 @@ def _load(
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)
-    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings))
+    return Configuration(place, settings, ruleset, revision_of(reading.read), dict(reading.read), tuple(warnings))
 
 
 def _validated(document: Document, problems: list[Problem], unresolved: Sequence[Problem]) -> Settings | None:
@@ -171,7 +176,8 @@ def _findings(settings: Settings | None, document: Document) -> tuple[list[Probl
     return [*problems, *wrong], [*warnings, *odd]
 
 
-def _revision(texts: Mapping[str, str]) -> str:
+def revision_of(texts: Mapping[str, str]) -> str:
+    """The revision of a configuration with these texts, be it right or not."""
     digest = hashlib.sha256()
     for name in sorted(texts):
         for part in (name, texts[name]):
