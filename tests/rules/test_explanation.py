@@ -172,9 +172,15 @@ routes:
   - {name: far, when: {Modality: PT, StudyDescription: x}, to: [pacs]}
   - {name: near, when: {Modality: PT, PatientID: "1"}, to: [pacs, other]}
   - {name: all, to: [other]}
+  - {name: both, when: {Modality: PT, PatientID: "2"}, to: [choice]}
+  - {name: either, when: {any: [{Modality: PT}, {Modality: CT}, {PatientID: "2"}]}, to: [choice]}
   - {name: off, disabled: true, to: [disabled]}
 """
     )
     story = rules.explain(header(Modality="SR", PatientID="1"), arrival())
-    assert [(each.destination, each.route) for each in story.not_chosen] == [("pacs", "near"), ("disabled", "off")]
-    assert str(story.not_chosen[1]) == "disabled: its route off is disabled"
+    assert [(each.destination, each.route) for each in story.not_chosen] == [
+        ("pacs", "near"),
+        ("choice", "either"),
+        ("disabled", "off"),
+    ]
+    assert str(story.not_chosen[2]) == "disabled: its route off is disabled"

@@ -160,6 +160,23 @@ def test_what_comes_in_meanwhile_is_corrected_too(site: Site, monkeypatch: pytes
     assert site.archive.find("study", {"PatientID": "0043"}) == []
 
 
+def test_two_at_once_leave_one_study(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes second finds the study changed already; the file both have made is kept, also later."""
+    site.arrive(1)
+    rewrite = Archive.rewrite
+    others = [site.corrector]
+
+    def overtaken(archive: Archive, versions: Sequence[Version]) -> list[Rewritten]:
+        if others:
+            assert others.pop().undo(site.study_id(), resend=False).instances == 1
+        return rewrite(archive, versions)
+
+    monkeypatch.setattr(Archive, "rewrite", overtaken)
+    assert site.corrector.undo(site.study_id(), resend=False).instances == 0
+    site.archive.remove_leftovers(datetime.now(UTC) + timedelta(minutes=1))
+    site.assert_whole()
+
+
 def test_a_damaged_file_is_never_made_good(site: Site) -> None:
     """Where a kept file is not what was kept nothing is corrected, known to be damaged or not."""
     site.arrive(1, 2)
