@@ -9,6 +9,8 @@ from archive.errors import (
     ArchiveError,
     ArchiveFailedError,
     ArchiveFullError,
+    ChangedMeanwhileError,
+    DamagedError,
     DatabaseUnfitError,
     EntryUnreadableError,
     NotKeptError,
@@ -18,8 +20,8 @@ from archive.errors import (
     VerificationStoppedError,
 )
 from archive.files import replace_durably, sync_file, sync_folder
-from archive.filing import Filing, InstanceKey, Placed
-from archive.history import ChangeMade, SeriesKept
+from archive.filing import Filing, InstanceKey, Placed, Rewritten, Version
+from archive.history import ChangeMade, InstanceKept, SeriesFiled, SeriesKept, StudyKept
 from archive.holding import Held, Hold, Released
 from archive.incoming import Incoming
 from archive.origin import Identity, Origin
@@ -28,6 +30,7 @@ from archive.past import Beginning, Past, PastArrivals, Undoing, beginning
 from archive.quarantine import Round
 from archive.query import QUERY_KEYWORDS
 from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
+from archive.rewriting import Applied, Revised
 from archive.sampling import Sample, samples
 from archive.spool import Backlog, Spool
 from archive.synchronising import synchronises
@@ -42,6 +45,7 @@ __all__ = [
     "LOCKED",
     "QUERY_KEYWORDS",
     "Amendment",
+    "Applied",
     "Archive",
     "ArchiveError",
     "ArchiveFailedError",
@@ -51,6 +55,8 @@ __all__ = [
     "Blob",
     "Candidate",
     "ChangeMade",
+    "ChangedMeanwhileError",
+    "DamagedError",
     "Database",
     "DatabaseUnfitError",
     "Entry",
@@ -63,6 +69,7 @@ __all__ = [
     "Id",
     "Identity",
     "Incoming",
+    "InstanceKept",
     "InstanceKey",
     "Json",
     "Kept",
@@ -77,17 +84,22 @@ __all__ = [
     "Record",
     "Recorded",
     "Released",
+    "Revised",
+    "Rewritten",
     "Round",
     "Sample",
+    "SeriesFiled",
     "SeriesKept",
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",
     "Stored",
+    "StudyKept",
     "Summary",
     "Undoing",
     "UtcDateTime",
     "VerificationStoppedError",
+    "Version",
     "beginning",
     "metadata",
     "plainly",

@@ -16,6 +16,7 @@ from archive import (
     query,
     recording,
     records,
+    rewriting,
     trouble,
     verification,
 )
@@ -23,11 +24,12 @@ from archive.attributes import Level
 from archive.candidates import Candidate
 from archive.database import Database
 from archive.entry import Entry
-from archive.filing import Filing, InstanceKey, Placed, Shelves
-from archive.history import ChangeMade, SeriesKept
+from archive.filing import Filing, InstanceKey, Placed, Rewritten, Shelves, Version
+from archive.history import ChangeMade, StudyKept
 from archive.holding import Held, Hold, Released
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
+from archive.rewriting import Applied, Revised
 from archive.spool import Backlog
 from archive.tables import metadata
 from archive.verification import Finding, Kept
@@ -96,7 +98,7 @@ class Archive:
         with self.database.read() as connection:
             return records.received_since(connection, moment)
 
-    def series_of(self, study_uid: str) -> list[SeriesKept]:
+    def series_of(self, study_uid: str) -> list[SeriesFiled]:
         """The series of a study, each with one of its instances; none if the study is not kept."""
         with self.database.read() as connection:
             return history.series_of(connection, self.folder, study_uid)
@@ -113,8 +115,13 @@ class Archive:
         with self.database.read() as connection:
             return history.study_uids(connection, study_ids)
 
+    def contents(self, study_id: int) -> StudyKept:
+        """A kept study with its series and instances."""
+        with self.database.read() as connection:
+            return history.contents(connection, study_id)
+
     def changes(self, study_id: int) -> list[ChangeMade]:
-        """What was changed in the instances of a study on arrival, in the order of the rules."""
+        """What was changed in the instances of a study, on arrival and later, in the order it was made."""
         with self.database.read() as connection:
             return history.changes(connection, study_id)
 
@@ -122,6 +129,30 @@ class Archive:
         """How many bytes of an instance's data set are ours, and what restores those that came; None if none are."""
         with self.database.read() as connection:
             return history.undoing(connection, instance_id)
+
+    # -- correcting
+
+    def instances_of(self, study_id: int) -> list[Kept]:
+        """All instances of a study, in the order of their ids."""
+        with self.database.read() as connection:
+            return quarantine.instances_of(connection, study_id)
+
+    def applied(self, instance_ids: Iterable[int]) -> dict[int, list[Applied]]:
+        """The changes these instances' files have, by the instance's id, in the order they were made."""
+        with self.database.read() as connection:
+            return rewriting.applied(connection, instance_ids)
+
+    def rewrite(self, versions: Sequence[Version]) -> list[Rewritten]:
+        """Other versions of kept files, on the disk when this returns; `revise` makes them those that are kept."""
+        return self._shelves.rewrite(versions, lambda files: rewriting.announce(self.database, files))
+
+    def revise(self, connection: Connection, study_id: int, revised: Sequence[Revised], by: str) -> None:
+        """In the caller's transaction: the study is kept like this from now on; see `rewriting.revise`."""
+        rewriting.revise(self.database, connection, study_id, revised, by)
+
+    def remove_leftovers(self, before: datetime) -> int:
+        """Remove the files that were replaced before then by another version, or never became one; gives how many."""
+        return rewriting.remove_leftovers(self.database, self.folder, before)
 
     # -- holding
 

@@ -7,6 +7,8 @@ from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from typing import Literal, overload
 
+from sqlalchemy import RowMapping
+
 Level = Literal["study", "series", "instance"]
 Matching = Literal["text", "name", "uid", "date", "time", "number"]
 
@@ -75,6 +77,11 @@ def at_level(level: Level) -> tuple[Indexed, ...]:
 def row_values(level: Level, attributes: Mapping[str, str]) -> dict[str, str | None]:
     """The level's columns and their values for a header's attributes; absent and empty are both None."""
     return {each.column: fitted(each, attributes.get(each.keyword, "")) or None for each in at_level(level)}
+
+
+def attributes_of(level: Level, row: RowMapping) -> dict[str, str]:
+    """The level's attributes that a row of the index has, by keyword."""
+    return {each.keyword: row[each.column] for each in at_level(level) if row[each.column] is not None}
 
 
 @lru_cache(_REMEMBERED)

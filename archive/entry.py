@@ -6,7 +6,7 @@ from pathlib import Path
 from archive.errors import EntryUnreadableError
 from archive.files import SHORT_OF_MEANS
 from archive.origin import Identity, Origin
-from archive.part10 import read_head
+from archive.part10 import Head, read_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class Entry:
 
 def read_entry(path: Path) -> Entry:
     """The entry in this file of ours; EntryUnreadableError if it cannot be read."""
-    head = read_head(path)
+    return entry_of(path, read_head(path))
+
+
+def entry_of(path: Path, head: Head) -> Entry:
+    """The entry in a file of ours with this head."""
     stamp = head.stamp
     return Entry(stamp.arrival, path, head.identity, stamp.origin, stamp.digest, head.data_set_offset, stamp.size)

@@ -25,6 +25,17 @@ class EntryUnreadableError(ArchiveError):
         self.arrival = arrival  # which one, where that is not plain from the call
 
 
+class ChangedMeanwhileError(ArchiveError):
+    """The study was changed by somebody else, or grew, in the same moment."""
+
+
+class DamagedError(ArchiveError):
+    """A kept file is damaged, so no other version of it is made."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"the kept file {file} is damaged; micropacs verify")
+
+
 class NotKeptError(ArchiveError):
     """The archive holds nothing under this name."""
 

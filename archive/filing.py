@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import FileIO
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from xxhash import xxh3_64
+
 from archive.arrivals import checked
-from archive.entry import Entry
-from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, EntryUnreadableError
+from archive.entry import Entry, entry_of
+from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, DamagedError, EntryUnreadableError
 from archive.files import (
     FULL,
     Folders,
@@ -79,6 +81,24 @@ def study_folder(study_uid: str) -> str:
 INCOMING = "incoming"
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Another version of a kept file: `prefix`, and then its data set, of this `digest`, from byte `resume` on."""
+
+    file: str
+    digest: str
+    prefix: bytes
+    resume: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Where a version lies; `checksum` (XXH3-64, hex) is that of its data set."""
+
+    placed: Placed
+    checksum: str
+
+
 class Shelves:
     """The archive's folders: `<2 hex>/<2 hex>/<24 hex>/<arrival>.dcm`, and `incoming` for files being written."""
 
@@ -140,6 +160,34 @@ class Shelves:
             _drop(drafts.values())
         return [f"{folder}/{name}" for name in names]
 
+    def rewrite(self, versions: Sequence[Version], announce: Callable[[Sequence[str]], None]) -> list[Rewritten]:
+        """The versions' files, on the disk under names of their own when this returns; the old ones stay.
+
+        `announce` is called with the names before there are such files. DamagedError where a kept file has changed;
+        ArchiveFullError or ArchiveFailedError if the disk does not take them.
+        """
+        drafts: list[_Draft] = []
+        checksums: list[str] = []
+        try:
+            for version in versions:
+                sums = self._write_version(version, drafts)
+                checksums.append(sums.checksum.hexdigest())
+            _synchronise(drafts)
+            files = [_version_file(version, draft) for version, draft in zip(versions, drafts, strict=True)]
+            announce(files)
+            for file, draft in zip(files, drafts, strict=True):
+                os.replace(draft.part, f"{self._root}/{file}")  # what may be there has the same content
+            for folder in {file.rsplit("/", 1)[0] for file in files}:
+                sync_folder(self.folder / folder)
+        except OSError as error:
+            raise _translated(error) from error
+        finally:
+            _drop(drafts)
+        return [
+            Rewritten(_placed(file, draft.head), checksum)
+            for file, draft, checksum in zip(files, drafts, checksums, strict=True)
+        ]
+
     def sweep(self) -> int:
         """Drop files that were being written when their process died; gives how many."""
         return drop_abandoned(self._incoming)
@@ -155,13 +203,34 @@ class Shelves:
         except FileExistsError:
             return placed if _is(self.folder / file, entry.digest) else None
 
-    def _write(self, entry: Entry, prefix: bytes | None = None, resume: int = 0) -> _Draft:
+    def _write_version(self, version: Version, drafts: list[_Draft]) -> "_Sums":
+        """Add the version's draft; DamagedError if what it is made from is not what was kept."""
+        try:
+            path = self.folder / version.file
+            head = read_head(path)
+            entry = entry_of(path, head)
+            sums = _Sums(entry.data_set(0, version.resume), version.prefix)
+            drafts.append(self._write(entry, version.prefix, version.resume, head.stamp.received_digest, sums))
+        except EntryUnreadableError as error:
+            raise DamagedError(version.file) from error
+        if entry.digest != version.digest or sums.kept.hexdigest() != version.digest:
+            raise DamagedError(version.file)
+        return sums
+
+    def _write(
+        self,
+        entry: Entry,
+        prefix: bytes | None = None,
+        resume: int = 0,
+        received_digest: str | None = None,
+        sums: "_Sums | None" = None,
+    ) -> _Draft:
         """A new Part 10 file of the data set as it is to be kept, complete but not yet synchronised nor named.
 
         The rest of an edited original is read because its digest is needed; that is why the kernel does not copy it.
         """
         size = entry.size if prefix is None else len(prefix) + entry.size - resume
-        stamp = Stamp(entry.arrival, entry.origin, entry.digest, size, entry.digest)
+        stamp = Stamp(entry.arrival, entry.origin, entry.digest, size, received_digest or entry.digest)
         head = encode_head(entry.identity, stamp)
         part = f"{self._incoming}/{uuid4().hex}.part"
         file = create(part)
@@ -171,7 +240,7 @@ class Shelves:
             if prefix is None:
                 _append(entry, 0, file)
             else:
-                digest = hashlib.sha256(prefix)
+                digest = sums or hashlib.sha256(prefix)
                 write(file, prefix)
                 _append(entry, resume, file, digest)
                 stamp = replace(stamp, digest=digest.hexdigest())
@@ -192,7 +261,7 @@ class Shelves:
         stamp = draft.head.stamp
         for name in (f"{stamp.arrival}.dcm", f"{stamp.arrival}-{stamp.digest[:16]}.dcm"):
             path = f"{self._root}/{folder}/{name}"
-            placed = Placed(f"{folder}/{name}", stamp.digest, stamp.size, draft.head.data_set_offset)
+            placed = _placed(f"{folder}/{name}", draft.head)
             if not os.path.exists(path):
                 os.rename(draft.part, path)
                 return placed
@@ -201,12 +270,40 @@ class Shelves:
         raise ArchiveFailedError("a file of the archive is not what its name says")
 
 
+class _Sums:
+    """The sums of a version while it is written, and of the data set it is made from."""
+
+    def __init__(self, replaced: bytes, prefix: bytes) -> None:
+        self.kept = hashlib.sha256(replaced)
+        self.digest = hashlib.sha256(prefix)
+        self.checksum = xxh3_64(prefix)
+
+    def update(self, chunk: bytes | memoryview) -> None:
+        """This is in both."""
+        for each in (self.kept, self.digest, self.checksum):
+            each.update(chunk)
+
+    def hexdigest(self) -> str:
+        """The digest of the version."""
+        return self.digest.hexdigest()
+
+
+def _placed(file: str, head: Head) -> Placed:
+    return Placed(file, head.stamp.digest, head.stamp.size, head.data_set_offset)
+
+
+def _version_file(version: Version, draft: _Draft) -> str:
+    """A name that no other content has or will have: whoever reads a file reads one version."""
+    stamp = draft.head.stamp
+    return f"{version.file.rsplit('/', 1)[0]}/{checked(stamp.arrival)}-{stamp.digest[:16]}.dcm"
+
+
 def _link(entry: Entry, path: Path) -> bool:
     """Whether the entry's own file has the new name; an entry in a segment has no file of its own."""
     return entry.content is None and link(entry.path, path)
 
 
-def _append(entry: Entry, start: int, file: FileIO, digest: "hashlib._Hash | None" = None) -> None:
+def _append(entry: Entry, start: int, file: FileIO, digest: "hashlib._Hash | _Sums | None" = None) -> None:
     """The rest of the data set from byte `start` on."""
     missing = entry.size - start
     for chunk in _chunks(entry, start):

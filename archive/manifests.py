@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, bindparam, or_, select, update
 
-from archive.attributes import Level, at_level
+from archive.attributes import attributes_of
 from archive.database import Database
 from archive.errors import ArchiveFailedError, ArchiveFullError, NotKeptError
 from archive.files import FULL, replace_durably
@@ -79,13 +79,13 @@ def _content(connection: Connection, study: RowMapping) -> dict[str, object]:
         kept.setdefault(row["series_id"], []).append(_instance(row, changes.get(row["id"], [])))
     query = select(series).where(series.c.study_id == study["id"]).order_by(series.c.id)
     every = [
-        {"attributes": _attributes("series", row), "instances": kept.get(row["id"], [])}
+        {"attributes": attributes_of("series", row), "instances": kept.get(row["id"], [])}
         for row in connection.execute(query).mappings()
     ]
     return {
         "format": FORMAT,
         "written_at": datetime.now(UTC).isoformat(),
-        "study": {"attributes": _attributes("study", study), "folder": study["folder"]},
+        "study": {"attributes": attributes_of("study", study), "folder": study["folder"]},
         "series": every,
     }
 
@@ -107,7 +107,7 @@ def _instance(row: RowMapping, changes: list[dict[str, object]]) -> dict[str, ob
             "received_at": row["received_at"].isoformat(),
         },
         "filed_at": row["filed_at"].isoformat(),
-        "attributes": _attributes("instance", row),
+        "attributes": attributes_of("instance", row),
         "changes": changes,
     }
 
@@ -119,8 +119,6 @@ def _amendment(row: RowMapping) -> dict[str, object]:
         "changes": row["changes"],
         "prefix_length": row["prefix_length"],
         "restore": b64encode(row["restore"]).decode("ascii"),
+        **({"by": row["made_by"]} if row["made_by"] is not None else {}),
+        **({"undone_at": row["undone_at"].isoformat()} if row["undone_at"] is not None else {}),
     }
-
-
-def _attributes(level: Level, row: RowMapping) -> dict[str, str]:
-    return {each.keyword: row[each.column] for each in at_level(level) if row[each.column] is not None}

@@ -12,7 +12,7 @@ from archive.arrivals import ARRIVAL_LENGTH
 from archive.database import Database
 from archive.records import in_parts
 from archive.spool import Backlog
-from archive.tables import instances
+from archive.tables import instances, leftovers
 
 YOUNG_SECONDS = 300.0  # a file is placed before the transaction that makes it known
 _STUDY_FOLDER = (re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{24}"))
@@ -58,7 +58,8 @@ def _unknown(database: Database, files: list[str]) -> set[str]:
     by_arrival = {match[1] for file in files if (match := _FILE.fullmatch(file.rsplit("/", 1)[1]))}
     with database.read() as connection:
         query = select(instances.c.file).where(instances.c.arrival.in_(sorted(by_arrival)))
-        return set(files) - set(connection.scalars(query))
+        leaving = select(leftovers.c.file).where(leftovers.c.file.in_(files))
+        return set(files).difference(connection.scalars(query), connection.scalars(leaving))
 
 
 def _since(backlog: Backlog) -> float | None:

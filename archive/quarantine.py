@@ -65,6 +65,12 @@ def instances_after(connection: Connection, after: int, limit: int) -> list[Kept
     return [_instance(row) for row in connection.execute(query)]
 
 
+def instances_of(connection: Connection, study_id: int) -> list[Kept]:
+    """All instances of a study, in the order of their ids."""
+    query = _INSTANCES.where(series.c.study_id == study_id).order_by(instances.c.id)
+    return [_instance(row) for row in connection.execute(query)]
+
+
 def sample(database: Database, count: int) -> Iterator[list[Kept]]:
     """So many instances by chance, all if there are no more; in batches."""
     with database.read() as connection:

@@ -16,7 +16,7 @@ from archive.records import Record
 
 SHARD = 1 << 14  # instances of one part of the index by hash
 _NAMES = ("patient_name", "referring_physician_name")
-_OWN = tuple(each for each in at_level("instance") if each.matching != "uid")
+OWN = tuple(each for each in at_level("instance") if each.matching != "uid")
 
 ARRIVAL_COLUMNS = ("transfer_syntax_uid", "source", "calling_ae", "called_ae", "host", "received_at")
 INSTANCE_COLUMNS = (
@@ -34,7 +34,7 @@ INSTANCE_COLUMNS = (
     "checksum",
     "filed_at",
     *ARRIVAL_COLUMNS,
-    *(each.column for each in _OWN),
+    *(each.column for each in OWN),
 )
 
 
@@ -65,7 +65,7 @@ def study_row(item: Item, now: datetime) -> dict[str, object]:
     received_at = item.record.filing.entry.origin.received_at
     return {
         **values,
-        **_folded(values),
+        **folded(values),
         "study_instance_uid": item.key.study_uid,
         "folder": study_folder(item.record.filing.key.study_uid),
         "first_received_at": received_at,
@@ -82,10 +82,11 @@ def filled(row: RowMapping, items: Sequence[Item]) -> dict[str, str | None]:
         value = next(filter(None, values), None)
         if value is not None:
             found[each.column] = value
-    return {**found, **_folded(found)}
+    return {**found, **folded(found)}
 
 
-def _folded(values: Mapping[str, str | None]) -> dict[str, str | None]:
+def folded(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The names among these columns as they are compared, for the columns that hold them so."""
     return {f"{name}_folded": folded_name(values[name] or "")[:255] or None for name in _NAMES if name in values}
 
 
@@ -118,7 +119,7 @@ def instance_row(item: Item, shard: int, now: datetime) -> tuple[object, ...]:
         _checksum(record.filing),
         now,
         *arrival_values(entry),
-        *[fitted(each, attributes.get(each.keyword, "")) or None for each in _OWN],
+        *[fitted(each, attributes.get(each.keyword, "")) or None for each in OWN],
     )
 
 

@@ -103,6 +103,18 @@ amendments = Table(
     Column("changes", Json, nullable=False),
     Column("prefix_length", Id, nullable=False),  # bytes of the new data set that are ours; the rest came as it is
     Column("restore", Blob, nullable=False),
+    Column("made_by", text(255)),  # the person who made it by hand
+    Column("undone_at", UtcDateTime),  # while it is None the file has the change
+    Column("undone_by", text(255)),
+)
+
+leftovers = Table(  # files of instances that are kept in another version now, or were to be: removed after a while
+    "leftovers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("file", text(255), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    UniqueConstraint("file"),
 )
 
 held = Table(

@@ -58,6 +58,11 @@ class Kept:
     study_uid: str | None
     damage: str | None
 
+    @property
+    def received_digest(self) -> str:
+        """The digest of its data set as it arrived."""
+        return str(self.head[3])
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

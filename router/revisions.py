@@ -1,7 +1,8 @@
 """Keeps every configuration that decided something, so that a delivery means later what it meant then."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +25,16 @@ revisions = sa.Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A configuration that is kept: its texts by the names of their files, and when it was first loaded."""
+
+    revision: str
+    loaded_at: datetime
+    path: str
+    texts: Mapping[str, str]
+
+
 class RevisionUnknownError(RouterError):
     """The configuration that made this delivery is not kept."""
 
@@ -39,19 +50,7 @@ class Revisions:
 
     def remember(self, configuration: Configuration) -> None:
         """Keep `configuration` (its texts, with secrets unresolved) under its revision."""
-        with self._database.begin() as connection:
-            known = connection.execute(
-                sa.select(revisions.c.revision).where(revisions.c.revision == configuration.revision)
-            ).first()
-            if known is None:
-                connection.execute(
-                    sa.insert(revisions).values(
-                        revision=configuration.revision,
-                        loaded_at=self._now(),
-                        path=str(configuration.path),
-                        texts=dict(configuration.texts),
-                    )
-                )
+        self.remember_texts(configuration.revision, configuration.path, configuration.texts)
         with self._lock:
             self._rulesets[configuration.revision] = configuration.ruleset
 
@@ -60,6 +59,20 @@ class Revisions:
         query = sa.select(revisions.c.revision).where(revisions.c.revision == revision)
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
+
+    def remember_texts(self, revision: str, path: Path, texts: Mapping[str, str]) -> None:
+        """Keep texts under their revision, which may be of a configuration with mistakes."""
+        with self._database.begin() as connection:
+            known = connection.execute(sa.select(revisions.c.revision).where(revisions.c.revision == revision)).first()
+            if known is None:
+                row = {"revision": revision, "loaded_at": self._now(), "path": str(path), "texts": dict(texts)}
+                connection.execute(sa.insert(revisions).values(row))
+
+    def all(self) -> list[Remembered]:
+        """Everything that is kept, oldest first."""
+        query = sa.select(revisions).order_by(revisions.c.loaded_at, revisions.c.revision)
+        with self._database.read() as connection:
+            return [Remembered(row.revision, row.loaded_at, row.path, row.texts) for row in connection.execute(query)]
 
     def ruleset(self, revision: str) -> Ruleset:
         """The rules of `revision`; raises `RevisionUnknownError`."""

@@ -8,6 +8,7 @@ from rules.operators import Holds
 from rules.subject import Reading, Subject
 
 Loc = tuple[int | str, ...]
+ALL_OF, ANY_OF, NOT = "all of", "any of", "not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def all_of(parts: Sequence[Clause]) -> Clause:
                 return False
         return True
 
-    return Clause("all of", holds, parts=tuple(parts), operator="all")
+    return Clause(ALL_OF, holds, parts=tuple(parts), operator="all")
 
 
 def any_of(parts: Sequence[Clause]) -> Clause:
@@ -72,10 +73,10 @@ def any_of(parts: Sequence[Clause]) -> Clause:
                 return True
         return False
 
-    return Clause("any of", holds, parts=tuple(parts), operator="any")
+    return Clause(ANY_OF, holds, parts=tuple(parts), operator="any")
 
 
 def negated(part: Clause) -> Clause:
     """The part does not hold."""
     test = part.holds
-    return Clause("not", lambda reading: not test(reading), parts=(part,), operator="not")
+    return Clause(NOT, lambda reading: not test(reading), parts=(part,), operator="not")

@@ -5,6 +5,7 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from rules.analysis import mistakes
 from rules.copies import Copies
@@ -77,6 +78,17 @@ class Ruleset:
         except RulesError as error:
             missing = error.missing if isinstance(error, EditHeldError) else None
             return Decision(header, (), None, (), held=Verdict(walk.rule, str(error), missing))
+
+    def correct(self, header: Header, by_hand: Mapping[str, str], at: datetime) -> Decision:
+        """The archived header as a person corrects it `at` an aware time: no rule is asked. EditError if it cannot be.
+
+        The splice is None where it says all that already.
+        """
+        walk = Walk(self.settings, self._tables, header, Arrival(None, "", "", "", at), None, self._secret)
+        walk.correct(by_hand)
+        if self._system is not None:
+            walk.record(self._system)
+        return walk.decision()
 
     def edits(self, route: str) -> bool:
         """Whether the copy that a route sends is edited at all. RulesError for a route there is not."""

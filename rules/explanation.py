@@ -3,14 +3,16 @@
 It holds a patient's values: it is for the person who asks, never for a log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rules.decision import Change, Decision, Dispatch, Verdict
+from rules.differences import Difference, differences
 from rules.errors import RulesError
 from rules.facts import Arrival
 from rules.header import Header
+from rules.nearest import NotChosen, not_chosen
 from rules.splicing import edited
 from rules.trace import ClauseTrace, RuleTrace, Witness
 
@@ -20,17 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CopyTrace:
-    """What one destination gets: the changes on its copy, or why its edits cannot be made."""
+    """What one destination gets: what its copy has other than the archive's, or why its edits cannot be made."""
 
     destination: str
     route: str
     changes: tuple[Change, ...]
     failure: str | None
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What was decided and why. `changes` are the archive's, those of a copy come on top."""
+    """What was decided and why. `changes` are the archive's, those of a copy come on top.
+
+    `differences` are those between the header as it came and as the archive keeps it; `not_chosen` are the
+    destinations that get nothing, though a route names them.
+    """
 
     rules: tuple[RuleTrace, ...]
     changes: tuple[Change, ...]
@@ -38,6 +45,8 @@ class Explanation:
     held: Verdict | None
     rejected: Verdict | None
     copies: tuple[CopyTrace, ...]
+    differences: tuple[Difference, ...] = ()
+    not_chosen: tuple[NotChosen, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -55,14 +64,15 @@ class Explanation:
             if verdict:
                 yield f"{word}{f' by {verdict.rule}' if verdict.rule else ''}: {verdict.reason}"
         if not self.held and not self.rejected:
-            yield "the archive keeps it " + ("with these changes:" if self.changes else "as it came")
-            yield from (f"    {_change(change)}" for change in self.changes)
+            yield "the archive keeps it " + ("with these changes:" if self.differences else "as it came")
+            yield from _diff(self.differences)
         for dispatch, copy in zip(self.dispatches, self.copies, strict=True):
             quiet = f", when the {dispatch.scope} is quiet for {dispatch.quiet_seconds:g} s"
             yield f"to {copy.destination} by {copy.route}{'' if dispatch.scope == 'instance' else quiet}"
-            yield from (f"    {_change(change)}" for change in copy.changes)
+            yield from _diff(copy.differences)
             if copy.failure:
                 yield f"    held at delivery: {copy.failure}"
+        yield from (f"not to {each}" for each in self.not_chosen)
 
 
 def explain(ruleset: "Ruleset", header: Header, arrival: Arrival) -> Explanation:
@@ -72,8 +82,18 @@ def explain(ruleset: "Ruleset", header: Header, arrival: Arrival) -> Explanation
     witness.saw_nothing_of(ruleset.settings)
     kept = archived(header, decision)
     copies = tuple(_copy(ruleset, dispatch, kept, arrival) for dispatch in decision.dispatches)
+    chosen = frozenset(dispatch.destination for dispatch in decision.dispatches)
+    routes = {rule.name: rule.to for rule in ruleset.settings.routes}
+    is_kept = decision.held is None and decision.rejected is None
     return Explanation(
-        tuple(witness.rules), decision.changes, decision.dispatches, decision.held, decision.rejected, copies
+        tuple(witness.rules),
+        decision.changes,
+        decision.dispatches,
+        decision.held,
+        decision.rejected,
+        copies,
+        differences(header, kept) if decision.splice else (),
+        tuple(not_chosen(witness.rules, routes, chosen)) if is_kept else (),
     )
 
 
@@ -89,7 +109,8 @@ def _copy(ruleset: "Ruleset", dispatch: Dispatch, header: Header, arrival: Arriv
         prepared = ruleset.prepare(dispatch.route, header, arrival)
     except RulesError as error:
         return CopyTrace(dispatch.destination, dispatch.route, (), str(error))
-    return CopyTrace(dispatch.destination, dispatch.route, prepared.changes, None)
+    found = differences(header, edited(header, prepared.splice)) if prepared.splice else ()
+    return CopyTrace(dispatch.destination, dispatch.route, prepared.changes, None, found)
 
 
 def _clause_lines(clause: ClauseTrace, indent: str) -> Iterator[str]:
@@ -101,6 +122,10 @@ def _clause_lines(clause: ClauseTrace, indent: str) -> Iterator[str]:
     else:
         actual = "absent" if clause.actual is None else "is " + "\\".join(clause.actual)
         yield f"{indent}{mark} {clause.text} ({clause.finding or actual})"
+
+
+def _diff(found: Iterable[Difference]) -> Iterator[str]:
+    return (f"    {line}" for each in found for line in each.lines())
 
 
 def _change(change: Change) -> str:

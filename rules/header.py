@@ -22,7 +22,8 @@ class Header:
     """A scanned data set: which attributes are there and where; values are decoded when asked.
 
     `end` is the offset in the bytes as stored where the bytes begin that no edit touches (deflated: their number).
-    Of a `deflated` data set `top` has the inflated bytes. A header that is not `editable` was read by other means.
+    Of a deflated data set `deflated` has the bytes as they came, and `top` the inflated ones. A header that is not
+    `editable` was read by other means.
     """
 
     __slots__ = ("deflated", "editable", "end", "pixel_tag", "top", "transfer_syntax_uid")
@@ -33,7 +34,7 @@ class Header:
         self.pixel_tag = pixel_tag
         self.end = top.end
         self.editable = True
-        self.deflated = False
+        self.deflated: bytes | None = None
 
     @staticmethod
     def scan(data: bytes, transfer_syntax_uid: str, *, complete: bool = True) -> "Header":
@@ -135,7 +136,7 @@ def _scan_deflated(data: bytes, transfer_syntax_uid: str, complete: bool) -> Hea
     header, problem = _scan_plain(inflated, transfer_syntax_uid)
     if header is None:
         header = _scan_reread(inflated, transfer_syntax_uid, problem)
-    header.deflated = True
+    header.deflated = data
     header.end = len(data)
     return header
 

@@ -14,7 +14,7 @@ from rules.errors import EditError, RulesError
 from rules.header import Header
 from rules.overlay import EditedLevel, EditedSequence, Replacement
 
-_PLAIN, _DEFLATED = b"\x01", b"\x02"
+_PLAIN, _DEFLATED, _WHOLE = b"\x01", b"\x02", b"\x03"  # what is deflated was restored by hunks once
 _HUNK = struct.Struct("<QQQ")
 _PIXEL_HEADER_BYTES = 12  # at the most (PS3.5 7.1)
 
@@ -41,7 +41,8 @@ class Hunk(NamedTuple):
 class Splice:
     """The edited data set is `prefix + original[resume:]`.
 
-    `restore` has what `undo` needs: for each hunk where its new bytes lie, how many they are, and the old ones.
+    `restore` has what `undo` needs: for each hunk where its new bytes lie, how many they are, and the old ones; of a
+    deflated data set all of it as it came, since nobody can tell how it was deflated.
     """
 
     prefix: bytes
@@ -171,7 +172,7 @@ def splice_of(header: Header, hunks: Iterable[tuple[int, int, int, int, bytes]])
     """The splice that makes the hunks in the data set of a header."""
     data, end = header.top.data, header.top.end
     pieces: list[bytes] = []
-    restore = [_DEFLATED if header.deflated else _PLAIN]
+    restore = [_PLAIN]
     position = shift = 0
     for start, stop, _, _, new in sorted(hunks):
         pieces += data[position:start], new
@@ -180,7 +181,9 @@ def splice_of(header: Header, hunks: Iterable[tuple[int, int, int, int, bytes]])
         shift += len(new) - (stop - start)
     pieces.append(data[position:end])
     prefix = b"".join(pieces)
-    return Splice(deflate(prefix + data[end:]) if header.deflated else prefix, header.end, b"".join(restore))
+    if header.deflated is not None:
+        return Splice(deflate(prefix + data[end:]), header.end, b"".join((_WHOLE, header.deflated)))
+    return Splice(prefix, header.end, b"".join(restore))
 
 
 def edited(header: Header, splice: Splice) -> Header:
@@ -203,10 +206,12 @@ def replace(data: bytes, hunks: Sequence[Hunk]) -> bytes:
 def undo(prefix: bytes, restore: bytes) -> bytes:
     """The original bytes [0:resume] again, from a splice's prefix and its `restore`.
 
-    Of a deflated data set the inflated bytes are the original's; how they were deflated is not kept. RulesError if the
+    Of a deflated data set that an older version changed only the inflated bytes are the original's. RulesError if the
     two do not belong together.
     """
     kind = restore[:1]
+    if kind == _WHOLE:
+        return restore[1:]
     hunks: list[Hunk] = []
     try:
         data = inflate(prefix) if kind == _DEFLATED else prefix

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rules.clause import Clause
@@ -27,7 +27,6 @@ class _Same:
         return self.same
 
 
-_FACTS = {"source": "", "calling_ae": "", "called_ae": "", "host": ""}
 NO_HEADER = _Same(None)
 
 
@@ -37,7 +36,7 @@ def holds_for(clause: Clause, text: str | None) -> bool:
     assert subject is not None
     if subject.attribute is not None:
         return clause.holds(Reading(Facts(_Same(None if text is None else (text,)), NOBODY)))
-    arrival = Arrival(**{**_FACTS, subject.name: text or ""}, at=NOBODY.at)
+    arrival = replace(NOBODY, **({"source": ""} | {subject.name: text or ""}))
     return clause.holds(Reading(Facts(NO_HEADER, arrival)))
 
 

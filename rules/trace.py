@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rules.clause import Clause
+from rules.clause import ALL_OF, NOT, Clause
 from rules.decision import Change
 from rules.errors import RulesError
 from rules.schema import RouteRule, RulesSettings
@@ -22,6 +22,7 @@ class ClauseTrace:
     """A condition or a part of one. `actual` are the values it looked at, None if absent; `holds` None if it failed.
 
     `finding` says in words what one that looks at no single value has found.
+    `subject` is the name of what it looked at, None for what only has parts.
     """
 
     text: str
@@ -29,6 +30,17 @@ class ClauseTrace:
     holds: bool | None
     parts: tuple["ClauseTrace", ...]
     finding: str | None = None
+    subject: str | None = None
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether all of its parts must hold, not only one."""
+        return self.text == ALL_OF
+
+    @property
+    def is_negation(self) -> bool:
+        """Whether its part must not hold."""
+        return self.text == NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +88,10 @@ class Witness:
 def trace_clause(clause: Clause, reading: Reading) -> ClauseTrace:
     """A condition with the actual values, evaluated in every part, also where one part settled the whole."""
     parts = tuple(trace_clause(part, reading) for part in clause.parts)
+    name = clause.subject.name if clause.subject else None
     try:
         actual = reading.values(clause.subject) if clause.subject else None
         finding = clause.finding(reading) if clause.finding else None
-        return ClauseTrace(clause.text, actual, clause.holds(reading), parts, finding)
+        return ClauseTrace(clause.text, actual, clause.holds(reading), parts, finding, name)
     except RulesError as error:
-        return ClauseTrace(f"{clause.text} ({error})", None, None, parts)
+        return ClauseTrace(f"{clause.text} ({error})", None, None, parts, None, name)

@@ -4,7 +4,24 @@ import os
 
 import typer
 
-from router.cli import check, demo, echo, explain, find, held, queue, replay, schema, send, serve, status, test, verify
+from router.cli import (
+    check,
+    config,
+    demo,
+    echo,
+    explain,
+    find,
+    held,
+    queue,
+    replay,
+    schema,
+    send,
+    serve,
+    status,
+    study,
+    test,
+    verify,
+)
 from router.cli.options import Config
 
 UMASK = 0o027
@@ -42,6 +59,8 @@ for command in (
     application.command()(command)
 application.add_typer(queue.application, name="queue")
 application.add_typer(held.application, name="held")
+application.add_typer(study.application, name="study")
+application.add_typer(config.application, name="config")
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """`micropacs explain`: what the rules would do with a file, and why; or what happened to a study of the archive."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from archive import ChangeMade
 from router.cli.options import Config, Json, configuration, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
 from router.cli.queue import UNDELIVERED, tell_deliveries
@@ -17,6 +18,8 @@ from router.errors import RouterError
 from router.part10 import part_ten
 from router.reading import read_header
 from rules import Arrival, Explanation, Header, RulesError
+
+_STYLES = {"-": "red", "+": "green", "✗": "red", "✓": "green", "!": "yellow"}
 
 
 def explain(
@@ -42,7 +45,7 @@ def explain(
     for file, explanation in explanations:
         console.print(f"[bold]{escape(str(file))}[/]")
         for line in explanation.lines():
-            console.print(printable(line), markup=False)
+            console.print(printable(line), markup=False, style=_STYLES.get(line.lstrip()[:1]))
 
 
 def _explained(loaded: Configuration, file: Path, source: str | None) -> Explanation:
@@ -88,19 +91,27 @@ def _explain_study(loaded: Configuration, uid: str, *, json: bool) -> None:
         as_json({"study": uid, "events": events, "receipts": receipts, **plain})
         return
     table(("when", "what", "source", "revision", "detail"), [_event(event) for event in events], title="What happened")
-    table(
-        ("rule", "attribute", "before", "after", "instances"),
-        [(each.rule, each.attribute, each.old, each.new, each.instances) for each in changes],
-        title="\nWhat was changed",
-    )
-    table(
-        ("destination", "instances", "states", "first", "last"),
-        [_receipt(receipt) for receipt in receipts],
-        title="\nWhere it went",
-    )
+    tell_changes(changes)
+    tell_receipts(receipts)
     if deliveries:
         console.print("\nWhat is not delivered")
         tell_deliveries(deliveries, {study_id: uid})
+
+
+def tell_changes(changes: Sequence[ChangeMade]) -> None:
+    """Print what was changed in a study, one row a change of an attribute."""
+    rows = [
+        (each.at, each.rule, each.by, each.attribute, each.old, each.new, each.instances, each.undone_at)
+        for each in changes
+    ]
+    columns = ("when", "rule", "by", "attribute", "before", "after", "instances", "undone")
+    table(columns, rows, title="\nWhat was changed")
+
+
+def tell_receipts(receipts: Sequence[Mapping[str, Any]]) -> None:
+    """Print what each destination got of a study."""
+    columns = ("destination", "instances", "states", "first", "last")
+    table(columns, [_receipt(receipt) for receipt in receipts], title="\nWhere it went")
 
 
 def _receipt(receipt: Mapping[str, Any]) -> list[object]:

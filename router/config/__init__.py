@@ -2,7 +2,7 @@
 
 from router.config.certificates import tls_destinations
 from router.config.fields import Address
-from router.config.loading import Configuration, ConfigurationError, load, load_texts
+from router.config.loading import Configuration, ConfigurationError, load, load_texts, revision_of
 from router.config.looking import configuration_in_force
 from router.config.nodes import (
     Destination,
@@ -44,5 +44,6 @@ __all__ = [
     "load",
     "load_texts",
     "never_sent",
+    "revision_of",
     "tls_destinations",
 ]

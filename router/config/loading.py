@@ -110,6 +110,11 @@ def load_texts(
     return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ, tried_in=tried_in)
 
 
+def load_from(texts: Texts, path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
+    """As `load`, from files that lie, or might lie, somewhere else than on the disk."""
+    return _load(path, texts, environ, is_looked_at_closely=True)
+
+
 def _load(
     path: Path,
     texts: Texts,
@@ -145,7 +150,9 @@ def _load(
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)
     places = _places(settings, document)
-    return Configuration(place, settings, ruleset, _revision(reading.read), dict(reading.read), tuple(warnings), places)
+    return Configuration(
+        place, settings, ruleset, revision_of(reading.read), dict(reading.read), tuple(warnings), places
+    )
 
 
 def _validated(document: Document, problems: list[Problem], unresolved: Sequence[Problem]) -> Settings | None:
@@ -212,7 +219,8 @@ def _places(settings: Settings, document: Document) -> dict[str, Position]:
     }
 
 
-def _revision(texts: Mapping[str, str]) -> str:
+def revision_of(texts: Mapping[str, str]) -> str:
+    """The revision of a configuration with these texts, be it right or not."""
     digest = hashlib.sha256()
     for name in sorted(texts):
         for part in (name, texts[name]):

@@ -1,6 +1,7 @@
 """Leaving: the queue of deliveries, and the lines that send them."""
 
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
+from router.delivery.following import Holder
 from router.delivery.lines import Lines
 from router.delivery.outcomes import Kind, Outcome
 from router.delivery.queue import Queue
@@ -10,6 +11,7 @@ from router.delivery.tables import metadata
 
 __all__ = [
     "DestinationError",
+    "Holder",
     "Kind",
     "Leased",
     "LineState",

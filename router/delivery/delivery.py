@@ -26,6 +26,7 @@ class Leased:
 
     `attempts` are its own so far, `line_failures` those of its line while it was due, `line_failures_in_a_row` those
     the line has not recovered from. `is_probe`: the destination failed before, and this one finds out how it is now.
+    `replaces`: the destination has another version of it already.
     """
 
     delivery_id: int
@@ -40,6 +41,7 @@ class Leased:
     created_at: datetime
     due_since: datetime
     is_probe: bool
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +64,24 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One delivery as a person sees it; `reason` says why it is where it is."""
+    """One delivery as a person sees it; `reason` says why it is where it is.
+
+    `is_outdated`: what the destination has, or is being sent, is an older version than the archive's.
+    """
 
     delivery_id: int
     instance_id: int
     study_id: int
     destination: str
     route: str
+    revision: str
     state: State
     attempts: int
     created_at: datetime
     due_at: datetime | None
     status: int | None
     reason: str
+    is_outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ _DUE = sa.select(
             "line_failures_before",
             "created_at",
             "due_since",
+            "replaces",
         )
     )
 ).where(_is_due)
@@ -67,6 +68,8 @@ _TAKE = (
         token=deliveries.c.token + 1,
         lease_holder=sa.bindparam("holder"),
         lease_until=sa.bindparam("until"),
+        outdated=False,  # what the archive has is looked up after this
+        again=False,
     )
 )
 
@@ -152,6 +155,7 @@ def _leased(row: _row, line: _row | None) -> Leased:
         created_at=row.created_at,
         due_since=row.due_since,
         is_probe=line is not None and line.failures > 0,
+        replaces=row.replaces,
     )
 
 

@@ -90,12 +90,14 @@ def _listed(row: _row, line: _row | None, now: datetime) -> Listed:
         study_id=row.study_id,
         destination=row.destination,
         route=row.route,
+        revision=row.revision,
         state=State(row.state),
         attempts=row.attempts,
         created_at=row.created_at,
         due_at=row.due_at,
         status=row.status,
         reason=_reason(row, line, now),
+        is_outdated=row.outdated,
     )
 
 

@@ -45,7 +45,14 @@ def cancel(
     withdraw = (
         sa.update(deliveries)
         .where(deliveries.c.state.in_(sources_of(State.CANCELLED)), *_chosen(destination, study_id))
-        .values(state=State.CANCELLED, settled_at=now, reason=f"cancelled by {by}", lease_holder=None, lease_until=None)
+        .values(
+            state=State.CANCELLED,
+            settled_at=now,
+            reason=f"cancelled by {by}",
+            lease_holder=None,
+            lease_until=None,
+            again=False,
+        )
     )
     return write(database, lambda connection: connection.execute(withdraw).rowcount)
 

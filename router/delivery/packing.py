@@ -95,6 +95,7 @@ class Packer:
             stored.digest,
             kept_digest=stored.digest,
             kept_checksum=stored.checksum,
+            replaces=leased.replaces,
         )
         rules = self._rulesets(leased.revision)
         if not rules.edits(leased.route):  # then nothing of the header is looked at

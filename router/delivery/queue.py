@@ -6,9 +6,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from archive import Database
-from router.delivery import enqueueing, leasing, line_state, listing, orders, quiet, receipts, settling
+from router.delivery import enqueueing, following, leasing, line_state, listing, orders, quiet, receipts, settling
 from router.delivery.backoff import Retry
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
+from router.delivery.following import Holder
 from router.delivery.states import State
 from router.delivery.stepping import SteppedClock
 from router.delivery.transactions import write
@@ -143,6 +144,20 @@ class Queue:
     def overview(self) -> list[LineState]:
         """Every destination with its state, counts and oldest undelivered."""
         return listing.overview(self._database)
+
+    # corrections
+
+    def outdate(self, connection: sa.Connection, study_id: int, instance_ids: Collection[int]) -> None:
+        """In the caller's transaction: these instances of a study are kept in another version now."""
+        following.outdate(connection, study_id, instance_ids)
+
+    def holders(self, study_id: int) -> list[Holder]:
+        """Which destinations have an older version of instances of a study than the archive, or are just sent it."""
+        return following.holders(self._database, study_id)
+
+    def resend(self, connection: sa.Connection, study_id: int, series_of: Mapping[int, int]) -> Mapping[str, int]:
+        """In the caller's transaction: these are sent the version of now; how many instances, by destination."""
+        return following.resend(connection, study_id, series_of, self._now())
 
     # afterwards
 

@@ -20,7 +20,8 @@ class Shipment:
     computed yet: the sender does so, and gives the shipment back with it. `kept_digest` and
     `kept_checksum` (XXH3-64, hex; None where there is none) are those of the file's own data set, as it was kept: where
     the file has others by now, the sender lets nothing of it be taken for whole. The last `left_out` bytes of the
-    file's data set do not leave.
+    file's data set do not leave. `replaces`: the destination may have another version of the instance, which this one
+    takes the place of.
     """
 
     delivery_id: int
@@ -34,6 +35,7 @@ class Shipment:
     kept_digest: str | None = None
     kept_checksum: str | None = None
     left_out: int = 0
+    replaces: bool = False
 
 
 class DestinationError(RouterError):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from archive import Database
 from router.delivery.delivery import Settlement
+from router.delivery.following import AGAIN
 from router.delivery.outcomes import STATE_AFTER, Kind
 from router.delivery.states import SETTLED, TRANSITIONS, State
 from router.delivery.tables import attempts, deliveries, destinations
@@ -17,7 +18,10 @@ _row = sa.Row[tuple[object, ...]]
 _ATTEMPT = ("delivery_id", "destination", "started_at", "seconds", "outcome", "status", "reason")
 _ROWS = (
     sa.select(
-        *(deliveries.c[name] for name in ("id", "token", "state", "destination", "study_id", "due_at", "attempts"))
+        *(
+            deliveries.c[name]
+            for name in ("id", "token", "state", "destination", "study_id", "due_at", "attempts", "again")
+        )
     )
     .where(deliveries.c.id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(deliveries.c.id)
@@ -34,6 +38,7 @@ _CHANGED = (
     "bytes_sent",
     "lease_holder",
     "lease_until",
+    "again",
     "id",
 )
 _SUCCESS = (
@@ -87,6 +92,9 @@ def _changes(settlement: Settlement, row: _row) -> tuple[object, ...]:
     """The values of _CHANGED, in their order."""
     outcome = settlement.outcome
     state = STATE_AFTER[outcome.kind]
+    is_due_again = row.again and state is State.DELIVERED  # it is an older version that was delivered
+    if is_due_again:
+        state = State.DUE
     due_at = row.due_at
     if state is State.DUE:
         due_at = settlement.at + timedelta(seconds=settlement.wait_seconds)
@@ -94,14 +102,15 @@ def _changes(settlement: Settlement, row: _row) -> tuple[object, ...]:
     return (
         str(state),
         due_at,
-        row.attempts + 1,
-        outcome.reason or None,
+        0 if is_due_again else row.attempts + 1,
+        AGAIN if is_due_again else outcome.reason or None,
         settlement.at if is_delivered else None,
         outcome.status,
         settlement.digest if is_delivered else None,
         settlement.size if is_delivered else None,
         None,
         None,
+        False,
         row.id,
     )
 

@@ -37,6 +37,9 @@ deliveries = sa.Table(
     sa.Column("status", sa.Integer),  # DIMSE status answered last
     sa.Column("digest_sent", sa.String(64)),
     sa.Column("bytes_sent", sa.BigInteger),
+    sa.Column("outdated", sa.Boolean, nullable=False, server_default=sa.false()),  # has an older version, or gets it
+    sa.Column("again", sa.Boolean, nullable=False, server_default=sa.false()),  # when it is answered it is due again
+    sa.Column("replaces", sa.Boolean, nullable=False, server_default=sa.false()),  # the destination has another version
     sa.UniqueConstraint("instance_id", "destination", name="deliveries_once"),
     sa.CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="deliveries_state"),
 )
@@ -112,4 +115,5 @@ receipts = sa.Table(
     sa.Column("last_at", UtcDateTime, nullable=False),
     sa.Column("outcome", _WORD, nullable=False),  # the state all ended in, or "mixed"
     sa.Column("detail", Json, nullable=False),
+    sa.Column("outdated", sa.Boolean, nullable=False, server_default=sa.false()),  # as of deliveries
 )

@@ -81,8 +81,13 @@ class FolderSender:
     def _write(self, shipment: Shipment, series: Path, source: BinaryIO) -> Outcome:
         _make(series)
         path = series / f"{safe_name(shipment.identity.sop_instance_uid)}.dcm"
+        start = source.tell()
         if path.exists():
-            return DELIVERED if _is_same(path, shipment, source) else OTHER_CONTENT
+            if _is_same(path, shipment, source):
+                return DELIVERED
+            if not shipment.replaces:
+                return OTHER_CONTENT
+            source.seek(start)
         part = path.with_name(f"{uuid4().hex}.part")
         try:
             with FileIO(part, "x", opener=lambda name, flags: os.open(name, flags, 0o640)) as file:

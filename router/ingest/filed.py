@@ -2,7 +2,7 @@
 
 import structlog
 
-from archive import Archive, Entry, SeriesKept
+from archive import Archive, Entry, SeriesFiled
 from router.ingest.judgement import Judgement, header_of
 from router.reading import read_header
 from rules import Attribute, FiledSeries, Readable, RulesError, filed_series
@@ -43,7 +43,7 @@ class FiledStudies:
             self._studies[uid] = (*known, found)
 
 
-def _read(kept: SeriesKept) -> FiledSeries | None:
+def _read(kept: SeriesFiled) -> FiledSeries | None:
     """The series of a kept instance, None if it has no place; one that cannot be read agrees with no other."""
     try:
         header = read_header(kept.path, kept.data_set_offset, kept.transfer_syntax_uid)

@@ -25,6 +25,7 @@ VERIFY_SECONDS = 10
 DISK_SECONDS = 3
 FOLD_SECONDS = 600
 FOLD_AFTER = timedelta(hours=1)
+LEFT_OVER_FOR = timedelta(hours=1)  # longer than any lot of deliveries is under way
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class Upkeep:
                 (self.verify, VERIFY_SECONDS),
                 (self.watch_disks, DISK_SECONDS),
                 (self.fold, FOLD_SECONDS),
+                (self.remove_leftovers, FOLD_SECONDS),
             )
         ]
 
@@ -96,6 +98,12 @@ class Upkeep:
     def fold(self) -> None:
         """Fold deliveries settled some time ago into one receipt a study and destination."""
         self._queue.fold(datetime.now(UTC) - FOLD_AFTER)
+
+    def remove_leftovers(self) -> None:
+        """Remove files that another version took the place of some time ago: nobody reads them any more."""
+        removed = self._archive.remove_leftovers(datetime.now(UTC) - LEFT_OVER_FOR)
+        if removed:
+            log.info("older versions removed", files=removed)
 
     def _write_manifest(self, study_id: int) -> None:
         """Write one; a study whose folder fails waits, so that it does not keep the others waiting."""

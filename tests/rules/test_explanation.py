@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.support.rules import arrival, header, ruleset
 
 RULES = """
@@ -78,6 +80,7 @@ def test_lines() -> None:
         "the archive keeps it as it came",
         "to research by everything",
         "to full-pacs by everything",
+        "not to reading-room: its route never was not reached",
     ]
 
 
@@ -105,3 +108,79 @@ def test_plain_data() -> None:
     """An explanation is plain data for JSON."""
     story = ruleset(RULES).explain(header(Modality="PT", PatientID="7"), arrival()).as_dict()
     assert json.loads(json.dumps(story))["dispatches"][0]["destination"] == "research"
+
+
+def test_the_header_before_and_after() -> None:
+    """What differs is told element by element as a diff, of the archive's header and, on top, of each copy's."""
+    story = ruleset(RULES, original_attributes=True).explain(
+        header(PatientID="1234567", PatientName="DOE", Modality="PT", StudyDescription="x TRIAL"), arrival()
+    )
+    lines = list(story.lines())
+    start = lines.index("the archive keeps it with these changes:")
+    assert lines[start + 1 : start + 3] == [
+        "    - (0010,0020) PatientID: 1234567",
+        "    + (0010,0020) PatientID: 01234567",
+    ]
+    assert "    + (0400,0561) OriginalAttributesSequence[0] > (0400,0563) ModifyingSystem: MICROPACS" in lines
+    start = lines.index("to research by trial, when the study is quiet for 60 s")
+    assert lines[start + 1 : start + 3] == ["    - (0010,0010) PatientName: DOE", "    + (0010,0010) PatientName: "]
+    [copy, other] = story.copies
+    assert [(each.element, each.old, each.new) for each in copy.differences] == [("(0010,0010) PatientName", "DOE", "")]
+    assert other.differences == ()
+
+
+def test_a_private_and_a_removed_element_in_the_difference() -> None:
+    """What is removed has only a minus; a private element goes by its creator; what is not touched is not told."""
+    rules = ruleset(
+        """
+routes:
+  - name: all
+    edit: [{remove: StudyID}, {set: {"(0019,xx0C GEMS_ACQU_01)": hello}}]
+    to: [x]
+"""
+    )
+    (copy,) = rules.explain(header(Modality="CT", StudyID="7", PatientID="1"), arrival()).copies
+    assert [(each.element, each.old, each.new) for each in copy.differences] == [
+        ("(0019,0010) PrivateCreator", None, "GEMS_ACQU_01"),
+        ("(0019,100C) GEMS_ACQU_01", None, "hello"),
+        ("(0020,0010) StudyID", "7", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("{Modality: [PT, CT]}", "Modality = SR"),
+        ("{Modality: SR, StudyDescription: x}", "StudyDescription is absent"),
+        ("{Modality: PT, StudyDescription: x}", "Modality = SR and StudyDescription is absent"),
+        ("{any: [{Modality: PT, PatientID: '2'}, {PatientID: '3'}]}", "PatientID = 1"),
+        ("{all: [{PatientID: '1'}, {not: {Modality: SR}}]}", "not (Modality = SR)"),
+    ],
+)
+def test_why_not(when: str, told: str) -> None:
+    """A destination that gets nothing is told with the conditions that failed, where any would do the fewest."""
+    rules = ruleset(f"routes: [{{name: images, when: {when}, to: [full-pacs]}}]")
+    [not_chosen] = rules.explain(header(Modality="SR", PatientID="1"), arrival()).not_chosen
+    assert str(not_chosen) == f"full-pacs: no route matched; nearest: images failed at {told}"
+
+
+def test_the_nearest_route_is_the_one_with_the_fewest_failing_conditions() -> None:
+    """Of several routes to a destination the nearest is named; one that gets it by another route is not listed."""
+    rules = ruleset(
+        """
+routes:
+  - {name: far, when: {Modality: PT, StudyDescription: x}, to: [pacs]}
+  - {name: near, when: {Modality: PT, PatientID: "1"}, to: [pacs, other]}
+  - {name: all, to: [other]}
+  - {name: both, when: {Modality: PT, PatientID: "2"}, to: [choice]}
+  - {name: either, when: {any: [{Modality: PT}, {Modality: CT}, {PatientID: "2"}]}, to: [choice]}
+  - {name: off, disabled: true, to: [disabled]}
+"""
+    )
+    story = rules.explain(header(Modality="SR", PatientID="1"), arrival())
+    assert [(each.destination, each.route) for each in story.not_chosen] == [
+        ("pacs", "near"),
+        ("choice", "either"),
+        ("disabled", "off"),
+    ]
+    assert str(story.not_chosen[2]) == "disabled: its route off is disabled"

@@ -1,0 +1,98 @@
+"""Puts the files of an earlier configuration back. Keeps none itself, and puts none in force: who serves does that."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from router.config.files import FileUnreadableError, StoredTexts, TextsOnDisk, absolute, relative_name
+from router.config.loading import Configuration, ConfigurationError, load, load_from
+from router.errors import RouterError
+
+
+class NotPutBackError(RouterError):
+    """The earlier configuration cannot be put back."""
+
+
+class _Over:
+    """The files on the disk, as they would be with these texts written over them."""
+
+    def __init__(self, texts: Mapping[str, str], folder: Path) -> None:
+        self._disk = TextsOnDisk()
+        self._written = StoredTexts(texts, folder)
+
+    def read(self, path: Path) -> str:
+        """The file's text; raises FileUnreadableError."""
+        try:
+            return self._written.read(path)
+        except FileUnreadableError:
+            return self._disk.read(path)
+
+    def match(self, pattern: Path) -> list[Path]:
+        """The files whose names match the pattern's last part, sorted."""
+        return sorted({*self._written.match(pattern), *self._disk.match(pattern)})
+
+
+def texts_on_disk(path: Path) -> Mapping[str, str]:
+    """The texts of the configuration at `path` by their names, as far as they can be read, be they right or not."""
+    place = absolute(Path.cwd(), path)
+    try:
+        return load(path).texts
+    except ConfigurationError as error:
+        texts = {}
+        for file in error.files:
+            with suppress(FileUnreadableError):
+                texts[relative_name(file, place.parent)] = TextsOnDisk().read(file)
+        return texts
+
+
+def check_earlier(texts: Mapping[str, str], path: Path, revision: str) -> Configuration:
+    """What the files at `path` would be with these texts. NotPutBackError where that is not `revision`, or not good."""
+    folder = absolute(Path.cwd(), path).parent
+    try:
+        configuration = load_from(_Over(texts, folder), path)
+    except ConfigurationError as error:
+        raise NotPutBackError(f"it cannot be loaded any more:\n{error}") from None
+    more = sorted(set(configuration.texts) - set(texts))
+    if more:
+        raise NotPutBackError(f"these files would be read as well, move them away: {', '.join(more)}")
+    if configuration.revision != revision:
+        raise NotPutBackError("it would be another configuration today")
+    failed = [result.name for result in configuration.ruleset.run_tests() if not result.passed]
+    if failed:
+        raise NotPutBackError(f"its tests fail: {', '.join(failed)}")
+    return configuration
+
+
+def put_back(texts: Mapping[str, str], path: Path) -> list[str]:
+    """Write the files that differ, each whole, the main one last; gives their names. OSError."""
+    folder = absolute(Path.cwd(), path).parent
+    main = relative_name(absolute(Path.cwd(), path), folder)
+    written = []
+    for name in sorted(texts, key=lambda name: (name == main, name)):
+        file = absolute(folder, name)
+        with suppress(FileUnreadableError):
+            if TextsOnDisk().read(file) == texts[name]:
+                continue
+        _write(file, texts[name])
+        written.append(name)
+    return written
+
+
+def _write(file: Path, text: str) -> None:
+    """The file has this text or, after a crash, still the old one; it keeps its mode."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o640
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(text.encode("utf-8"))
+            opened.flush()
+            os.fsync(opened.fileno())
+        part.chmod(mode)
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
