@@ -25,7 +25,7 @@ from archive.candidates import Candidate
 from archive.database import Database
 from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Rewritten, Shelves, Version
-from archive.history import ChangeMade, StudyKept
+from archive.history import ChangeMade, SeriesFiled, StudyKept
 from archive.holding import Held, Hold, Released
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rules.clause import Clause
@@ -27,6 +27,7 @@ class _Same:
         return self.same
 
 
+_FACTS = ("source", "calling_ae", "called_ae", "host")
 NO_HEADER = _Same(None)
 
 
@@ -36,7 +37,8 @@ def holds_for(clause: Clause, text: str | None) -> bool:
     assert subject is not None
     if subject.attribute is not None:
         return clause.holds(Reading(Facts(_Same(None if text is None else (text,)), NOBODY)))
-    arrival = replace(NOBODY, **({"source": ""} | {subject.name: text or ""}))
+    source, calling_ae, called_ae, host = (text or "" if name == subject.name else "" for name in _FACTS)
+    arrival = Arrival(source, calling_ae, called_ae, host, NOBODY.at)
     return clause.holds(Reading(Facts(NO_HEADER, arrival)))
 
 
