@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from rules.attribute import Attribute, Step
-from rules.clause import Loc
+from rules.clause import Clause, Loc, all_of
 from rules.edits import Edit
 from rules.edits.anonymise import AnonymiseEdit
 from rules.edits.assignment import CopyEdit, SetEdit
@@ -44,6 +44,15 @@ def collisions(settings: RulesSettings, senders: Senders) -> Iterator[Finding]:
     told = {finding.loc for finding in undone}
     yield from _different_values(normalise, senders, told)
     yield from _two_copies(routes, settings, senders)
+
+
+def _of_the_arrival(condition: Clause | None) -> Clause | None:
+    """The parts of a condition that no edit changes, as they look at facts of the arrival alone; None without any."""
+    if condition is None:
+        return None
+    parts = condition.parts if condition.operator == "all" else (condition,)
+    kept = [part for part in parts if part.subjects() and not any(each.attribute for each in part.subjects())]
+    return all_of(kept) if kept else None
 
 
 def _undone_within(loc: Loc, rule: Rule) -> Iterator[Finding]:
@@ -99,7 +108,8 @@ def _different_values(
             if (place, name) in seen or (*loc, "edit", number) in told:
                 continue
             sees_the_same = _sees_the_same(other, [rule for _, rule in rules[first:second]])
-            if sees_the_same and not possible([(one.when, True), (other.when, True)], senders):
+            conditions = [each.when if sees_the_same else _of_the_arrival(each.when) for each in (one, other)]
+            if not possible([(condition, True) for condition in conditions], senders):
                 continue
             seen.add((place, name))
             said = (

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rules.decision import Change, Decision, Dispatch, Verdict
-from rules.differences import Difference, differences
+from rules.diffing import Difference, differences
 from rules.errors import RulesError
 from rules.facts import Arrival
 from rules.header import Header

@@ -31,7 +31,7 @@ class RunningAppliance:
 
     def __init__(self, folder: Path, yaml: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self._own_environment = dict(environment or {})
         self.port = free_port()
         self.file = folder / "micropacs.yaml"
         self.data = folder / "data"
@@ -58,13 +58,16 @@ class RunningAppliance:
                 cwd=REPOSITORY,
                 stderr=log,
                 stdout=log,
-                env=self._environment,
+                env=self._environment(),
             )
         try:
             wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
         except BaseException:
             self.stop()
             raise
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONUNBUFFERED": "1", **self._own_environment}
 
     def _up(self) -> bool:
         assert self.process is not None
@@ -121,7 +124,7 @@ class RunningAppliance:
         return subprocess.run(
             [sys.executable, "-m", "router.cli", arguments[0], "-c", str(self.file), *arguments[1:]],
             cwd=REPOSITORY,
-            env=self._environment,
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=120,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from router.delivery import Holder, State
 from router.delivery.packing import Packer
 from router.folder import FolderSender
+from router.pixels import Workshop
 from tests.support.corrected import Site
 from tests.support.deliveries import LATER, settlement
 
@@ -101,7 +102,7 @@ def test_a_destination_that_is_gone_is_told_and_left_alone(site: Site) -> None:
 def test_a_shipment_made_before_is_whole_after(site: Site) -> None:
     """What was packed before the correction leaves with the old bytes only; what is packed after it with the new."""
     site.arrive(1)
-    packer = Packer(site.archive, site.appliance.revisions.ruleset, None)
+    packer = Packer(site.archive, site.appliance.revisions.ruleset, None, Workshop())
     leased = site.lease()
     stored = packer.stored(leased)[leased[0].instance_id]
     [old] = site.kept()
