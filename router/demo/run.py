@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,13 @@ from router.config import load
 from router.demo.children import Child, DemoError
 from router.demo.phantom import write_phantom
 from router.demo.proof import Sent, differs_as_ruled, kept_instances, received_unaltered, sent_files
+from router.demo.research import anonymised, held_for_research, research_files
 from router.part10 import NotPartTenError, find_files, part_ten
 
 START_SECONDS = 60.0
 STALL_SECONDS = 90.0
 REFUSALS = 2
+SECRET = "of the demonstration"  # noqa: S105 - of made-up patients
 
 CONFIGURATION = """\
 # written by `micropacs demo`
@@ -34,6 +36,7 @@ destinations:
     host: 127.0.0.1
     port: {pacs}
     retry: {{first: 2s, factor: 2, longest: 10s}}
+  research: {{type: folder, path: ./research}}
 normalise:
   - name: pad short patient IDs to eight digits
     when: {{PatientID: {{matches: '\\d{{1,7}}'}}}}
@@ -47,6 +50,11 @@ routes:
   - name: everything to the full PACS when the study is quiet
     after: study quiet 2s
     to: [full-pacs]
+  - name: to research without names
+    priority: low
+    edit:
+      - anonymise: {{keep: [patient-characteristics, safe-private], dates: shift, secret: {secret}}}
+    to: [research]
 otherwise: archive
 """
 
@@ -105,7 +113,8 @@ class Demo:
         configuration = self.folder / "micropacs.yaml"
         port = _free_port()
         configuration.write_text(
-            CONFIGURATION.format(port=port, workstation=_port(workstation), pacs=_port(pacs)), encoding="utf-8"
+            CONFIGURATION.format(port=port, workstation=_port(workstation), pacs=_port(pacs), secret=SECRET),
+            encoding="utf-8",
         )
         appliance = self._child("router.cli", "appliance", "serve", "-c", str(configuration), json_lines=False)
         appliance.wait_for(lambda: _answers(port), START_SECONDS, "the appliance starts")
@@ -122,19 +131,22 @@ class Demo:
             str(folder),
         )
         watched = {
-            "scanner sends": (scanner, "sop_instance_uid"),
-            "workstation gets": (workstation, "received"),
-            "full PACS gets": (pacs, "received"),
+            "scanner sends": lambda: len({line["sop_instance_uid"] for line in scanner.said("sop_instance_uid")}),
+            "workstation gets": lambda: len({line["received"] for line in workstation.said("received")}),
+            "full PACS gets": lambda: len({line["received"] for line in pacs.said("received")}),
+            "research gets": lambda: len(research_files(self.folder / "research")) + held_for_research(configuration),
         }
         self._watch(progress, watched, len(sent), appliance)
         return self._prove(configuration, begun, sent, scanner, workstation, pacs)
 
-    def _watch(self, progress: Progress, watched: dict[str, tuple[Child, str]], total: int, appliance: Child) -> None:
+    def _watch(
+        self, progress: Progress, watched: Mapping[str, Callable[[], int]], total: int, appliance: Child
+    ) -> None:
         """Move the bars until everything has come or nothing moves any more."""
         tasks: dict[str, TaskID] = {name: progress.add_task(name, total=total) for name in watched}
         moved, before = time.monotonic(), -1
         while True:
-            counts = {name: len({line[key] for line in child.said(key)}) for name, (child, key) in watched.items()}
+            counts = {name: count() for name, count in watched.items()}
             for name, count in counts.items():
                 progress.update(tasks[name], completed=count)
             if sum(counts.values()) != before:
@@ -190,7 +202,19 @@ class Demo:
                 f"; refused {refused} times first, then retried" if refused else ""
             )
             rows.append(Row(name, len(received), of, _last(peer.said("received"), begun), how, same == of))
+        rows.append(self._research(configuration, begun, sent))
         return rows
+
+    def _research(self, configuration: Path, begun: float, sent: dict[str, Sent]) -> Row:
+        """The folder's line of the table; what a person has to look at first is held, and nothing is missing then."""
+        files = research_files(self.folder / "research")
+        good, held = anonymised(sent, files, SECRET), held_for_research(configuration)
+        seconds = max((path.stat().st_mtime for path in files), default=time.time()) - (time.time() - time.monotonic())
+        how = f"{good} anonymised (PS3.15): no name or number of the patient left, pixels unchanged"
+        how += f"; {held} held: a picture may show a name" if held else ""
+        return Row(
+            "research", len(files), len(sent), seconds - begun, how, good + held == len(sent) and good == len(files)
+        )
 
     def _peer(self, name: str, title: str, *more: str) -> Child:
         peer = self._child(
