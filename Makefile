@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 SCHEMA := examples/micropacs.schema.json
 CONFIG ?= examples/hospital.yaml
 STUDY ?=
-# twice the processors of a small machine: many tests wait for an appliance, a peer or a clock
-WORKERS ?= 4
+WORKERS ?= auto
 FUZZ_SECONDS ?= 60
 ONLY ?=
 ROUNDS ?= 5

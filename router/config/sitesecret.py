@@ -18,14 +18,14 @@ def site_secret(data: Path) -> bytes:
 
 
 def make_site_secret(data: Path) -> None:
-    """See to it that there is one, on the disk and readable by its owner only. Raises OSError."""
+    """See to it that there is one, on the disk, as readable as all else in the data folder. Raises OSError."""
     path = _file(data)
     if path.exists():
         return
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
         file.write(secrets.token_bytes(SECRET_BYTES))
         file.flush()
         os.fsync(file.fileno())

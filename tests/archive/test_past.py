@@ -58,7 +58,7 @@ def test_what_a_person_rejected_is_still_there_and_what_was_filed_is_not_twice(a
     rejected, released = (held(archive, spool, each, f"1.{number}", "1.9") for number, each in enumerate((b"a", b"b")))
     archive.reject(rejected, "tester", "not ours")
     archive.release(released, "tester", {})
-    [(entry, _)] = archive.released()
+    [(entry, *_)] = archive.released()
     filed(archive, [entry], [{}])
     with archive.database.begin() as connection:
         archive.settle_released(connection, [released])
