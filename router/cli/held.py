@@ -1,12 +1,13 @@
 """`micropacs held`: the inbox of instances that wait for a person."""
 
 import dataclasses
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from archive import NotKeptError
+from archive import Archive, NotKeptError
 from router.cli.held_lines import add_line
 from router.cli.held_listing import COLUMNS, advised, as_plain, chosen, row_of, tell_candidates
 from router.cli.options import Config, Json, configuration, in_force, opened
@@ -146,25 +147,25 @@ def reject(
     """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
     if not why.strip():
         fail("--why needs a reason", Exit.WRONG)
-    with opened(in_force(config)) as appliance:
-        meant = chosen(appliance.archive, arrivals)
-        for arrival in meant:
-            try:
-                appliance.archive.reject(arrival, person(by), why)
-            except NotKeptError:
-                fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
-    _told(len(meant), "rejected", json=json)
+    count = _decide(arrivals, lambda archive, arrival: archive.reject(arrival, person(by), why), config)
+    _told(count, "rejected", json=json)
 
 
 def _release(arrivals: list[str], fixes: dict[str, str], by: str | None, *, config: Config, json: bool) -> None:
+    count = _decide(arrivals, lambda archive, arrival: archive.release(arrival, person(by), fixes), config)
+    _told(count, "released; what the rules still hold comes back with its reason", json=json)
+
+
+def _decide(arrivals: list[str], decide: Callable[[Archive, str], None], config: Config) -> int:
+    """Decide on each of them; how many they are. Ends the program at one that is not held."""
     with opened(in_force(config)) as appliance:
         meant = chosen(appliance.archive, arrivals)
         for arrival in meant:
             try:
-                appliance.archive.release(arrival, person(by), fixes)
+                decide(appliance.archive, arrival)
             except NotKeptError:
                 fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
-    _told(len(meant), "released; what the rules still hold comes back with its reason", json=json)
+    return len(meant)
 
 
 def _fixes(values: list[str]) -> dict[str, str]:
