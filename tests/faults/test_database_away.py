@@ -81,8 +81,8 @@ def test_gone_for_long(server: Server, tmp_path: Path, request: pytest.FixtureRe
             usual = there.seconds(0, gone)
             try:
                 time.sleep(away)
-                waiting = there.appliance.waiting()
                 meanwhile = there.seconds(gone, time.monotonic())
+                waiting = there.appliance.waiting()
                 said = there.appliance.run("status")
             finally:
                 server.start()

@@ -50,8 +50,10 @@ def test_a_study_is_corrected_restored_and_followed_up(tmp_path: Path) -> None:
         assert sent() == received
         assert appliance.run("verify").returncode == 0
 
-        manifest = next((appliance.data / "archive").rglob("manifest.json"))
-        wait_until(lambda: "undone_at" in manifest.read_text(encoding="utf-8"), 30, "the manifest to be written")
+        archive = appliance.data / "archive"
+        wait_until(lambda: list(archive.rglob("manifest.json")), 30, "the manifest to be written")
+        [manifest] = archive.rglob("manifest.json")
+        wait_until(lambda: "undone_at" in manifest.read_text(encoding="utf-8"), 30, "the undoing in the manifest")
         instances = [each for one in json.loads(manifest.read_text())["series"] for each in one["instances"]]
         assert all(each["digest"] == each["received_digest"] for each in instances)
 
