@@ -3,8 +3,8 @@
 Made from the clock, a counter and chance; nothing received is ever part of one.
 """
 
+import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class ArrivalNames:
                 write_at(self._file, f"{number:016x}".encode("ascii"), 0)
             finally:
                 unlock(self._file)
-        return f"{number:016x}{secrets.token_hex(4)}"
+        return f"{number:016x}{os.urandom(4).hex()}"
 
     def go_on_after(self, arrival: str) -> None:
         """Give out only names above this one, if it is one."""

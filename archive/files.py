@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -18,6 +19,7 @@ FOLDER_MODE = 0o750
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHORT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # says nothing of the file that was to be read
 _HAS_POSITIONS = hasattr(os, "pwrite")
+_HAS_PARTS = hasattr(os, "pwritev")
 _DURABLY = getattr(os, "RWF_DSYNC", 0)  # Linux
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
@@ -48,6 +50,16 @@ def write_at(file: FileIO, content: bytes | bytearray | memoryview, offset: int)
             written = file.write(view)
         view = view[written:]
         offset += written
+
+
+def write_parts_at(file: FileIO, parts: Sequence[memoryview], offset: int) -> None:
+    """All of the parts, one after the other, at `offset`: in one call where the system has one."""
+    written = os.pwritev(file.fileno(), parts, offset) if _HAS_PARTS else 0
+    for part in parts:
+        if written < len(part):
+            write_at(file, part[written:], offset + written)
+        offset += len(part)
+        written = max(0, written - len(part))
 
 
 def write_durably(file: FileIO, content: bytes | bytearray | memoryview, offset: int) -> None:
@@ -83,10 +95,10 @@ def read_at(file: FileIO, size: int, offset: int) -> bytes:
     return data
 
 
-def start_to_sync(file: FileIO) -> None:
-    """Let the system begin to write the file to the disk, where it can be asked to; waits for nothing."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # Linux writes what is dirty before it lets go
+def start_to_sync(file: FileIO, offset: int = 0, size: int = 0) -> None:
+    """Let the system begin to write the file (0: to its end) to the disk, where it can be asked to; does not wait."""
+    if hasattr(os, "posix_fadvise"):  # Linux writes what is dirty before it lets go
+        os.posix_fadvise(file.fileno(), offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def sync_file(file: FileIO) -> None:

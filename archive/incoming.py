@@ -20,8 +20,6 @@ from archive.segments import Segments
 class _Place(Protocol):
     """Where the bytes go."""
 
-    size: int  # bytes of the data set so far
-
     def write(self, fragment: bytes | bytearray | memoryview) -> None: ...
     def seal(self, arrival: str) -> None: ...
     def discard(self) -> None: ...
@@ -34,23 +32,19 @@ class Incoming:
         self, segments: Segments, folders: tuple[Path, Path], names: ArrivalNames, identity: Identity, origin: Origin
     ) -> None:
         """`folders` are those of unfinished and of sealed files of their own."""
+        self.size = 0  # bytes of the data set so far
         self._folders = folders
         self._names = names
         self._identity = identity
         self._origin = origin
         self._place: _Place = _InSegment(segments, identity, origin)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the data set so far."""
-        return self._place.size
-
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
         """The next bytes of the data set, as they came; SpoolFullError or SpoolFailedError."""
+        self.size += len(fragment)
         try:
-            place = self._place
-            if isinstance(place, _InSegment) and place.size + len(fragment) > LARGEST_BYTES:
-                self._move_out(place)
+            if self.size > LARGEST_BYTES and isinstance(self._place, _InSegment):
+                self._move_out(self._place)
             self._place.write(fragment)
         except OSError as error:
             self.discard()
@@ -94,7 +88,6 @@ class _InSegment:
     """The way of most: blocks of a file whose size does not change, one synchronisation, no name."""
 
     def __init__(self, segments: Segments, identity: Identity, origin: Origin) -> None:
-        self.size = 0
         self._segments = segments
         self._identity = identity
         self._origin = origin
@@ -109,7 +102,6 @@ class _InSegment:
         except OSError:
             self._retire()
             raise
-        self.size += len(fragment)
 
     def read_back(self) -> bytes:
         return self._segment.read_back()

@@ -9,7 +9,16 @@ from pathlib import Path
 from xxhash import xxh3_64, xxh3_64_intdigest
 
 from archive import register
-from archive.files import create, is_in_place, read_at, sync_file, write_at, write_durably
+from archive.files import (
+    create,
+    is_in_place,
+    read_at,
+    start_to_sync,
+    sync_file,
+    write_at,
+    write_durably,
+    write_parts_at,
+)
 from archive.origin import Identity, Origin
 from archive.register import Registered, State, register_of
 from archive.segment import (
@@ -22,14 +31,15 @@ from archive.segment import (
     whole_blocks,
 )
 
-_CHUNK_BYTES = 1 << 20  # of a data set that are gathered before they are written
+_CHUNK_BYTES = 128 << 10  # of a data set that are gathered before they are written
+_NO_BUFFER = memoryview(b"")
 
 
 class Segment:
     """One segment, used by one thread at a time; `end` is where the next entry starts.
 
-    An entry is gathered in memory: first block and one chunk. A longer one leaves chunk by chunk; its first block, with
-    the head, is always the last that is written.
+    An entry is gathered in memory: first block and one chunk. A longer one leaves as it comes, in whole blocks, so that
+    the disk is busy with it before its end is there; its first block, with the head, is the last that is written.
     """
 
     def __init__(self, path: Path, *, is_new: bool = False) -> None:
@@ -43,7 +53,7 @@ class Segment:
         self._register: FileIO | None = None
         self._count = 0  # entries in the register
         self._filed = 0  # all before this one are needed no more
-        self._buffer: memoryview | None = None
+        self._buffer = _NO_BUFFER  # the first block, and what of the rest is not written yet
         self._gathered = HEAD_BYTES  # bytes in the buffer
         self._written = 0  # bytes of the entry that have left the buffer, without its first block
         self._check = xxh3_64()
@@ -58,34 +68,31 @@ class Segment:
             if file is not None:
                 with suppress(OSError):
                     file.close()
-        self._file = self._register = self._buffer = None
+        self._file = self._register = None
+        self._buffer = _NO_BUFFER
 
     def begin(self) -> None:
         """What is written from now on is the data set of a new entry."""
         self.size = self._written = 0
         self._gathered = HEAD_BYTES
         self._check = xxh3_64()
+        self._buffer = self._buffer or memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
         """The next bytes of the data set. Raises OSError."""
         self._check.update(fragment)
-        self.size += len(fragment)
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
-        buffer, left = self._buffer, memoryview(fragment)
-        while left:
-            part = left[: len(buffer) - self._gathered]
-            buffer[self._gathered : self._gathered + len(part)] = part
-            self._gathered += len(part)
-            left = left[len(part) :]
-            if self._gathered == len(buffer):
-                self._write_chunk(buffer)
+        size = len(fragment)
+        self.size += size
+        gathered = self._gathered + size
+        if gathered < len(self._buffer):
+            self._buffer[self._gathered : gathered] = fragment
+            self._gathered = gathered
+        else:
+            self._write_blocks(memoryview(fragment))
 
     def seal(self, arrival: str, identity: Identity, origin: Origin) -> None:
         """End the entry; all of it is on the disk when this returns. Raises OSError."""
         entry = SegmentEntry(self.end, self.generation, arrival, identity, origin, self.size, self._check.intdigest())
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
         buffer, stop = self._buffer, whole_blocks(self._gathered)
         buffer[self._gathered : stop] = bytes(stop - self._gathered)
         buffer[:HEAD_BYTES] = encode(entry)
@@ -106,8 +113,6 @@ class Segment:
     def read_back(self) -> bytes:
         """What was written of the data set so far. Raises OSError, also where it is not what was written."""
         buffer = self._buffer
-        if buffer is None:
-            return b""
         first, last = buffer[HEAD_BYTES : min(BLOCK_BYTES, self._gathered)], buffer[BLOCK_BYTES : self._gathered]
         content = bytes(first) + read_at(self.file, self._written, self.end + BLOCK_BYTES) + last
         if xxh3_64_intdigest(content) != self._check.intdigest():
@@ -171,10 +176,19 @@ class Segment:
             self._register = FileIO(register_of(self.path), "r+")
         return self._register
 
-    def _write_chunk(self, buffer: memoryview) -> None:
-        write_at(self.file, buffer[BLOCK_BYTES:], self.end + BLOCK_BYTES + self._written)
-        self._written += len(buffer) - BLOCK_BYTES
-        self._gathered = BLOCK_BYTES
+    def _write_blocks(self, fragment: memoryview) -> None:
+        """Write what was gathered and the fragment, in whole blocks; what is left of it is gathered."""
+        buffer = self._buffer
+        first, held = fragment[: max(0, BLOCK_BYTES - self._gathered)], buffer[BLOCK_BYTES : self._gathered]
+        buffer[self._gathered : self._gathered + len(first)] = first
+        rest = fragment[len(first) :]
+        size = (len(held) + len(rest)) // BLOCK_BYTES * BLOCK_BYTES
+        place, count = self.end + BLOCK_BYTES + self._written, size - len(held)
+        write_parts_at(self.file, (held, rest[:count]), place)
+        start_to_sync(self.file, place, size)
+        self._written += size
+        self._gathered = BLOCK_BYTES + len(rest) - count
+        buffer[BLOCK_BYTES : self._gathered] = rest[count:]
 
     def _read_register(self) -> list[Registered]:
         """What is registered; where nothing is to be recognised, the register is begun anew from the first head."""

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from router.dimse import command as command_set
 from router.dimse.command import Command
 from router.dimse.limits import COMMAND_BYTES, Limits
-from router.dimse.pdu import AbortReason, Fragment, PduReader, PduType, abort_of, abort_pdu, data_pdu, fragments
+from router.dimse.pdu import (
+    AbortReason,
+    Fragment,
+    PduReader,
+    PduType,
+    abort_of,
+    abort_pdu,
+    data_pdu,
+    fragments,
+    only_fragment,
+)
 from router.dimse.stream import Stream
 from router.errors import ProtocolError, TooLong
 
@@ -34,7 +44,7 @@ class Association:
         self.limits = limits
         self.contexts: dict[int, AcceptedContext] = {}
         self._reader = PduReader(stream, limits.pdu_bytes)
-        self._pending: Iterator[Fragment] = iter(())
+        self._pending: Iterator[Fragment] | None = None  # of the PDU that was read last
         self._message_deadline = 0.0
         self._peer_pdu_bytes = 0
 
@@ -112,11 +122,16 @@ class Association:
     def _next_fragment(self, deadline: float) -> Fragment | None:
         """The next presentation data value, its PDU begun before `deadline`; None for an A-RELEASE-RQ."""
         while True:
-            fragment = next(self._pending, None)
-            if fragment is not None:
-                return fragment
+            if self._pending is not None:
+                fragment = next(self._pending, None)
+                if fragment is not None:
+                    return fragment
+                self._pending = None
             pdu_type, body = self._reader.read(deadline, self.limits.pdu_seconds)
             if pdu_type is PduType.DATA:
+                only = only_fragment(body)
+                if only is not None:
+                    return only
                 self._pending = fragments(body)
             elif pdu_type is PduType.RELEASE_RQ:
                 return None

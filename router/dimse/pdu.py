@@ -72,6 +72,16 @@ def data_pdu(context_id: int, data: bytes, *, is_command: bool, is_last: bool = 
     return DATA_HEADER.pack(PduType.DATA, len(data) + 6, len(data) + 2, context_id, control) + data
 
 
+def only_fragment(body: memoryview) -> Fragment | None:
+    """The presentation data value of a P-DATA-TF body that holds one, as most do; None for any other body."""
+    if len(body) < 6:
+        return None
+    length, context_id, control = _PDV.unpack_from(body)
+    if length != len(body) - 4:
+        return None
+    return Fragment(context_id, bool(control & _COMMAND), bool(control & _LAST), body[6:])
+
+
 def fragments(body: memoryview) -> Iterator[Fragment]:
     """The presentation data values of one P-DATA-TF body; ProtocolError where a length is not true."""
     offset, end = 0, len(body)
@@ -122,13 +132,16 @@ class PduReader:
         if associate_bytes:
             whole_by = min(whole_by, deadline)
         pdu_type = _pdu_type(self._view[self._start])
-        self._need(HEADER.size, whole_by)
+        if self._end - self._start < HEADER.size:
+            self._need(HEADER.size, whole_by)
         length = HEADER.unpack_from(self._view, self._start)[1]
         if pdu_type is not PduType.DATA or length > self._data_bytes:
             self._check_length(pdu_type, length, associate_bytes)
-        if HEADER.size + length > len(self._view):
-            self._enlarge(HEADER.size + length)
-        self._need(HEADER.size + length, whole_by)
+        size = HEADER.size + length
+        if size > len(self._view):
+            self._enlarge(size)
+        if self._end - self._start < size:
+            self._need(size, whole_by)
         body_start = self._start + HEADER.size
         self._start = body_start + length
         return pdu_type, self._view[body_start : self._start]
@@ -155,9 +168,7 @@ class PduReader:
         raise TooLong(text, reason=AbortReason.INVALID_PARAMETER)
 
     def _need(self, count: int, deadline: float) -> None:
-        """Have `count` bytes in the buffer from `_start` on."""
-        if self._end - self._start >= count:
-            return
+        """Have `count` bytes in the buffer from `_start` on, which are not there yet."""
         if self._start + count > len(self._view):
             held = self._end - self._start
             self._view[:held] = self._view[self._start : self._end]

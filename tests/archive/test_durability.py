@@ -81,11 +81,14 @@ def test_segment_and_its_name_are_synchronised_before_seal_returns(tmp_path: Pat
 
 @needs_strace
 def test_longer_entry_is_synchronised_before_its_record(tmp_path: Path) -> None:
-    """What leaves in chunks is written whole, its head last, and synchronised, before the record says that it is."""
+    """What leaves as it comes is written whole, its head last, and synchronised, before the record says that it is."""
     output, calls = traced(_seal(2_500_000), tmp_path)
     assert output == "sealed"
     segment = r"\(\d+<[^>]*\.segment>"
-    chunks = [_position(calls, rf"pwrite64{segment}, .*, {place}\)") for place in (4096, 4096 + 2**20, 4096 + 2**21)]
+    chunks = [
+        _position(calls, rf"pwritev2{segment}, .*, 2, 4096, 0\)\s+= 2494464"),
+        _position(calls, rf'pwrite64{segment}, "1.*, 4096, 2498560\)'),
+    ]
     head = _position(calls, rf'pwrite64{segment}, "MPACSEG2.*, 4096, 0\)')
     synced = _position(calls, rf"fdatasync{segment}\)\s+= 0")
     entered = _position(calls, r"pwrite64\(\d+<[^>]*\.register>, .*, 48, 24\)")
@@ -103,7 +106,7 @@ def test_no_segment_is_written_again_before_its_new_generation_is_on_the_disk(tm
     output, calls = traced(script, tmp_path)
     assert output == "sealed"
     segment, register = r"\(\d+<[^>]*\.segment>", r"\(\d+<[^>]*\.register>"
-    again = [number for number, call in enumerate(calls) if re.search(rf'pwrite64{segment}, "1.*, 4096\)\s+=', call)]
+    again = [number for number, call in enumerate(calls) if re.search(rf'pwritev2{segment}, .*"1.*, 2, 4096, 0\)\s+=', call)]
     assert len(again) == 2, "the segment was full once"
     begun = _position(calls[: again[1]], rf'pwrite64{register}, "MPACREG1')
     assert again[0] < begun < _position(calls[: again[1]], rf"fdatasync{register}\)\s+= 0")
@@ -154,8 +157,10 @@ def test_files_and_names_are_synchronised_before_place_returns(tmp_path: Path, s
         (SMALL, "pwritev2", 2, "ENOSPC", "SpoolFullError"),
         (SMALL, "pwritev2", 2, "EDQUOT", "SpoolFullError"),
         (SMALL, "pwrite64", 5, "EIO", "SpoolFailedError"),  # its record
-        (CHUNKED, "pwrite64", 9, "EIO", "SpoolFailedError"),  # a chunk
-        (CHUNKED, "pwrite64", 9, "ENOSPC", "SpoolFullError"),
+        (CHUNKED, "pwritev2", 2, "EIO", "SpoolFailedError"),  # what leaves as it comes
+        (CHUNKED, "pwritev2", 2, "ENOSPC", "SpoolFullError"),
+        (CHUNKED, "pwrite64", 7, "EIO", "SpoolFailedError"),  # what is left
+        (CHUNKED, "pwrite64", 8, "ENOSPC", "SpoolFullError"),  # the head
         (CHUNKED, "fdatasync", 3, "EIO", "SpoolFailedError"),
         (CHUNKED, "fdatasync", 3, "ENOSPC", "SpoolFullError"),
         (SMALL, "fdatasync", 1, "EIO", "SpoolFailedError"),  # the first generation

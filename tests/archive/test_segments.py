@@ -88,13 +88,13 @@ def test_segment_that_failed_is_not_used_again(
     before = sealed(spool, b"before")
     content = b"12" if step in ("entry", "record") else bytes(writing._CHUNK_BYTES + 5000)
     module, name = (register, "write_at") if step == "record" else (writing, "write_at")
-    name = {"entry": "write_durably", "sync": "sync_file"}.get(step, name)
+    name = {"chunk": "write_parts_at", "entry": "write_durably", "sync": "sync_file"}.get(step, name)
     real, calls = getattr(module, name), 0
 
     def fail(*arguments: object) -> None:
         nonlocal calls
         calls += 1
-        if calls == (3 if step == "first block" else 1):
+        if calls == (2 if step == "first block" else 1):
             raise OSError(error, "broken")
         real(*arguments)
 

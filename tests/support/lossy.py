@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class LossyDisk:
             patch.setattr(module, "write_at", self._write_at)
             patch.setattr(module, "sync_file", self._sync_file)
         patch.setattr(writing, "write_durably", self._write_durably)
+        patch.setattr(writing, "write_parts_at", self._write_parts_at)
 
     def frozen(self, folder: Path, copy: Path, chance: random.Random | None) -> None:
         """The folder as a crash leaves it: all of it after a kill (no chance), what the disk happens to have else."""
@@ -55,6 +56,9 @@ class LossyDisk:
         self.step()
         self._pending.setdefault(str(file.name), []).append((offset, bytes(content)))
         write_at(file, content, offset)
+
+    def _write_parts_at(self, file: FileIO, parts: Sequence[memoryview], offset: int) -> None:
+        self._write_at(file, b"".join(parts), offset)
 
     def _write_durably(self, file: FileIO, content: bytes, offset: int) -> None:
         self._write_at(file, content, offset)
