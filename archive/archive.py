@@ -186,16 +186,19 @@ class Archive:
         with self.database.read() as connection:
             return holding.came_before(connection, entries)
 
-    def release(self, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
-        """A person lets a held instance go, with attributes set by hand; NotKeptError if it is not held."""
-        holding.release(self.database, arrival, by, fixes)
+    def release(self, arrival: str, by: str, fixes: Mapping[str, str], *, as_it_came: bool = False) -> None:
+        """A person lets a held instance go, with attributes set by hand; NotKeptError if it is not held.
+
+        What was set by hand before is made as well, unless it is let go `as_it_came`.
+        """
+        holding.release(self.database, arrival, by, fixes, as_it_came=as_it_came)
 
     def reject(self, arrival: str, by: str, why: str) -> None:
         """A person rejects a held instance; its file stays until it is removed. NotKeptError if it is not held."""
         holding.reject(self.database, arrival, by, why)
 
     def released(self, limit: int | None = None) -> list[Released]:
-        """What waits to be filed with its fixes and the rule that held it, oldest first, at most `limit`.
+        """What waits to be filed with its fixes and the rule it is let by, oldest first, at most `limit`.
 
         One whose file cannot be read, or is not what was received, goes back to being held, and says so.
         """

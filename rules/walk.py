@@ -45,12 +45,15 @@ class Walk:
         self.held: Verdict | None = None
         self.rejected: Verdict | None = None
 
-    def correct(self, by_hand: Mapping[str, str], held_by: str | None = None) -> None:
-        """A person let it go: their corrections, as text to the letter; an empty one empties the attribute."""
+    def correct(self, by_hand: Mapping[str, str], let_by: str | None = None) -> None:
+        """A person let it go: their corrections, as text to the letter; an empty one empties the attribute.
+
+        `let_by` is the rule by whose hold they let it, and by those before.
+        """
         self.released = True
         names = [*(rule.name for rule in self.settings.rules), OTHERWISE]
-        if held_by in names and not by_hand:  # what is corrected may now be what an earlier rule holds
-            self.let_by = frozenset(names[: names.index(held_by) + 1])
+        if let_by in names:
+            self.let_by = frozenset(names[: names.index(let_by) + 1])
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)

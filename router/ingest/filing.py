@@ -164,9 +164,9 @@ class Filer:
         ruleset, zone = configuration.ruleset, configuration.zone
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
         judged = []
-        for entry, fixes, held_by in entries:
+        for entry, fixes, let_by in entries:
             before = studies.series_of(entry) if studies else ()
-            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, held_by, before))
+            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, let_by, before))
             if studies:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, _ in entries if fixes is None)
