@@ -71,7 +71,7 @@ FAULTS: list[tuple[Callable[[Dataset], object], str]] = [
         lambda made: made.RadiopharmaceuticalInformationSequence.append(Dataset()),
         "RadiopharmaceuticalInformationSequence has more than one item",
     ),
-    (given(SOPClassUID="1.2.840.10008.5.1.4.1.1.130"), "Enhanced PET images are not judged"),
+    (given(SOPClassUID="1.2.840.10008.5.1.4.1.1.128.1"), "not judged: legacy converted enhanced PET"),
 ]
 
 
