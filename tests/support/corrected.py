@@ -19,7 +19,7 @@ YAML = """
 appliance: {{data: ./data{database}}}
 sources: {{scanner: {{ae_title: GE_DSTE, host: 10.1.1.11}}}}
 destinations: {{disk: {{type: folder, path: ./out}}, station: {{type: folder, path: ./station}}}}
-normalise: [{{name: mark, edit: [set: {{InstitutionName: NCC}}]}}]
+normalise: [{{name: mark, edit: [set: {{InstitutionName: NCC}}]}}{rules}]
 routes: [{{name: all, to: [disk]}}]
 {more}
 """
@@ -29,11 +29,14 @@ STUDY = "1.2.1"
 class Site:
     """Spool, archive and queue of one configuration, in one database."""
 
-    def __init__(self, folder: Path, url: str = "", more: str = "") -> None:
-        """`url` is the database's, the embedded one if none is given; `more` is added to the configuration."""
+    def __init__(self, folder: Path, url: str = "", more: str = "", rules: str = "") -> None:
+        """`url` is the database's, the embedded one if none is given; `more` is added to the configuration.
+
+        `rules` are more rules on arrival, each after a comma.
+        """
         self.file = folder / "micropacs.yaml"
         database = f', database: "{url}"' if url else ""
-        self.file.write_text(YAML.format(database=database, more=more), encoding="utf-8")
+        self.file.write_text(YAML.format(database=database, more=more, rules=rules), encoding="utf-8")
         self.configuration = load(self.file)
         self.appliance = Appliance.open(self.configuration)
         self.archive = self.appliance.archive
@@ -45,6 +48,11 @@ class Site:
         """Let everything go."""
         self.appliance.spool.close()
         self.appliance.close()
+
+    @property
+    def _filer(self) -> Filer:
+        parts = self.appliance.database, self.appliance.spool, self.archive, self.queue, self.appliance.journal
+        return Filer(*parts, lambda: self.configuration)
 
     @property
     def corrector(self) -> Corrector:
@@ -82,12 +90,17 @@ class Site:
 
     def file_all(self) -> None:
         """Empty the spool."""
-        parts = self.appliance
-        filer = Filer(
-            parts.database, parts.spool, parts.archive, parts.queue, parts.journal, lambda: self.configuration
-        )
-        while filer.file_arrivals():
+        while self._filer.file_arrivals():
             pass
+
+    def file_released(self) -> None:
+        """File what a person let go."""
+        self._filer.file_released()
+
+    def take_up(self, old: str, new: str) -> None:
+        """Change this text of the configuration, which counts from now on."""
+        self.file.write_text(self.file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        self.configuration = load(self.file)
 
     def study_id(self, uid: str = STUDY) -> int:
         """The id of a study that is kept."""

@@ -1,15 +1,19 @@
 """Corrections of kept studies: every instance is changed and restored to the byte, the index follows, or nothing is."""
 
+import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pydicom
 import pytest
+from typer.testing import CliRunner
 
-from archive import Archive, ArchiveError, DamagedError, Rewritten, Version
+from archive import Archive, ArchiveError, DamagedError, PastArrivals, Rewritten, Version
+from router.cli.application import application
 from router.corrections import CorrectionError
 from router.reading import read_header
+from router.replay.original import original
 from rules import Attribute
 from tests.support.arrivals import overwrite
 from tests.support.corrected import STUDY, Site
@@ -99,6 +103,29 @@ def test_the_change_is_recorded_in_the_object(site: Site) -> None:
     header = read_header(site.archive.folder / kept.file, kept.data_set_offset or 0, kept.uids[2])
     path = "OriginalAttributesSequence[1].ModifiedAttributesSequence[0].PatientID"
     assert header.values(Attribute.parse(path)) == ("1",)
+
+
+def test_what_came_is_known_whatever_was_done_since(site: Site) -> None:
+    """Replay and `test --from` see the header as received: edited, undone, and edited once more."""
+    site.arrive(1)
+    numbers = [site.kept()[0].row]
+
+    def came() -> list[tuple[str, ...] | None]:
+        [past] = PastArrivals(site.archive.database, site.archive.folder).filed(numbers)
+        header = original(past)[1]
+        return [header.values(Attribute.parse(name)) for name in ("PatientID", "InstitutionName")]
+
+    for step in (
+        lambda: site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False),
+        lambda: site.corrector.undo(site.study_id(), resend=False),
+        lambda: site.corrector.edit(site.study_id(), {"PatientID": "0043"}, resend=False),
+    ):
+        step()
+        assert came() == [("1",), None]
+        done = CliRunner().invoke(application, ["-c", str(site.file), "test", "--from", STUDY, "--json"])
+        [test] = json.loads(done.stdout)["tests"]
+        assert "InstitutionName" not in test["given"]
+        assert test["expect"]["InstitutionName"] == "NCC"
 
 
 def test_a_crash_before_the_transaction_leaves_the_old_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
