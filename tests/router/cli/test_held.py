@@ -145,6 +145,8 @@ def test_a_line_for_the_table(desk: Desk) -> None:
     assert desk.filer().file_released() == 2
     assert {each["PatientID"] for each in desk.appliance.archive.find("study", {})} == {"00412877"}
     assert [each.arrival for each in desk.appliance.archive.held()] == [other]
+    desk.appliance.revisions.remember(load(desk.file), "micropacs")
+    assert desk.appliance.revisions.all()[-1].by == "kim"
 
 
 def test_a_line_that_is_not_wanted(desk: Desk) -> None:
