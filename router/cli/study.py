@@ -19,6 +19,7 @@ from router.config import Configuration
 from router.corrections import Corrected, CorrectionError, Corrector, correctable
 from router.delivery import Holder
 from router.inbox import person
+from router.ingest import WARNED
 from router.sizes import size
 
 application = typer.Typer(no_args_is_help=True)
@@ -65,6 +66,11 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
     table(("series", "modality", "description", "instances", "size"), _series(kept), title="\nSeries")
     table(("source", "calling AE", "host", "instances", "first", "last"), _origins(kept), title="\nWhere it came from")
     tell_changes(changes)
+    warned = [
+        (each["at"], each["detail"]["rule"], each["detail"]["reason"]) for each in events if each["kind"] == WARNED
+    ]
+    if warned:
+        table(("since", "rule", "why"), warned, title="\nWhat rules warn of")
     tell_receipts(receipts)
     undelivered = [each for each in deliveries if each.state in UNDELIVERED]
     if undelivered:

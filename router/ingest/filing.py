@@ -29,6 +29,7 @@ from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
 from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge
+from router.ingest.warning import warn
 from router.journal import Event, Journal
 from router.sources import Naming
 from rules import RulesError, Verdict
@@ -205,6 +206,12 @@ class Filer:
             for dispatch in (judgement.decision.dispatches if judgement.decision else ())
         ]
         self._queue.enqueue(connection, deliveries)
+        warned = [
+            (row.study_id, judgement.entry.origin.source, verdict)
+            for row, judgement in zip(recorded, new, strict=True)
+            for verdict in (judgement.decision.warnings if judgement.decision else ())
+        ]
+        warn(self._journal, connection, warned, revision)
         return Counter(
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )
