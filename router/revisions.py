@@ -84,7 +84,7 @@ class Revisions:
                     self._tell(connection, BROUGHT, revision, by)
 
     def brought(self, revision: str, by: str) -> None:
-        """A person has written what will be loaded as this revision, by whichever process."""
+        """A person has written what is loaded as this revision, be that before or after it is."""
         with self._database.begin() as connection:
             self._tell(connection, BROUGHT, revision, by)
 
@@ -117,7 +117,7 @@ class Revisions:
                     row.loaded_at,
                     row.path,
                     row.texts,
-                    brought.get(row.revision, _NOBODY)[0][0],
+                    brought.get(row.revision, _NOBODY)[-1][0],
                     *put_back.get(row.revision, _NOBODY)[-1],
                 )
                 for row in connection.execute(query)

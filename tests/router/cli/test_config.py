@@ -150,14 +150,21 @@ def test_who_brought_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert told == [("kim", None, False), ("anna", "Lee, physics", True), ("anna", "kim", True)]
     shown = run(file, "list")[1]
     assert all(name in shown for name in ("anna", "kim", "Lee"))
+    assert run(file, "rollback", first["revision"], "--by", "Max")[0] == 0
+    assert listed(file)[-1]["put_back_by"] == "Max"
 
 
-def test_who_wrote_the_line_of_a_table_brought_it(file: Path) -> None:
-    """A person who writes what an appliance then loads is named, and not the user the appliance runs as."""
+@pytest.mark.parametrize("is_loaded_first", [False, True])
+def test_who_wrote_the_line_of_a_table_brought_it(file: Path, *, is_loaded_first: bool) -> None:
+    """A person who writes what an appliance loads is named, and not the user it runs as, however fast that is."""
     rules(file).write_text("tables: {}\n", encoding="utf-8")
     configuration = load(file)
     appliance = Appliance.open(configuration)
-    appliance.revisions.brought(configuration.revision, "kim")
-    appliance.revisions.remember(configuration, "micropacs")
+    steps = [
+        lambda: appliance.revisions.brought(configuration.revision, "kim"),
+        lambda: appliance.revisions.remember(configuration, "micropacs"),
+    ]
+    for step in reversed(steps) if is_loaded_first else steps:
+        step()
     appliance.close()
     assert listed(file)[0]["by"] == "kim"
