@@ -1,8 +1,11 @@
 """An appliance without processes whose studies are corrected; instances are filed and delivered by hand."""
 
 import hashlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pydicom
 
 from archive import Identity, Kept
 from router.appliance import Appliance, utc_now
@@ -24,6 +27,8 @@ routes: [{{name: all, to: [disk]}}]
 {more}
 """
 STUDY = "1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+SYNTAXES = "transfer-syntaxes/one-ct-in-every-syntax"
 
 
 class Site:
@@ -134,6 +139,11 @@ class Site:
         """These were delivered."""
         self.queue.settle([settlement(each, DELIVERED, datetime.now(UTC)) for each in leased])
 
+    def age(self) -> None:
+        """Let every file be older than what has just been written may be."""
+        for path in self.archive.folder.rglob("*.dcm"):
+            os.utime(path, (0, 0))
+
     def assert_whole(self) -> None:
         """Every kept file is as the index says, and no file is unknown to it."""
         kept = self.archive.instances_after(0, 1_000_000)
@@ -141,3 +151,9 @@ class Site:
         assert found == []
         assert all(hashlib.sha256(self.content(each)).hexdigest() == each.digest for each in kept)
         assert [file for file, is_orphan in self.archive.files(self.appliance.spool.backlog) if is_orphan] == []
+
+
+def in_a_study_of_its_own(part: Part10, number: int) -> bytes:
+    """The file's data set: one CT is there in many syntaxes. What is deflated stays as it is."""
+    uid = str(pydicom.dcmread(part.path, stop_before_pixels=True).get("StudyInstanceUID", "none")).encode()
+    return part.data_set.replace(uid, uid[:-2] + b"%02d" % number)

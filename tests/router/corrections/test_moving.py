@@ -13,13 +13,16 @@ from archive import KeyTakenError
 from router.cli.application import application
 from router.corrections import CorrectionError
 from router.delivery import Holder
-from tests.support.corrected import STUDY, Site
+from tests.support.corrected import DEFLATED, STUDY, SYNTAXES, Site, in_a_study_of_its_own
+from tests.support.data import needs_data, sample
 from tests.support.databases import Fresh
+from tests.support.part10 import read_part10
 
 RULES = """,
   {name: one study, when: {StudyInstanceUID: "1.2.9*"}, edit: [set: {StudyInstanceUID: 1.2.1}]},
   {name: one series, when: {SeriesInstanceUID: 1.2.8}, edit: [set: {SeriesInstanceUID: 1.2.2}]}"""
 CAME, OTHER, THIRD = "1.2.90", "1.2.91", "1.2.7"
+SHORTER = "{keyword: StudyInstanceUID, pattern: '^1[.][0-9]', with: '2'}"
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ def series(site: Site) -> dict[tuple[str, str], str]:
 
 def assert_as_received(site: Site, *studies: str) -> None:
     """Every instance of these studies lies in its study's folder with the bytes that came."""
+    site.age()
     site.assert_whole()
     for uid in studies:
         for kept in site.kept(uid):
@@ -79,6 +83,30 @@ def test_a_whole_study_goes_back_to_where_it_came_from(site: Site) -> None:
     assert site.corrector.undo(site.study_id(CAME), resend=False).instances == 0
     site.corrector.edit(site.study_id(CAME), {"PatientID": "99"}, resend=False)
     assert site.archive.patients_like({"PatientID": "2"}) == []
+
+
+@needs_data
+def test_files_in_every_transfer_syntax_go_back(site: Site) -> None:
+    """Of compressed, deflated and big endian ones, too, every byte is back, in the folder of their own study."""
+    site.take_up('"1.2.9*"}, edit: [set: {StudyInstanceUID: 1.2.1}]', '"?*"}, edit: [replace: ' + SHORTER + "]")
+    syntaxes = set()
+    for number, part in enumerate(filter(None, map(read_part10, sample(SYNTAXES))), start=10):
+        received = in_a_study_of_its_own(part, number)
+        kept = site.arrive_as(part, received)
+        if kept is None:  # a header that the rule cannot edit
+            continue
+        assert kept.study_id is not None
+        assert site.corrector.undo(kept.study_id, resend=False).instances == 1
+        now = site.now(kept)
+        assert site.content(now) == received
+        assert now.study_uid != kept.study_uid
+        assert str(now.study_uid).encode() in received or part.transfer_syntax_uid == DEFLATED
+        assert now.file.rsplit("/", 1)[0] != kept.file.rsplit("/", 1)[0]
+        syntaxes.add(part.transfer_syntax_uid)
+    assert DEFLATED in syntaxes
+    assert len(syntaxes) >= 12
+    site.age()
+    site.assert_whole()
 
 
 def test_what_was_joined_is_taken_apart(site: Site) -> None:
@@ -143,6 +171,7 @@ def test_where_another_is_kept_nothing_changes(site: Site) -> None:
     assert counts(site) == {STUDY: ("1", "2", "CT"), CAME: ("1", "1", "CT")}
     remove_leftovers(site)
     assert len(list(site.archive.folder.rglob("*.dcm"))) == 3
+    site.age()
     site.assert_whole()
 
 
