@@ -4,6 +4,7 @@ A study or series that loses its last instance keeps its row, so that its histor
 what comes for it later it is begun anew.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -69,11 +70,9 @@ def _refuse_taken(connection: Connection, items: Sequence[Item]) -> None:
     for item in items:
         wanted.setdefault(item.series_id, []).append(item.key.sop_instance_uid)
     for series_id, uids in wanted.items():
-        taken = {uid for uid in uids if uids.count(uid) > 1} if len(set(uids)) < len(uids) else set()
+        taken = {uid for uid, wanting in Counter(uids).items() if wanting > 1}
         for some in in_parts(uids):
             there = select(instances.c.sop_instance_uid).where(instances.c.series_id == series_id)
             taken |= set(connection.scalars(there.where(instances.c.sop_instance_uid.in_(some))))
         if taken:
-            raise KeyTakenError(
-                f"instance {min(taken)}: the archive holds another one under the UIDs it was received with"
-            )
+            raise KeyTakenError(f"instance {min(taken)}: another one has the UIDs it was received with")

@@ -102,7 +102,8 @@ def revise(
     series_of = {row.id: row.series_id for row in present}
     here = {row: place.series_id for row, place in places.items() if place.study_id == study_id}
     left = [each for each in revised if each.kept.row not in places or each.kept.row in here]
-    _empty(connection, set(series_of.values()))
+    if places:
+        _empty(connection, set(series_of.values()))
     _reindex(connection, study_id, {**series_of, **here}, left, now)
     return places
 

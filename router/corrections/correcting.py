@@ -5,7 +5,8 @@ old study, one after it the new; what the other had is removed by upkeep. It dec
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -130,12 +131,9 @@ class Corrector:
         """The editions; what goes wrong says with which instance, and nothing of it is kept."""
         made = iter(editions(some))
         for kept in some:
-            try:
-                yield next(made)
-            except RulesError as error:
-                raise CorrectionError(f"instance {kept.uids[1]}: {error}") from error
-            except OSError as error:
-                raise CorrectionError(f"instance {kept.uids[1]}: its file cannot be read: {error.strerror}") from error
+            with _naming(kept):
+                edition = next(made)
+            yield edition
 
     def _revised(self, some: Sequence[Kept], made: Sequence[Edition]) -> Iterable[Revised]:
         """The instances in their new versions, whose files are on the disk, or as they are."""
@@ -160,8 +158,9 @@ class Corrector:
     def _attributes(self, kept: Kept, edition: Edition) -> Mapping[str, str]:
         """What its header says as it is to be."""
         start = (kept.data_set_offset or 0) + edition.resume
-        header = read_header(self._archive.folder / kept.file, start, kept.uids[2], edition.prefix or b"")
-        return dict(IndexedAttributes(header))
+        with _naming(kept):
+            header = read_header(self._archive.folder / kept.file, start, kept.uids[2], edition.prefix or b"")
+            return dict(IndexedAttributes(header))
 
     def _other_key(self, kept: Kept, after: Mapping[str, str]) -> InstanceKey | None:
         """What it is kept under from now on, None if that is as before."""
@@ -200,3 +199,14 @@ class Corrector:
         for each in (study_id, *moved) if resend else ():
             resent.update(self.resend(each))
         return Corrected(len(changed), resent, moved)
+
+
+@contextmanager
+def _naming(kept: Kept) -> Iterator[None]:
+    """What goes wrong with an instance says which one it is."""
+    try:
+        yield
+    except RulesError as error:
+        raise CorrectionError(f"instance {kept.uids[1]}: {error}") from error
+    except OSError as error:
+        raise CorrectionError(f"instance {kept.uids[1]}: its file cannot be read: {error.strerror}") from error

@@ -209,6 +209,20 @@ def test_a_damaged_file_is_never_made_good(site: Site) -> None:
         site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False)
 
 
+def test_a_header_that_cannot_be_read_changes_nothing(site: Site) -> None:
+    """A kept file that does not begin with a header any more is told with its instance."""
+    site.arrive(1, 2)
+    kept = site.kept()
+    overwrite(site.archive.folder / kept[1].file, (kept[1].data_set_offset or 0) + 4, b"??")
+    for correct in (
+        lambda: site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False),
+        lambda: site.corrector.undo(site.study_id(), resend=False),
+    ):
+        with pytest.raises((CorrectionError, DamagedError)):
+            correct()
+    assert site.kept() == kept
+
+
 def test_what_cannot_be_edited_changes_nothing(site: Site) -> None:
     """One instance whose edit cannot be made keeps the whole study as it is; so does an undo without its record."""
     site.arrive(1, 2)

@@ -175,6 +175,22 @@ def test_where_another_is_kept_nothing_changes(site: Site) -> None:
     site.assert_whole()
 
 
+def test_where_two_would_be_one_nothing_changes(site: Site) -> None:
+    """Two that came with the same UIDs, and that rules of different days put into two series, stay where they are."""
+    site.arrive(1, StudyInstanceUID=CAME)
+    site.take_up(
+        "SeriesInstanceUID: 1.2.8}, edit: [set: {SeriesInstanceUID: 1.2.2",
+        "Modality: PT}, edit: [set: {SeriesInstanceUID: 1.2.77",
+    )
+    site.arrive(1, StudyInstanceUID=CAME, Modality="PT")
+    before = site.kept()
+    assert len(before) == 2
+    with pytest.raises(KeyTakenError, match="another one has the UIDs"):
+        site.corrector.undo(site.study_id(), resend=False)
+    assert site.kept() == before
+    assert site.archive.study_id(CAME) is None
+
+
 def test_what_belonged_to_no_study_stays(site: Site) -> None:
     """What came without a study and was given one by a person cannot go back to none."""
     site.arrive(1, StudyInstanceUID="")
