@@ -13,6 +13,7 @@ from archive.errors import (
     DamagedError,
     DatabaseUnfitError,
     EntryUnreadableError,
+    KeyTakenError,
     NotKeptError,
     QueryError,
     SpoolFailedError,
@@ -24,6 +25,7 @@ from archive.filing import Filing, InstanceKey, Placed, Rewritten, Version
 from archive.history import ChangeMade, InstanceKept, SeriesFiled, SeriesKept, StudyKept
 from archive.holding import Held, Hold, Released
 from archive.incoming import Incoming
+from archive.moving import Place
 from archive.origin import Identity, Origin
 from archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from archive.past import Beginning, Past, PastArrivals, Undoing, beginning
@@ -73,12 +75,14 @@ __all__ = [
     "InstanceKey",
     "Json",
     "Kept",
+    "KeyTakenError",
     "Known",
     "Level",
     "NotKeptError",
     "Origin",
     "Past",
     "PastArrivals",
+    "Place",
     "Placed",
     "QueryError",
     "Record",

@@ -27,6 +27,7 @@ from archive.entry import Entry
 from archive.filing import Filing, InstanceKey, Placed, Rewritten, Shelves, Version
 from archive.history import ChangeMade, SeriesFiled, StudyKept
 from archive.holding import Held, Hold, Released
+from archive.moving import Place
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.rewriting import Applied, Revised
@@ -125,11 +126,6 @@ class Archive:
         with self.database.read() as connection:
             return history.changes(connection, study_id)
 
-    def undoing(self, instance_id: int) -> tuple[int, bytes] | None:
-        """How many bytes of an instance's data set are ours, and what restores those that came; None if none are."""
-        with self.database.read() as connection:
-            return history.undoing(connection, instance_id)
-
     # -- correcting
 
     def instances_of(self, study_id: int) -> list[Kept]:
@@ -146,9 +142,9 @@ class Archive:
         """Other versions of kept files, on the disk when this returns; `revise` makes them those that are kept."""
         return self._shelves.rewrite(versions, lambda files: rewriting.announce(self.database, files))
 
-    def revise(self, connection: Connection, study_id: int, revised: Sequence[Revised], by: str) -> None:
+    def revise(self, connection: Connection, study_id: int, revised: Sequence[Revised], by: str) -> Mapping[int, Place]:
         """In the caller's transaction: the study is kept like this from now on; see `rewriting.revise`."""
-        rewriting.revise(self.database, connection, study_id, revised, by)
+        return rewriting.revise(self.database, connection, study_id, revised, by)
 
     def remove_leftovers(self, before: datetime) -> int:
         """Remove the files that were replaced before then by another version, or never became one; gives how many."""
@@ -186,16 +182,19 @@ class Archive:
         with self.database.read() as connection:
             return holding.came_before(connection, entries)
 
-    def release(self, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
-        """A person lets a held instance go, with attributes set by hand; NotKeptError if it is not held."""
-        holding.release(self.database, arrival, by, fixes)
+    def release(self, arrival: str, by: str, fixes: Mapping[str, str], *, as_it_came: bool = False) -> None:
+        """A person lets a held instance go, with attributes set by hand; NotKeptError if it is not held.
+
+        What was set by hand before is made as well, unless it is let go `as_it_came`.
+        """
+        holding.release(self.database, arrival, by, fixes, as_it_came=as_it_came)
 
     def reject(self, arrival: str, by: str, why: str) -> None:
         """A person rejects a held instance; its file stays until it is removed. NotKeptError if it is not held."""
         holding.reject(self.database, arrival, by, why)
 
     def released(self, limit: int | None = None) -> list[Released]:
-        """What waits to be filed with its fixes and the rule that held it, oldest first, at most `limit`.
+        """What waits to be filed with its fixes and the rule it is let by, oldest first, at most `limit`.
 
         One whose file cannot be read, or is not what was received, goes back to being held, and says so.
         """

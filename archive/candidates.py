@@ -54,7 +54,7 @@ def patients_like(connection: Connection, attributes: Mapping[str, str]) -> list
     )
     best: dict[str, Candidate] = {}
     for question in _questions(sought):
-        for row in connection.execute(_ROWS.where(question).limit(_MOST_ROWS)):
+        for row in connection.execute(_ROWS.where(question, studies.c.instances > 0).limit(_MOST_ROWS)):
             found = _judged(sought, *(each or "" for each in row))
             if found and found.score >= LEAST_SCORE and found.score > best.get(found.patient_id, _NOBODY).score:
                 best[found.patient_id] = found

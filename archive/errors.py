@@ -29,6 +29,10 @@ class ChangedMeanwhileError(ArchiveError):
     """The study was changed by somebody else, or grew, in the same moment."""
 
 
+class KeyTakenError(ArchiveError):
+    """An instance cannot go back to its study: another one is kept there under its UIDs."""
+
+
 class DamagedError(ArchiveError):
     """A kept file is damaged, so no other version of it is made."""
 

@@ -83,12 +83,16 @@ INCOMING = "incoming"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Another version of a kept file: `prefix`, and then its data set, of this `digest`, from byte `resume` on."""
+    """Another version of a kept file: `prefix`, and then its data set, of this `digest`, from byte `resume` on.
+
+    `study_uid` is that of the study it belongs to, None where it is the one of the kept file.
+    """
 
     file: str
     digest: str
     prefix: bytes
     resume: int
+    study_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,8 @@ class Shelves:
                 sums = self._write_version(version, drafts)
                 checksums.append(sums.checksum.hexdigest())
             _synchronise(drafts)
+            for study_uid in {version.study_uid for version in versions if version.study_uid is not None}:
+                self._folders.ensure(self.folder / study_folder(study_uid))
             files = [_version_file(version, draft) for version, draft in zip(versions, drafts, strict=True)]
             announce(files)
             for file, draft in zip(files, drafts, strict=True):
@@ -295,7 +301,8 @@ def _placed(file: str, head: Head) -> Placed:
 def _version_file(version: Version, draft: _Draft) -> str:
     """A name that no other content has or will have: whoever reads a file reads one version."""
     stamp = draft.head.stamp
-    return f"{version.file.rsplit('/', 1)[0]}/{checked(stamp.arrival)}-{stamp.digest[:16]}.dcm"
+    folder = version.file.rsplit("/", 1)[0] if version.study_uid is None else study_folder(version.study_uid)
+    return f"{folder}/{checked(stamp.arrival)}-{stamp.digest[:16]}.dcm"
 
 
 def _link(entry: Entry, path: Path) -> bool:

@@ -66,13 +66,6 @@ class StudyKept:
     series: Sequence[SeriesKept]
 
 
-def undoing(connection: Connection, instance_id: int) -> tuple[int, bytes] | None:
-    """How many bytes of an instance's data set are ours, and what restores those that came; None if none are."""
-    query = select(amendments.c.prefix_length, amendments.c.restore).where(amendments.c.instance_id == instance_id)
-    row = connection.execute(query.order_by(amendments.c.id)).first()
-    return (row.prefix_length, row.restore) if row is not None else None
-
-
 @dataclass(frozen=True, slots=True)
 class SeriesFiled:
     """A series of a study, with where one of its instances lies."""
@@ -124,7 +117,7 @@ def contents(connection: Connection, of_study: int) -> StudyKept:
             InstanceKept(attributes=attributes_of("instance", row), origin=origin, **facts)
         )
     rows = connection.execute(select(series).where(series.c.study_id == of_study).order_by(series.c.id)).mappings()
-    every = [SeriesKept(attributes_of("series", row), kept.get(row["id"], [])) for row in rows]
+    every = [SeriesKept(attributes_of("series", row), kept[row["id"]]) for row in rows if row["id"] in kept]
     return StudyKept(attributes_of("study", study), study["bytes"], every)
 
 

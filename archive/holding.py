@@ -20,6 +20,7 @@ from archive.rows import ARRIVAL_COLUMNS, arrival_values
 from archive.tables import held as table
 
 FOLDER = "hold"
+CORRECTED = "corrected"  # what was decided where an instance was let go with corrections
 _ANY_RELEASED = select(table.c.id).where(table.c.state == "released").limit(1)
 
 
@@ -37,7 +38,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One instance in hold. `bytes` and `digest` are those of the data set; the last four say what a person decided."""
+    """One instance in hold. `bytes` and `digest` are those of the data set; the last four say what a person decided.
+
+    `attributes` are those of the header as it came; `fixes` are a person's corrections, which stay with it whatever
+    holds it again.
+    """
 
     arrival: str
     path: Path
@@ -56,9 +61,17 @@ class Held:
     decision: str | None
     fixes: Mapping[str, str]
 
+    @property
+    def corrected(self) -> dict[str, str]:
+        """The attributes as the person's corrections leave them."""
+        return {**self.attributes, **self.fixes}
+
 
 class Released(NamedTuple):
-    """An instance that a person let go, what they set by hand, and the rule that had held it."""
+    """An instance that a person let go, and what they set by hand, then or before.
+
+    `rule` is the one by whose hold it is let as it is; None where it was corrected for it, and all judge it anew.
+    """
 
     entry: Entry
     fixes: Mapping[str, str]
@@ -110,14 +123,21 @@ def came_before(connection: Connection, entries: Sequence[Entry]) -> set[str]:
     return {arrival for arrival, earlier in found.items() if earlier - {arrival}}
 
 
-def release(database: Database, arrival: str, by: str, fixes: Mapping[str, str]) -> None:
-    """Held or rejected becomes released, with what is to be set by hand."""
-    _decide(database, arrival, ("held", "rejected"), state="released", decided_by=by, decision=None, fixes=dict(fixes))
+def release(database: Database, arrival: str, by: str, fixes: Mapping[str, str], *, as_it_came: bool) -> None:
+    """Held or rejected becomes released, with what is to be set by hand besides what was before.
+
+    With `as_it_came` what was set before is forgotten.
+    """
+    with database.begin() as connection:
+        before = connection.scalar(select(table.c.fixes).where(table.c.arrival == arrival).with_for_update()) or {}
+        changed = bool(fixes) or (as_it_came and bool(before))
+        values = {"fixes": {**({} if as_it_came else before), **fixes}, "decision": CORRECTED if changed else None}
+        _enter(connection, arrival, ("held", "rejected"), state="released", decided_by=by, **values)
 
 
 def reject(database: Database, arrival: str, by: str, why: str) -> None:
     """Held becomes rejected."""
-    _decide(database, arrival, ("held",), state="rejected", decided_by=by, decision=plain_text(why, 255), fixes=None)
+    _decide(database, arrival, ("held",), state="rejected", decided_by=by, decision=plain_text(why, 255))
 
 
 def put_back(database: Database, arrival: str, reason: str) -> None:
@@ -133,7 +153,7 @@ def released(database: Database, folder: Path, limit: int | None = None) -> list
     ready: list[Released] = []
     for each in waiting:
         try:
-            ready.append(Released(read_entry(each.path), each.fixes, each.rule))
+            ready.append(Released(read_entry(each.path), each.fixes, None if each.decision == CORRECTED else each.rule))
         except EntryUnreadableError as error:
             put_back(database, each.arrival, str(error))
     return ready
@@ -161,13 +181,13 @@ def remove_files(database: Database, folder: Path, arrivals: Iterable[str]) -> N
 
 def _decide(database: Database, arrival: str, states: tuple[str, ...], **values: object) -> None:
     with database.begin() as connection:
-        result = connection.execute(
-            update(table)
-            .where(table.c.arrival == arrival, table.c.state.in_(states))
-            .values(decided_at=datetime.now(UTC), **values)
-        )
-        if result.rowcount != 1:
-            raise NotKeptError("no instance of this name waits for a decision")
+        _enter(connection, arrival, states, **values)
+
+
+def _enter(connection: Connection, arrival: str, states: tuple[str, ...], **values: object) -> None:
+    these = update(table).where(table.c.arrival == arrival, table.c.state.in_(states))
+    if connection.execute(these.values(decided_at=datetime.now(UTC), **values)).rowcount != 1:
+        raise NotKeptError("no instance of this name waits for a decision")
 
 
 def _held(row: Row[Any], folder: Path) -> Held:

@@ -79,8 +79,9 @@ def _content(connection: Connection, study: RowMapping) -> dict[str, object]:
         kept.setdefault(row["series_id"], []).append(_instance(row, changes.get(row["id"], [])))
     query = select(series).where(series.c.study_id == study["id"]).order_by(series.c.id)
     every = [
-        {"attributes": attributes_of("series", row), "instances": kept.get(row["id"], [])}
+        {"attributes": attributes_of("series", row), "instances": kept[row["id"]]}
         for row in connection.execute(query).mappings()
+        if row["id"] in kept
     ]
     return {
         "format": FORMAT,

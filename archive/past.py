@@ -108,8 +108,8 @@ class PastArrivals:
         with self._database.read() as connection:
             for some in in_parts(numbers):
                 undoings: dict[int, list[Undoing]] = {}
-                query = select(amendments).where(amendments.c.instance_id.in_(some)).order_by(amendments.c.id.desc())
-                for row in connection.execute(query):
+                query = select(amendments).where(amendments.c.instance_id.in_(some), amendments.c.undone_at.is_(None))
+                for row in connection.execute(query.order_by(amendments.c.id.desc())):
                     undoings.setdefault(row.instance_id, []).append(Undoing(row.prefix_length, row.restore))
                 rows = connection.execute(_these(_FILED, instances.c.id, some))
                 found += [self._filed(row, tuple(undoings.get(row.id, ()))) for row in rows]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Column, Connection, FromClause, false, func, select
+from sqlalchemy import Column, Connection, FromClause, false, func, select, true
 
 from archive.attributes import ATTRIBUTES, Indexed, Level, at_level
 from archive.errors import QueryError
@@ -30,6 +30,14 @@ _ORDER: dict[Level, tuple[Column[int], ...]] = {
 }
 
 
+# What has lost its last instance to another study or series has a row and is not there.
+_THERE: dict[Level, Condition] = {
+    "study": studies.c.instances > 0,
+    "series": series.c.instances > 0,
+    "instance": true(),
+}
+
+
 @dataclass(slots=True)
 class _Question:
     """The conditions of a query, by the level whose rows they are about."""
@@ -53,7 +61,7 @@ def find(connection: Connection, level: Level, keys: Mapping[str, str], limit: i
     query = (
         select(*(column.label(keyword) for keyword, column in columns.items()))
         .select_from(_JOINED[level])
-        .where(*_conditions(level, question))
+        .where(*_conditions(level, question), _THERE[level])
         .order_by(*_ORDER[level])
         .limit(limit)
     )
@@ -77,7 +85,8 @@ def _question(connection: Connection, keys: Mapping[str, str]) -> _Question:
         if keyword == "ModalitiesInStudy":
             modality = condition(_BY_KEYWORD["Modality"], value)
             if modality is not None:
-                question.by_level["study"].append(studies.c.id.in_(select(series.c.study_id).where(modality)))
+                shown = select(series.c.study_id).where(modality, _THERE["series"])
+                question.by_level["study"].append(studies.c.id.in_(shown))
         elif keyword in COUNTS:
             _ask_count(question, keyword, value)
         elif keyword in _BY_KEYWORD:
@@ -111,7 +120,9 @@ def _conditions(level: Level, question: _Question) -> list[Condition]:
         conditions.append(series.c.id.in_(select(instances.c.series_id).where(*below)))
     elif below:
         lowest = series.join(instances) if question.by_level["instance"] else series
-        conditions.append(studies.c.id.in_(select(series.c.study_id).select_from(lowest).where(*below)))
+        conditions.append(
+            studies.c.id.in_(select(series.c.study_id).select_from(lowest).where(*below, _THERE["series"]))
+        )
     return conditions
 
 

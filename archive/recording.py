@@ -32,13 +32,13 @@ _STUDIES = (
     .with_for_update()
 )
 _SERIES = (
-    select(series.c.study_id, series.c.series_instance_uid, series.c.id)
+    select(series.c.study_id, series.c.series_instance_uid, series.c.id, series.c.instances)
     .where(series.c.study_id.in_(bindparam("study_ids", expanding=True)))
     .where(series.c.series_instance_uid.in_(bindparam("uids", expanding=True)))
 )
 _SHOWN = (
     select(series.c.study_id, series.c.modality, func.count())
-    .where(series.c.study_id.in_(bindparam("study_ids", expanding=True)))
+    .where(series.c.study_id.in_(bindparam("study_ids", expanding=True)), series.c.instances > 0)
     .group_by(series.c.study_id, series.c.modality)
 )
 _COUNT_SERIES = (
@@ -74,8 +74,8 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
     items.sort(key=lambda item: item.key)
     if items:
         now = datetime.now(UTC)
-        rows = _studies(database, connection, items, now)
-        grown = _series(database, connection, items)
+        rows = studies_for(database, connection, items, now)
+        grown = series_for(database, connection, items)
         shard = (newest_id or 0) // SHARD
         database.insert_rows(
             connection, instances, INSTANCE_COLUMNS, [instance_row(item, shard, now) for item in items], only_new=True
@@ -84,8 +84,8 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
         there |= _in_span(connection, added) if is_ahead else _by_arrival(connection, added)
         new = [item for item in items if item.arrival in there]
         _amendments(connection, new, there)
-        _count(connection, rows, new, now)
-        _show(connection, grown)
+        count(connection, rows, new, now)
+        show(connection, grown)
     first = _by_key(connection, [item for item in items if item.arrival not in there])
     return [there.get(each.filing.entry.arrival) or first[fitted_key(each.filing.key)] for each in records]
 
@@ -112,46 +112,61 @@ def _by_key(connection: Connection, items: Sequence[Item]) -> dict[InstanceKey, 
     return found
 
 
-def _studies(database: Database, connection: Connection, items: Sequence[Item], now: datetime) -> dict[int, RowMapping]:
-    """The rows of the batch's studies, made where missing and locked until the transaction ends."""
+def studies_for(
+    database: Database, connection: Connection, items: Sequence[Item], now: datetime
+) -> dict[int, RowMapping]:
+    """The rows of the items' studies, made where missing and locked until the transaction ends.
+
+    One that has lost its last instance is begun anew.
+    """
     uids = sorted({item.key.study_uid for item in items})
-    found = {row["study_instance_uid"]: row for row in _locked(connection, uids)}
-    missing = {item.key.study_uid: item for item in reversed(items) if item.key.study_uid not in found}
+    found = {row["study_instance_uid"]: row for row in lock(connection, uids)}
+    counts = {uid: row["instances"] for uid, row in found.items()}
+    missing = {item.key.study_uid: item for item in reversed(items) if not counts.get(item.key.study_uid)}
     if missing:
-        connection.execute(database.insert_new(studies), [study_row(missing[uid], now) for uid in sorted(missing)])
-        found = {row["study_instance_uid"]: row for row in _locked(connection, uids)}
+        for uid in sorted(missing.keys() & found.keys()):
+            connection.execute(_THIS_STUDY.values(study_row(missing[uid], now)), {"this": found[uid]["id"]})
+        new = [study_row(missing[uid], now) for uid in sorted(missing.keys() - found.keys())]
+        if new:
+            connection.execute(database.insert_new(studies), new)
+        found = {row["study_instance_uid"]: row for row in lock(connection, uids)}
     for item in items:
         item.study_id = found[item.key.study_uid]["id"]
     return {row["id"]: row for row in found.values()}
 
 
-def _locked(connection: Connection, uids: Sequence[str]) -> list[RowMapping]:
+def lock(connection: Connection, uids: Sequence[str]) -> list[RowMapping]:
+    """The rows of these studies as far as there are any, locked in one order until the transaction ends."""
     rows: list[RowMapping] = []
     for some in in_parts(uids):
         rows.extend(connection.execute(_STUDIES, {"uids": some}).mappings())
     return rows
 
 
-def _series(database: Database, connection: Connection, items: Sequence[Item]) -> list[int]:
-    """The ids of the batch's series, made where missing; gives the ids of the studies that have new ones."""
+def series_for(database: Database, connection: Connection, items: Sequence[Item]) -> list[int]:
+    """The ids of the items' series, made where missing or begun anew; gives the ids of the studies that have such."""
     keys = sorted({(item.study_id, item.key.series_uid) for item in items})
-    found = _series_ids(connection, keys)
+    found = _series(connection, keys)
     missing = {(item.study_id, item.key.series_uid): item for item in reversed(items)}
     new = [series_row(missing[key]) for key in keys if key not in found]
-    grown = sorted({study_id for study_id, uid in keys if (study_id, uid) not in found})
+    emptied = [key for key in keys if key in found and not found[key][1]]
+    for key in emptied:
+        connection.execute(update(series).where(series.c.id == found[key][0]).values(series_row(missing[key])))
+    grown = sorted({study_id for study_id, uid in keys if (study_id, uid) not in found} | {key[0] for key in emptied})
     if new:
         connection.execute(database.insert_new(series), new)
-        found = _series_ids(connection, keys)
+        found = _series(connection, keys)
     for item in items:
-        item.series_id = found[item.study_id, item.key.series_uid]
+        item.series_id = found[item.study_id, item.key.series_uid][0]
     return grown
 
 
-def _series_ids(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    found: dict[tuple[int, str], int] = {}
+def _series(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, int]]:
+    """Id and number of instances of each series there is."""
+    found: dict[tuple[int, str], tuple[int, int]] = {}
     for some in in_parts(keys):
         sought = {"study_ids": sorted({key[0] for key in some}), "uids": sorted({key[1] for key in some})}
-        found |= {(row[0], row[1]): row[2] for row in connection.execute(_SERIES, sought)}
+        found |= {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(_SERIES, sought)}
     return found
 
 
@@ -172,7 +187,7 @@ def _amendments(connection: Connection, new: Sequence[Item], there: Mapping[str,
         connection.execute(insert(amendments), rows)
 
 
-def _count(connection: Connection, rows: dict[int, RowMapping], new: Sequence[Item], now: datetime) -> None:
+def count(connection: Connection, rows: dict[int, RowMapping], new: Sequence[Item], now: datetime) -> None:
     """Bring the counts of the locked studies and of their series up to date, and fill what a study's row lacked."""
     by_series: dict[int, list[Item]] = {}
     by_study: dict[int, list[Item]] = {}
@@ -197,13 +212,13 @@ def _more(items: Sequence[Item]) -> dict[str, int]:
     return {"more": len(items), "more_bytes": sum(item.record.placed.bytes for item in items)}
 
 
-def _show(connection: Connection, study_ids: Sequence[int]) -> None:
+def show(connection: Connection, study_ids: Sequence[int]) -> None:
     """Write each study's modalities, as ModalitiesInStudy writes them, and how many series it has."""
     found: dict[int, tuple[set[str], int]] = {study_id: (set(), 0) for study_id in study_ids}
     for some in in_parts(study_ids):
-        for study_id, modality, count in connection.execute(_SHOWN, {"study_ids": some}):
+        for study_id, modality, number in connection.execute(_SHOWN, {"study_ids": some}):
             modalities, so_far = found[study_id]
-            found[study_id] = (modalities | ({modality} if modality else set()), so_far + count)
+            found[study_id] = (modalities | ({modality} if modality else set()), so_far + number)
     for study_id in study_ids:
         shown = "\\".join(sorted(found[study_id][0]))[:255]
         connection.execute(_SHOW, {"this": study_id, "shown": shown, "count": found[study_id][1]})

@@ -185,7 +185,9 @@ def summary(connection: Connection) -> Summary:
     """The totals, from the studies' own counts; `bytes` are those of the data sets."""
     columns = studies.c
     sums = (func.coalesce(func.sum(column), 0) for column in (columns.series, columns.instances, columns.bytes))
-    row = connection.execute(select(func.count(), *sums, func.max(columns.last_received_at)).select_from(studies)).one()
+    row = connection.execute(
+        select(func.count(), *sums, func.max(columns.last_received_at)).where(columns.instances > 0)
+    ).one()
     states = select(held.c.state, func.count()).where(held.c.state.in_(("held", "rejected"))).group_by(held.c.state)
     waiting: dict[str, int] = {row.state: row[1] for row in connection.execute(states)}
     return Summary(

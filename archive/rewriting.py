@@ -15,7 +15,9 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from archive.attributes import Level, at_level, fitted
 from archive.database import Database
 from archive.errors import ChangedMeanwhileError
-from archive.filing import Rewritten
+from archive.filing import InstanceKey, Rewritten
+from archive.moving import Place, move, moving
+from archive.recording import lock
 from archive.records import Amendment, in_parts
 from archive.rows import OWN, folded
 from archive.tables import amendments, instances, leftovers, series, studies
@@ -43,7 +45,7 @@ class Revised:
     """An instance of a study that is revised, and the `attributes`, by keyword, of its header from now on.
 
     `rewritten` is None where it stays as it is. `amendment` is what was changed now, `undone` are the rows of what was
-    changed before and is not any more.
+    changed before and is not any more. `key` is there where it belongs to another study or series from now on.
     """
 
     kept: Kept
@@ -52,6 +54,7 @@ class Revised:
     amendment: Amendment | None = None
     prefix_length: int = 0
     undone: Sequence[int] = ()
+    key: InstanceKey | None = None
 
 
 def applied(connection: Connection, instance_ids: Iterable[int]) -> dict[int, list[Applied]]:
@@ -70,12 +73,22 @@ def announce(database: Database, files: Sequence[str]) -> None:
         _leave(database, connection, files, datetime.now(UTC))
 
 
-def revise(database: Database, connection: Connection, study_id: int, revised: Sequence[Revised], by: str) -> None:
+def revise(
+    database: Database, connection: Connection, study_id: int, revised: Sequence[Revised], by: str
+) -> dict[int, Place]:
     """In the caller's transaction: the study is kept as `revised`, all its instances, says from now on.
 
-    ChangedMeanwhileError where it is not the study that was revised any more.
+    Gives where those are that belong to another study or series now, by their ids. ChangedMeanwhileError where it is
+    not the study that was revised any more, KeyTakenError where one cannot go where it belongs.
     """
     now = datetime.now(UTC)
+    moved = [
+        moving(each.kept, each.key, each.rewritten.placed, each.attributes)
+        for each in revised
+        if each.key and each.rewritten
+    ]
+    if moved:
+        lock(connection, sorted({str(moved[0].kept.study_uid), *(each.item.key.study_uid for each in moved)}))
     connection.execute(select(studies.c.id).where(studies.c.id == study_id).with_for_update()).one()
     present = connection.execute(_PRESENT, {"study_id": study_id}).all()
     if {(row.id, row.digest) for row in present} != {(each.kept.row, each.kept.digest) for each in revised}:
@@ -85,7 +98,14 @@ def revise(database: Database, connection: Connection, study_id: int, revised: S
     database.update_rows(connection, instances, _CHANGED, [_row(each) for each in changed])
     _leave(database, connection, [each.kept.file for each in changed], now)
     _note(connection, revised, by, now)
-    _reindex(connection, study_id, {row.id: row.series_id for row in present}, revised, now)
+    places = move(database, connection, moved, now)
+    series_of = {row.id: row.series_id for row in present}
+    here = {row: place.series_id for row, place in places.items() if place.study_id == study_id}
+    left = [each for each in revised if each.kept.row not in places or each.kept.row in here]
+    if places:
+        _empty(connection, set(series_of.values()))
+    _reindex(connection, study_id, {**series_of, **here}, left, now)
+    return places
 
 
 def remove_leftovers(database: Database, folder: Path, before: datetime) -> int:
@@ -152,6 +172,13 @@ def _note(connection: Connection, revised: Sequence[Revised], by: str, now: date
         connection.execute(these.values(undone_at=now, undone_by=by))
 
 
+def _empty(connection: Connection, series_ids: Iterable[int]) -> None:
+    """Those that have lost their last instance say so."""
+    for some in in_parts(series_ids):
+        left = select(instances.c.id).where(instances.c.series_id == series.c.id).exists()
+        connection.execute(update(series).where(series.c.id.in_(some), ~left).values(instances=0, bytes=0))
+
+
 def _reindex(
     connection: Connection, study_id: int, series_of: Mapping[int, int], revised: Sequence[Revised], now: datetime
 ) -> None:
@@ -164,8 +191,8 @@ def _reindex(
         values = _first_values("series", its)
         modalities.add(values["modality"])
         this = update(series).where(series.c.id == series_id)
-        connection.execute(this.values(**values, bytes=_size_of(series_id)))
-    values = _first_values("study", sorted(revised, key=lambda each: each.kept.arrival))
+        connection.execute(this.values(**values, instances=len(its), bytes=_size_of(series_id)))
+    values = _first_values("study", sorted(revised, key=lambda each: each.kept.arrival)) if revised else {}
     connection.execute(
         update(studies)
         .where(studies.c.id == study_id)
@@ -173,6 +200,8 @@ def _reindex(
             **values,
             **folded(values),
             modalities="\\".join(sorted(filter(None, modalities)))[:255],
+            series=len(by_series),
+            instances=len(revised),
             bytes=select(func.sum(series.c.bytes)).where(series.c.study_id == study_id).scalar_subquery(),
             changed_at=now,
             version=studies.c.version + 1,

@@ -9,14 +9,17 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from io import FileIO
 from pathlib import Path
+from typing import cast
 
 from archive.attributes import UID_LENGTH
 from archive.entry import Entry
 from archive.errors import EntryUnreadableError, VerificationStoppedError
 from archive.files import SHORT_OF_MEANS
+from archive.origin import Origin
 from archive.part10 import Head, encode_head, read_head
 from archive.rows import arrival_values
 
@@ -62,6 +65,11 @@ class Kept:
     def received_digest(self) -> str:
         """The digest of its data set as it arrived."""
         return str(self.head[3])
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from, as the index keeps it."""
+        return Origin(*cast("tuple[str | None, str, str, str, datetime]", self.head[4:]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The journal: what happened, one row an event, written with the event's own transaction. Decides nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,9 @@ journal = sa.Table(
 )
 
 
+_WRITTEN = sa.select(journal.c.at, journal.c.study_id, journal.c.source, journal.c.revision, journal.c.detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened; `detail` holds counts, UIDs and reasons, never a patient's values."""
@@ -37,6 +40,17 @@ class Event:
     destination: str | None = None
     revision: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event as it was written."""
+
+    at: datetime
+    study_id: int | None
+    source: str | None
+    revision: str | None
+    detail: Mapping[str, Any]
 
 
 class Journal:
@@ -82,6 +96,17 @@ class Journal:
         query = sa.select(journal.c.id, journal.c.detail).where(journal.c.kind == kind, journal.c.at >= since)
         with self._database.read() as connection:
             return [(row.id, row.detail) for row in connection.execute(query.order_by(journal.c.at, journal.c.id))]
+
+    def written(self, kind: str, since: datetime) -> list[Written]:
+        """The events of this kind that were written since then, oldest first."""
+        query = _WRITTEN.where(journal.c.kind == kind, journal.c.at >= since).order_by(journal.c.at, journal.c.id)
+        with self._database.read() as connection:
+            return [Written(*row) for row in connection.execute(query)]
+
+    def of_studies(self, connection: sa.Connection, kind: str, study_ids: Collection[int]) -> list[Written]:
+        """Within the caller's transaction: the events of this kind of these studies."""
+        query = _WRITTEN.where(journal.c.study_id.in_(sorted(study_ids)), journal.c.kind == kind)
+        return [Written(*row) for row in connection.execute(query)]
 
     def of_study(self, study_id: int) -> list[dict[str, Any]]:
         """The events of one study, oldest first."""

@@ -12,8 +12,8 @@ _ITEM_HEADER = struct.Struct("<HHL")
 _ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 
 
-def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str) -> Header:
-    """The header of the Part 10 file at `path`, whose data set begins at byte `data_set_offset`.
+def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str, prefix: bytes = b"") -> Header:
+    """The header of the Part 10 file at `path`, whose data set is `prefix` and what begins at byte `data_set_offset`.
 
     Raises `rules.HeaderError` if it cannot be read, OSError if the disk fails.
     """
@@ -23,6 +23,7 @@ def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str) -> H
             file.seek(data_set_offset)
             data = file.read(limit)
             complete = len(data) < limit
+            data = prefix + data if prefix else data
             try:
                 return Header.scan(data, transfer_syntax_uid, complete=complete)
             except HeaderIncompleteError as incomplete:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Wanted = tuple[tuple[Attribute, tuple[str, ...]], ...]
 
 _NOON_ON_A_MONDAY = datetime(2024, 1, 1, 12, tzinfo=UTC)  # only the clock and the weekday are ever looked at
-_EXPECTABLE = ("to", "held", "rejected", "at")
+_EXPECTABLE = ("to", "held", "rejected", "warned", "at")
 _DIFFERENT_FRAMES = (FiledSeries("*", "2.25.1"), FiledSeries("*", "2.25.2"))
 
 
@@ -43,6 +43,7 @@ class Expectation:
     rejected: bool | None
     attributes: Wanted
     at: tuple[tuple[str, Wanted], ...]
+    warned: bool | None = None
 
 
 def parse_given(value: object) -> Given:
@@ -76,20 +77,22 @@ def parse_expectation(value: object) -> Expectation:
     flags: dict[str, bool] = {}
     attributes: list[tuple[Attribute, tuple[str, ...]]] = []
     at: list[tuple[str, Wanted]] = []
-    for name, each in reader.entries(value, "expect: needs at least one of to, held, rejected, at or an attribute"):
+    for name, each in reader.entries(
+        value, "expect: needs at least one of to, held, rejected, warned, at or an attribute"
+    ):
         if name == "to":
             listed = each if isinstance(each, list) else [each]
             to = tuple(reader.read(text_of, one, (name, index), "") for index, one in enumerate(listed))
-        elif name in {"held", "rejected"}:
+        elif name in {"held", "rejected", "warned"}:
             flags[name] = reader.read(parse_flag, each, (name,), False)
         elif name == "at":
             at = reader.copies(each)
         else:
             attributes += reader.attribute(name, each, (name,), extra_names=_EXPECTABLE)
-    if (flags.get("held") or flags.get("rejected")) and (to or attributes or at):
+    if (flags.get("held") or flags.get("rejected")) and (to or attributes or at or flags.get("warned")):
         reader.refuse("an instance that is held or rejected goes nowhere and stays as it came", value)
     reader.finish("expect")
-    return Expectation(to, flags.get("held"), flags.get("rejected"), tuple(attributes), tuple(at))
+    return Expectation(to, flags.get("held"), flags.get("rejected"), tuple(attributes), tuple(at), flags.get("warned"))
 
 
 class _Reader:
@@ -180,5 +183,5 @@ class TestCase(BaseModel):
         description="An instance: keywords and facts of the arrival with their values; every other attribute is absent."
     )
     expect: Annotated[Expectation, PlainValidator(parse_expectation, json_schema_input_type=ExpectForm)] = Field(
-        description="What must come out: to, held, rejected, attributes after normalising, at."
+        description="What must come out: to, held, rejected, warned, attributes after normalising, at."
     )

@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why an instance is held or rejected. `reason` names attributes and rules, never a patient's values.
+    """Why an instance is held, rejected or warned of. `reason` names attributes and rules, never a patient's values.
 
     `missing` does: the value that a table has no line for.
     """
@@ -57,7 +57,10 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one instance: how the archive keeps it and where it goes."""
+    """What happens to one instance: how the archive keeps it and where it goes.
+
+    `warnings` are what rules let through and want to be known.
+    """
 
     header: Readable
     changes: tuple[Change, ...]
@@ -65,6 +68,7 @@ class Decision:
     dispatches: tuple[Dispatch, ...]
     held: Verdict | None = None
     rejected: Verdict | None = None
+    warnings: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,4 +108,5 @@ class ExpectForm(BaseModel):
     to: Texts = _entry("Exactly these destinations; [] for none.")
     held: Flag = _entry("Whether it waits for a person.")
     rejected: Flag = _entry("Whether it is rejected.")
+    warned: Flag = _entry("Whether a rule lets it through and warns.")
     at: dict[str, dict[str, Texts | None]] = _entry("For each destination the attributes of the copy it gets.")

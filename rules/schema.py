@@ -82,6 +82,13 @@ class Rule(BaseModel):
         json_schema_extra=without_default,
     )
     edit: Edits
+    warn: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=120,
+        description="The instance goes on, and this is recorded for people, once a study.",
+        json_schema_extra=without_default,
+    )
 
     @cached_property
     def written(self) -> tuple[Attribute, ...]:
@@ -91,9 +98,9 @@ class Rule(BaseModel):
 
 
 class NormaliseRule(Rule):
-    """A rule on arrival: it edits the header that the archive keeps and every route sees, or holds the instance."""
+    """A rule on arrival: it edits the header that the archive keeps and routes see, holds the instance, or warns."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["edit"]}, {"required": ["hold"]}]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in ("edit", "hold", "warn")]})
 
     edit: Edits = Field(
         default=(),
@@ -110,10 +117,12 @@ class NormaliseRule(Rule):
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
-        if not self.edit and self.hold is None:
-            raise refused_at(("edit",), self.edit, "a rule needs edit: with edits, or hold: with what a person is told")
-        if self.edit and self.hold is not None:
-            raise refused_at(("hold",), self.hold, "a rule edits or holds: write two rules")
+        told = [(key, text) for key, text in (("hold", self.hold), ("warn", self.warn)) if text is not None]
+        if not self.edit and not told:
+            needed = "a rule needs edit: with edits, or hold: or warn: with what a person is told"
+            raise refused_at(("edit",), self.edit, needed)
+        if bool(self.edit) + len(told) > 1:
+            raise refused_at((told[-1][0],), told[-1][1], "a rule edits or holds or warns: write two rules")
         return self
 
 

@@ -86,6 +86,9 @@ def _failures(case: TestCase, ruleset: "Ruleset", header: Header, decision: Deci
         if expect.to:
             yield f"to: expected {_listed(expect.to)}, but it goes nowhere"
         return
+    if expect.warned is not None and expect.warned != bool(decision.warnings):
+        told = "; ".join(f"{each.rule}: {each.reason}" for each in decision.warnings)
+        yield f"warned by {told}" if told else "not warned of"
     yield from _routing_failures(expect, decision)
     yield from _differences(decision.header, expect.attributes, "")
     kept = archived(header, decision)

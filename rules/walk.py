@@ -44,13 +44,17 @@ class Walk:
         self.dispatches: dict[str, Dispatch] = {}
         self.held: Verdict | None = None
         self.rejected: Verdict | None = None
+        self.warnings: list[Verdict] = []
 
-    def correct(self, by_hand: Mapping[str, str], held_by: str | None = None) -> None:
-        """A person let it go: their corrections, as text to the letter; an empty one empties the attribute."""
+    def correct(self, by_hand: Mapping[str, str], let_by: str | None = None) -> None:
+        """A person let it go: their corrections, as text to the letter; an empty one empties the attribute.
+
+        `let_by` is the rule by whose hold they let it, and by those before.
+        """
         self.released = True
         names = [*(rule.name for rule in self.settings.rules), OTHERWISE]
-        if held_by in names and not by_hand:  # what is corrected may now be what an earlier rule holds
-            self.let_by = frozenset(names[: names.index(held_by) + 1])
+        if let_by in names:
+            self.let_by = frozenset(names[: names.index(let_by) + 1])
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)
@@ -69,6 +73,9 @@ class Walk:
             if rule.hold is not None:
                 self._hold(rule, rule.hold, reading)
                 continue
+            if rule.warn is not None:
+                self._saw("normalise", rule, "matched", reading, notes=[self._warn(rule, rule.warn, reading)])
+                continue
             try:
                 changes = apply(rule, self.draft, context)
             except RulesError as error:
@@ -84,10 +91,14 @@ class Walk:
         if rule.name in self.let_by:
             self._saw("normalise", rule, "matched", reading, notes=["a person has looked and let it go"])
             return
-        leaves = rule.when.leaves() if rule.when else ()
-        findings = [leaf.finding(reading) for leaf in leaves if leaf.finding]
         self._saw("normalise", rule, "matched", reading)
-        raise EditHeldError("; ".join([why, *filter(None, findings)]))
+        raise EditHeldError(_with_findings(rule, why, reading))
+
+    def _warn(self, rule: Rule, why: str, reading: Reading) -> str:
+        """The rule lets the instance through and says what its condition found; a note of that."""
+        reason = _with_findings(rule, why, reading)
+        self.warnings.append(Verdict(rule.name, reason))
+        return f"lets it through, and it is recorded: {reason}"
 
     def record(self, system: str) -> None:
         """The old values, into the header that the archive keeps (PS3.3 C.12.1.1.9), as changed by `system`."""
@@ -109,6 +120,8 @@ class Walk:
             ]
             for destination in rule.to:
                 self.dispatches.setdefault(destination, _dispatch(destination, rule))
+            if rule.warn is not None:
+                notes.append(self._warn(rule, rule.warn, reading))
             if rule.stop:
                 notes.append("stop: the routes below are not looked at")
             self._saw("route", rule, "matched", reading, to=rule.to, notes=notes)
@@ -123,7 +136,8 @@ class Walk:
         if self.held or self.rejected:
             return Decision(self.header, (), None, (), self.held, self.rejected)
         splice = self.draft.splice() if self.draft.changed else None
-        return Decision(self.draft, tuple(self.changes), splice, tuple(self.dispatches.values()))
+        dispatches, warnings = tuple(self.dispatches.values()), tuple(self.warnings)
+        return Decision(self.draft, tuple(self.changes), splice, dispatches, warnings=warnings)
 
     def _otherwise(self) -> None:
         otherwise = self.settings.otherwise
@@ -176,6 +190,13 @@ class Walk:
         if self.witness is not None:
             looked_at = (rule.when, reading) if rule.when and reading else None
             self.witness.saw(kind, rule.name, outcome, looked_at, changes=changes, to=to, notes=notes)
+
+
+def _with_findings(rule: Rule, why: str, reading: Reading) -> str:
+    """What a rule tells people, with what its condition found where that looks at no single value."""
+    leaves = rule.when.leaves() if rule.when else ()
+    findings = [leaf.finding(reading) for leaf in leaves if leaf.finding]
+    return "; ".join([why, *filter(None, findings)])
 
 
 def _correctable(name: str, text: str) -> Attribute:

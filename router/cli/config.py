@@ -4,7 +4,6 @@ What is kept and shown are the texts as they were written: a reference stands fo
 """
 
 import difflib
-import getpass
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +16,9 @@ from router.cli.options import Config, Json, configuration_path, in_force, opene
 from router.cli.output import Exit, as_json, console, fail, printable, table
 from router.config import configuration_in_force, revision_of
 from router.config.earlier import NotPutBackError, check_earlier, put_back, texts_on_disk
-from router.journal import Event
+from router.inbox import person
 from router.revisions import Remembered
 
-ROLLED_BACK = "rolled back"
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 application = typer.Typer(no_args_is_help=True)
@@ -46,6 +44,9 @@ def list_revisions(config: Config = None, json: Json = False) -> None:
             {
                 "revision": each.revision,
                 "loaded_at": each.loaded_at,
+                "by": each.by,
+                "put_back_at": each.put_back_at,
+                "put_back_by": each.put_back_by,
                 "path": each.path,
                 "files": list(each.texts),
                 "current": each.revision == current,
@@ -56,8 +57,11 @@ def list_revisions(config: Config = None, json: Json = False) -> None:
         as_json(rows)
         return
     marks = {current: "in force", on_disk: "as the file is"} if current != on_disk else {current: "in force"}
-    shown = [(each.revision, each.loaded_at, ", ".join(each.texts), marks.get(each.revision, "")) for each in every]
-    table(("revision", "first loaded", "files", ""), shown)
+    shown = [
+        (each.revision, each.loaded_at, each.by, each.put_back_by, ", ".join(each.texts), marks.get(each.revision, ""))
+        for each in every
+    ]
+    table(("revision", "first loaded", "by", "put back by", "files", ""), shown)
 
 
 @application.command()
@@ -99,9 +103,14 @@ def diff(
 
 
 @application.command()
-def rollback(revision: Revision, config: Config = None, json: Json = False) -> None:
+def rollback(
+    revision: Revision,
+    by: Annotated[str | None, typer.Option(help="Who does it; the name of the system's user if not said.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Put the files of an earlier one back; a running appliance takes them up. The files as they are are kept first."""
-    path = configuration_path(config)
+    path, who = configuration_path(config), person(by)
     with opened(in_force(config)) as appliance:
         found = _found(appliance, revision)
         now = texts_on_disk(path)
@@ -109,16 +118,14 @@ def rollback(revision: Revision, config: Config = None, json: Json = False) -> N
         try:
             configuration = check_earlier(found.texts, path, found.revision)
             if now:
-                appliance.revisions.remember_texts(saved, configuration.path, now)
+                appliance.revisions.remember_texts(saved, configuration.path, now, who)
             written = put_back(found.texts, path)
         except NotPutBackError as error:
             fail(f"{found.revision} is not put back: {error}", Exit.NOT_SO)
         except OSError as error:
             fail(f"the files cannot be written: {error.strerror}", Exit.NOT_SO, hint=f"micropacs config show {saved}")
         if written:
-            detail = {"from": saved, "files": len(written), "by": getpass.getuser()}
-            with appliance.database.begin() as connection:
-                appliance.journal.write(connection, [Event(ROLLED_BACK, revision=found.revision, detail=detail)])
+            appliance.revisions.rolled_back(found.revision, who, saved, len(written))
     if json:
         as_json({"revision": found.revision, "saved": saved, "written": written})
     elif written:

@@ -12,8 +12,9 @@ from router.cli.explain import arrival_from, file_header
 from router.cli.options import opened
 from router.cli.output import Exit, as_json, errors, fail
 from router.config import Configuration
+from router.corrections import restored
 from router.reading import read_header
-from rules import Arrival, Example, Header, RulesError, example, undo
+from rules import Arrival, Example, Header, RulesError, example
 
 _WIDEST = 100_000  # characters: no value is folded over lines
 
@@ -61,23 +62,16 @@ def _instances(loaded: Configuration, template: str, source: str | None) -> Iter
 
 
 def _as_it_came(appliance: Appliance, stored: Stored) -> Header:
-    """The header as it was received, what was changed on arrival undone; the command ends where that cannot be."""
-    undoing = appliance.archive.undoing(stored.instance_id)
+    """The header as it was received, what was changed since undone; the command ends where that cannot be."""
+    applied = appliance.archive.applied([stored.instance_id]).get(stored.instance_id, [])
+    offset = stored.data_set_offset
     try:
-        if undoing is None:
-            return _read(stored)
-        length, restore = undoing
-        with stored.path.open("rb") as file:
-            file.seek(stored.data_set_offset)
-            return Header.scan(undo(file.read(length), restore), stored.identity.transfer_syntax_uid)
+        made = restored(stored.path, offset, applied)
+        return read_header(stored.path, offset + made.resume, stored.identity.transfer_syntax_uid, made.prefix or b"")
     except RulesError as error:
         fail(f"an instance of the study cannot be read: {error}", Exit.NOT_SO)
     except OSError as error:
         fail(f"an instance of the study cannot be read: {error.strerror}", Exit.NOT_SO)
-
-
-def _read(stored: Stored) -> Header:
-    return read_header(stored.path, stored.data_set_offset, stored.identity.transfer_syntax_uid)
 
 
 def _arrival(loaded: Configuration, stored: Stored) -> Arrival:

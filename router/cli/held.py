@@ -9,7 +9,7 @@ import typer
 
 from archive import Archive, NotKeptError
 from router.cli.held_lines import add_line
-from router.cli.held_listing import COLUMNS, advised, as_plain, chosen, row_of, tell_candidates
+from router.cli.held_listing import COLUMNS, advised, as_plain, chosen, row_of, tell_candidates, tell_corrections
 from router.cli.options import Config, Json, configuration, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
 from router.inbox import Group, grouped, person
@@ -67,6 +67,7 @@ def list_held(
     table(COLUMNS, [row_of(group) for group in groups])
     for group, advice, found in told:
         console.print(f"\n{group.first.arrival}: {printable(advice.text)}", markup=False)
+        tell_corrections(group.first)
         tell_candidates(found)
 
 
@@ -82,7 +83,7 @@ def show(
             fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
         (each,) = found
         advice, _ = advised(appliance.archive, loaded, Group(None, (each,), is_whole_study=False))
-        candidates = appliance.archive.patients_like(each.attributes)
+        candidates = appliance.archive.patients_like(each.corrected)
     if json:
         as_json(as_plain(each, advice, candidates))
         return
@@ -99,9 +100,15 @@ def show(
 
 
 @application.command()
-def release(arrivals: Arrivals, by: By = None, config: Config = None, json: Json = False) -> None:
-    """Let instances go: they are filed and routed by the rules as they are now."""
-    _release(arrivals, {}, by, config=config, json=json)
+def release(
+    arrivals: Arrivals,
+    as_it_came: Annotated[bool, typer.Option("--as-it-came", help="Forget what was corrected by hand before.")] = False,
+    by: By = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Let instances go: they are filed and routed by the rules as they are now, what was corrected by hand first."""
+    _release(arrivals, {}, by, as_it_came=as_it_came, config=config, json=json)
 
 
 @application.command()
@@ -151,8 +158,13 @@ def reject(
     _told(count, "rejected", json=json)
 
 
-def _release(arrivals: list[str], fixes: dict[str, str], by: str | None, *, config: Config, json: bool) -> None:
-    count = _decide(arrivals, lambda archive, arrival: archive.release(arrival, person(by), fixes), config)
+def _release(
+    arrivals: list[str], fixes: dict[str, str], by: str | None, *, as_it_came: bool = False, config: Config, json: bool
+) -> None:
+    def let(archive: Archive, arrival: str) -> None:
+        archive.release(arrival, person(by), fixes, as_it_came=as_it_came)
+
+    count = _decide(arrivals, let, config)
     _told(count, "released; what the rules still hold comes back with its reason", json=json)
 
 

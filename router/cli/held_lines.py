@@ -37,6 +37,7 @@ def add_line(arrivals: list[str], name: str, to: str, by: str, loaded: Configura
             made = amend(loaded, missing, to, f"added by {by} on {datetime.now().astimezone():%Y-%m-%d %H:%M}")
         except (AmendingError, LockedError) as error:
             fail(str(error), Exit.NOT_SO)
+        appliance.revisions.brought(made.revision, by)
         found = _see_through(appliance, loaded, waiting, made.revision, by)
     if json:
         as_json({"file": str(made.file), "revision": made.revision, "empty": list(made.empty), **found})

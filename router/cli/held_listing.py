@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archive import Archive, Candidate, Held
-from router.cli.output import table
+from router.cli.output import console, printable, table
 from router.config import Configuration
 from router.inbox import Group, Remedy, remedy
 
@@ -28,7 +28,7 @@ def advised(archive: Archive, loaded: Configuration, group: Group) -> tuple[Reme
     """What would fix a group, and who may be meant where the patient ID is what is not known."""
     advice = remedy(group.first, loaded, group.name)
     asks_who = advice.missing is not None and advice.missing.keyword == "PatientID"
-    return advice, archive.patients_like(group.first.attributes) if asks_who else []
+    return advice, archive.patients_like(group.first.corrected) if asks_who else []
 
 
 def row_of(group: Group) -> tuple[object, ...]:
@@ -40,12 +40,19 @@ def row_of(group: Group) -> tuple[object, ...]:
         len(group.members),
         first.held_at,
         first.origin.source,
-        first.attributes.get("PatientID"),
+        first.corrected.get("PatientID"),
         ", ".join(modalities),
         group.study_uid,
         first.rule,
         first.reason,
     )
+
+
+def tell_corrections(each: Held) -> None:
+    """What a person has corrected, for people."""
+    if each.fixes:
+        told = ", ".join(f"{keyword}={value}" for keyword, value in sorted(each.fixes.items()))
+        console.print(f"    corrected by hand, and so at the next release: {printable(told)}", markup=False)
 
 
 def as_plain(each: Held, advice: Remedy, candidates: Sequence[Candidate]) -> dict[str, Any]:

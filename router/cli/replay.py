@@ -185,7 +185,7 @@ def _show_deeds(tally: Tally, _: bool) -> None:
     if found:
         columns = ("", "what", "rule", "reason", "instances", "studies", "for example")
         rows = [_deed_row(which, deed, seen, tally.most) for which, deed, seen in found]
-        table(columns, rows, title="\nWhat is held, rejected, refused or not sent")
+        table(columns, rows, title="\nWhat is held, rejected, refused, not sent or warned of")
 
 
 def _deed_row(which: str, deed: Deed, seen: Seen, most: int) -> Sequence[object]:

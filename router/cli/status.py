@@ -9,11 +9,12 @@ from rich.markup import escape
 
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened
-from router.cli.output import Exit, ago, as_json, console
+from router.cli.output import Exit, ago, as_json, console, printable
 from router.cli.queue import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
 from router.delivery import LineState
 from router.disks import Health, look
+from router.ingest import warnings_since
 from router.locking import is_held
 from router.security import SecurityEvent, recent
 from router.sizes import size
@@ -21,7 +22,7 @@ from router.upkeep import NOT_SYNCHRONISED, last_synchronising
 
 PACE = timedelta(days=7)
 SHORTEST_PACE_SECONDS = 3600.0
-SECURITY_SECONDS = 86400.0
+SECURITY_SECONDS = WARNING_SECONDS = 86400.0
 SHOWN_EVENTS = 5
 
 
@@ -72,6 +73,7 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
         "disks": [dataclasses.asdict(disk) | {"health": str(disk.health), "words": str(disk)} for disk in disks],
         "synchronises": last_synchronising(appliance.journal),
         "security": [event.detail() for event in _security(appliance)],
+        "warnings": _warnings(appliance),
         "destinations": [dataclasses.asdict(line) for line in lines],
         "oldest_undelivered": min((line.oldest_at for line in lines if line.oldest_at), default=None),
     }
@@ -81,6 +83,17 @@ def _security(appliance: Appliance) -> list[SecurityEvent]:
     """The security events that began within the last day, the latest first."""
     events = recent(appliance.journal, datetime.now(UTC), SECURITY_SECONDS)
     return [event for _, event in reversed(events)]
+
+
+def _warnings(appliance: Appliance) -> list[dict[str, Any]]:
+    """What rules warned of within the last day, the latest first, with the study as it is known to people."""
+    found = warnings_since(appliance.journal, datetime.now(UTC) - timedelta(seconds=WARNING_SECONDS))
+    uids = appliance.archive.study_uids({each.study_id for each in found if each.study_id is not None})
+    return [
+        {"at": each.at, "study": uids.get(each.study_id or 0), "source": each.source, "revision": each.revision}
+        | {name: each.detail.get(name) for name in ("rule", "reason")}
+        for each in found
+    ]
 
 
 def _disk_lasts_days(appliance: Appliance, free: int) -> float | None:
@@ -132,6 +145,7 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
     if not found["synchronises"]:
         console.print(f"[red]{NOT_SYNCHRONISED}[/]", soft_wrap=True)
     _tell_security(found["security"])
+    _tell_warnings(found["warnings"])
     console.print(
         f"undelivered since {ago(found['oldest_undelivered'])}"
         if found["oldest_undelivered"]
@@ -149,3 +163,14 @@ def _tell_security(events: list[dict[str, Any]]) -> None:
         title = f" as {event['calling_ae']}" if "calling_ae" in event else ""
         last = ago(datetime.fromisoformat(event["last"]))
         console.print(f"  {event['what']}: {host}{title}, {event['count']} times, the last {last} ago", markup=False)
+
+
+def _tell_warnings(warnings: list[dict[str, Any]]) -> None:
+    """What rules warned of in the last day: how often, and the latest, a line each; nothing where none did."""
+    if not warnings:
+        return
+    studies = len({each["study"] for each in warnings})
+    console.print(f"[yellow]warnings   rules warn of {studies} studies[/] in the last 24 hours")
+    for each in warnings[:SHOWN_EVENTS]:
+        text = f"  {each['rule']}: {each['reason']}; study {each['study']}, {ago(each['at'])} ago"
+        console.print(printable(text), markup=False, soft_wrap=True)

@@ -1,6 +1,5 @@
 """`micropacs study`: a kept study with all that is known of it, corrections by hand, and their undoing."""
 
-import getpass
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from router.cli.queue import UNDELIVERED, tell_deliveries
 from router.config import Configuration
 from router.corrections import Corrected, CorrectionError, Corrector, correctable
 from router.delivery import Holder
+from router.inbox import person
+from router.ingest import WARNED
 from router.sizes import size
 
 application = typer.Typer(no_args_is_help=True)
@@ -65,6 +66,11 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
     table(("series", "modality", "description", "instances", "size"), _series(kept), title="\nSeries")
     table(("source", "calling AE", "host", "instances", "first", "last"), _origins(kept), title="\nWhere it came from")
     tell_changes(changes)
+    warned = [
+        (each["at"], each["detail"]["rule"], each["detail"]["reason"]) for each in events if each["kind"] == WARNED
+    ]
+    if warned:
+        table(("since", "rule", "why"), warned, title="\nWhat rules warn of")
     tell_receipts(receipts)
     undelivered = [each for each in deliveries if each.state in UNDELIVERED]
     if undelivered:
@@ -109,7 +115,7 @@ def _correcting(study: str, config: Config) -> Iterator[tuple[Appliance, Correct
         study_id = _study_id(appliance, study)
         parts = appliance.archive, appliance.queue, appliance.journal
         try:
-            yield appliance, Corrector(*parts, loaded, utc_now, getpass.getuser()), study_id
+            yield appliance, Corrector(*parts, loaded, utc_now, person(None)), study_id
         except (CorrectionError, ArchiveError) as error:
             fail(f"nothing was changed: {error}", Exit.NOT_SO)
 
@@ -146,24 +152,29 @@ def _told(
     appliance: Appliance, corrector: Corrector, study_id: int, done: Corrected, what: str, *, asks: bool, json: bool
 ) -> None:
     """Say what was done and who has an older version; on a terminal offer to follow up."""
-    outdated = appliance.queue.holders(study_id)
+    studies = [study_id, *done.moved]
+    outdated = [holder for each in studies for holder in appliance.queue.holders(each)]
+    uids = appliance.archive.study_uids(done.moved)
+    moved = {uids[each]: count for each, count in done.moved.items()}
     if json:
         holders = [asdict(each) for each in outdated]
-        as_json({"instances": done.instances, "resent": dict(done.resent), "outdated": holders})
+        as_json({"instances": done.instances, "moved": moved, "resent": dict(done.resent), "outdated": holders})
     else:
         console.print(f"{done.instances} instances {what}" if done.instances else "nothing to change", markup=False)
+        for uid, count in moved.items():
+            console.print(f"{count} instances belong to study {uid} again", markup=False)
         for name, count in done.resent.items():
             console.print(f"{count} instances are sent to {name} again", markup=False)
         if not done.resent:
             _tell_holders(outdated)
         if asks and any(each.is_configured for each in outdated) and sys.stdin.isatty():
-            _offer(corrector, study_id)
+            _offer(corrector, studies)
     raise typer.Exit(Exit.DONE if done.instances or done.resent else Exit.NOT_SO)
 
 
-def _offer(corrector: Corrector, study_id: int) -> None:
+def _offer(corrector: Corrector, studies: list[int]) -> None:
     if typer.confirm("Send them the version of now?"):
-        for name, count in corrector.resend(study_id).items():
+        for name, count in (each for study_id in studies for each in corrector.resend(study_id).items()):
             console.print(f"{count} instances are sent to {name} again", markup=False)
 
 

@@ -2,5 +2,6 @@
 
 from router.corrections.correcting import Corrected, CorrectionError, Corrector
 from router.corrections.values import correctable
+from router.corrections.versions import restored
 
-__all__ = ["Corrected", "CorrectionError", "Corrector", "correctable"]
+__all__ = ["Corrected", "CorrectionError", "Corrector", "correctable", "restored"]

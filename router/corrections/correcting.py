@@ -4,19 +4,21 @@ New files are on the disk before the one transaction that makes them those that 
 old study, one after it the new; what the other had is removed by upkeep. It decides no value and sends nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from archive import Archive, ChangedMeanwhileError, Kept, Revised, Version
+from archive import Archive, ChangedMeanwhileError, InstanceKey, Kept, Revised, Version
 from router.config import Configuration
 from router.corrections.versions import Edition, edited, restored
 from router.delivery import Queue
 from router.delivery.transactions import write
 from router.errors import RouterError
-from router.ingest.judgement import IndexedAttributes
+from router.ingest.judgement import KEY, IndexedAttributes, fault_of
 from router.journal import Event, Journal
 from router.reading import read_header
 from rules import RulesError
@@ -24,7 +26,6 @@ from rules import RulesError
 AT_ONCE = 64  # instances whose new headers are in memory
 ATTEMPTS = 3
 EDITED, UNDONE, RESENT = "edited", "undone", "resent"
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
 class CorrectionError(RouterError):
@@ -33,10 +34,14 @@ class CorrectionError(RouterError):
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """What was done: how many instances are kept in another version, how many are sent again by destination."""
+    """What was done: how many instances are kept in another version, how many are sent again by destination.
+
+    `moved` are those that belong to another study now, by its id.
+    """
 
     instances: int
     resent: Mapping[str, int]
+    moved: Mapping[int, int] = field(default_factory=dict)
 
 
 class Corrector:
@@ -73,7 +78,10 @@ class Corrector:
 
         def editions(some: Sequence[Kept]) -> Iterable[Edition]:
             applied = self._archive.applied(kept.row for kept in some)
-            return (restored(self._archive.folder / kept.file, kept, applied.get(kept.row, [])) for kept in some)
+            return (
+                restored(self._archive.folder / kept.file, kept.data_set_offset or 0, applied.get(kept.row, []))
+                for kept in some
+            )
 
         return self._correct(study_id, UNDONE, {}, editions, resend=resend)
 
@@ -123,47 +131,82 @@ class Corrector:
         """The editions; what goes wrong says with which instance, and nothing of it is kept."""
         made = iter(editions(some))
         for kept in some:
-            try:
-                yield next(made)
-            except RulesError as error:
-                raise CorrectionError(f"instance {kept.uids[1]}: {error}") from error
-            except OSError as error:
-                raise CorrectionError(f"instance {kept.uids[1]}: its file cannot be read: {error.strerror}") from error
+            with _naming(kept):
+                edition = next(made)
+            yield edition
 
     def _revised(self, some: Sequence[Kept], made: Sequence[Edition]) -> Iterable[Revised]:
         """The instances in their new versions, whose files are on the disk, or as they are."""
         changed = [(kept, each) for kept, each in zip(some, made, strict=True) if each.prefix is not None]
-        versions = [Version(kept.file, kept.digest, each.prefix or b"", each.resume) for kept, each in changed]
+        attributes = {kept.row: self._attributes(kept, each) for kept, each in zip(some, made, strict=True)}
+        keys = {kept.row: self._other_key(kept, attributes[kept.row]) for kept, _ in changed}
+        versions = [
+            Version(kept.file, kept.digest, each.prefix or b"", each.resume, key.study_uid if key else None)
+            for kept, each in changed
+            for key in (keys[kept.row],)
+        ]
         written = dict(zip((kept.row for kept, _ in changed), self._archive.rewrite(versions), strict=True))
         for kept, each in zip(some, made, strict=True):
             new = written.get(kept.row)
-            before = self._attributes(kept.file, kept.data_set_offset or 0, kept)
-            after = self._attributes(new.placed.file, new.placed.data_set_offset, kept) if new else before
-            if any(before.get(uid) != after.get(uid) for uid in _UIDS):
-                reason = "a rule gave it another UID on arrival; undone it would belong to another study or series"
-                raise CorrectionError(f"instance {kept.uids[1]}: {reason}")
             if each.is_original and (new.placed.digest if new else kept.digest) != kept.received_digest:
                 raise CorrectionError(
                     f"instance {kept.uids[1]}: what was received cannot be made again from what is kept"
                 )
-            yield Revised(kept, after, new, each.amendment, len(each.prefix or b""), each.undone)
+            length = len(each.prefix or b"")
+            yield Revised(kept, attributes[kept.row], new, each.amendment, length, each.undone, keys.get(kept.row))
 
-    def _attributes(self, file: str, offset: int, kept: Kept) -> Mapping[str, str]:
-        header = read_header(self._archive.folder / file, offset, kept.uids[2])
-        return dict(IndexedAttributes(header))
+    def _attributes(self, kept: Kept, edition: Edition) -> Mapping[str, str]:
+        """What its header says as it is to be."""
+        start = (kept.data_set_offset or 0) + edition.resume
+        with _naming(kept):
+            header = read_header(self._archive.folder / kept.file, start, kept.uids[2], edition.prefix or b"")
+            return dict(IndexedAttributes(header))
+
+    def _other_key(self, kept: Kept, after: Mapping[str, str]) -> InstanceKey | None:
+        """What it is kept under from now on, None if that is as before."""
+        before = self._attributes(kept, Edition())
+        if all(before.get(keyword) == after.get(keyword) for keyword in KEY):
+            return None
+        study, series, instance = (after.get(keyword, "") for keyword in KEY)
+        key = InstanceKey(study, series, instance or kept.uids[1])
+        if fault := fault_of(key):
+            raise CorrectionError(f"instance {kept.uids[1]}: as it was received {fault.reason}: it belongs to no study")
+        if before.get("SOPInstanceUID") != after.get("SOPInstanceUID"):
+            raise CorrectionError(f"instance {kept.uids[1]}: it would be another instance")
+        return key
 
     def _enter(
         self, study_id: int, kind: str, detail: Mapping[str, object], revised: Sequence[Revised], *, resend: bool
     ) -> Corrected:
         changed = [each.kept.row for each in revised if each.rewritten is not None]
 
-        def enter(connection: Connection) -> None:
-            self._archive.revise(connection, study_id, revised, self._by)
+        def enter(connection: Connection) -> Counter[int]:
+            places = self._archive.revise(connection, study_id, revised, self._by)
             self._queue.outdate(connection, study_id, changed)
+            self._queue.move(connection, study_id, places)
+            moved = Counter(place.study_id for place in places.values() if place.study_id != study_id)
             told = {"instances": len(changed), **detail, "by": self._by}
-            event = Event(kind, study_id, revision=self._configuration.revision, detail=told)
-            self._journal.write(connection, [event])
+            events = [(study_id, {**told, **({"moved": sum(moved.values())} if moved else {})})]
+            events += [
+                (to, {**told, "instances": count, "from": revised[0].kept.study_uid}) for to, count in moved.items()
+            ]
+            of = self._configuration.revision
+            self._journal.write(connection, [Event(kind, study, revision=of, detail=each) for study, each in events])
+            return moved
 
-        if changed:
-            write(self._archive.database, enter)
-        return Corrected(len(changed), self.resend(study_id) if resend else {})
+        moved = write(self._archive.database, enter) if changed else Counter[int]()
+        resent: Counter[str] = Counter()
+        for each in (study_id, *moved) if resend else ():
+            resent.update(self.resend(each))
+        return Corrected(len(changed), resent, moved)
+
+
+@contextmanager
+def _naming(kept: Kept) -> Iterator[None]:
+    """What goes wrong with an instance says which one it is."""
+    try:
+        yield
+    except RulesError as error:
+        raise CorrectionError(f"instance {kept.uids[1]}: {error}") from error
+    except OSError as error:
+        raise CorrectionError(f"instance {kept.uids[1]}: its file cannot be read: {error.strerror}") from error

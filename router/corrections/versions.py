@@ -39,14 +39,14 @@ def edited(file: Path, kept: Kept, configuration: Configuration, values: Mapping
     return Edition(splice.prefix, splice.resume, Amendment(configuration.revision, at, changes, splice.restore))
 
 
-def restored(file: Path, kept: Kept, applied: Sequence[Applied]) -> Edition:
+def restored(file: Path, data_set_offset: int, applied: Sequence[Applied]) -> Edition:
     """The kept file without the changes it has, the last one undone first. Raises `rules.RulesError`, OSError."""
     if not applied:
         return Edition(is_original=True)
     prefix, resume = b"", 0
     for change in reversed(applied):
         if len(prefix) < change.prefix_length:
-            more = _read(file, (kept.data_set_offset or 0) + resume, change.prefix_length - len(prefix))
+            more = _read(file, data_set_offset + resume, change.prefix_length - len(prefix))
             prefix += more
             resume += len(more)
         prefix = undo(prefix[: change.prefix_length], change.restore) + prefix[change.prefix_length :]

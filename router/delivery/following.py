@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from archive import Database
+from archive import Database, Place
 from router.delivery.listing import IDS_AT_ONCE
 from router.delivery.quiet import failures_in_all
 from router.delivery.states import State
@@ -37,6 +37,44 @@ def outdate(connection: sa.Connection, study_id: int, instance_ids: Collection[i
         connection.execute(these.values(outdated=True))
     got_some = receipts.c.outcome.in_((str(State.DELIVERED), "mixed"))
     connection.execute(sa.update(receipts).where(receipts.c.study_id == study_id, got_some).values(outdated=True))
+
+
+def move(connection: sa.Connection, study_id: int, places: Mapping[int, Place]) -> None:
+    """In the caller's transaction: these instances of a study are where `places` says from now on, by their ids.
+
+    Their deliveries go on as they were; what was folded is told of the study they belong to.
+    """
+    instances_at: dict[Place, list[int]] = {}
+    for instance_id, place in sorted(places.items()):
+        instances_at.setdefault(place, []).append(instance_id)
+    for place, ids in instances_at.items():
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            some = deliveries.c.instance_id.in_(ids[start : start + IDS_AT_ONCE])
+            these = sa.update(deliveries).where(deliveries.c.study_id == study_id, some)
+            connection.execute(these.values(study_id=place.study_id, series_id=place.series_id))
+    for receipt in connection.execute(sa.select(receipts).where(receipts.c.study_id == study_id)).all():
+        details: dict[int, list[Mapping[str, Any]]] = {}
+        for each in receipt.detail:
+            place = places.get(each["instance_id"], Place(study_id, 0))
+            details.setdefault(place.study_id, []).append(each)
+        if set(details) != {study_id}:
+            connection.execute(sa.delete(receipts).where(receipts.c.id == receipt.id))
+            connection.execute(sa.insert(receipts), [_part(receipt, *part) for part in details.items()])
+
+
+def _part(receipt: sa.Row[Any], study_id: int, detail: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The part of a receipt that is about one study."""
+    states, times = {each["state"] for each in detail}, [datetime.fromisoformat(each["at"]) for each in detail]
+    return {
+        "study_id": study_id,
+        "destination": receipt.destination,
+        "instances": len(detail),
+        "first_at": min(times),
+        "last_at": max(times),
+        "outcome": states.pop() if len(states) == 1 else "mixed",
+        "detail": detail,
+        "outdated": receipt.outdated,
+    }
 
 
 def holders(database: Database, study_id: int) -> list[Holder]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from archive import Database
+from archive import Database, Place
 from router.delivery import enqueueing, following, leasing, line_state, listing, orders, quiet, receipts, settling
 from router.delivery.backoff import Retry
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
@@ -150,6 +150,10 @@ class Queue:
     def outdate(self, connection: sa.Connection, study_id: int, instance_ids: Collection[int]) -> None:
         """In the caller's transaction: these instances of a study are kept in another version now."""
         following.outdate(connection, study_id, instance_ids)
+
+    def move(self, connection: sa.Connection, study_id: int, places: Mapping[int, Place]) -> None:
+        """In the caller's transaction: these instances of a study belong to another study or series now."""
+        following.move(connection, study_id, places)
 
     def holders(self, study_id: int) -> list[Holder]:
         """Which destinations have an older version of instances of a study than the archive, or are just sent it."""

@@ -11,7 +11,10 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The instances of one study (and one patient ID) that one rule holds for one reason, oldest first."""
+    """The instances of one study (and one patient ID) that one rule holds for one reason, oldest first.
+
+    What a person has corrected in them is the same, too.
+    """
 
     study_uid: str | None
     members: tuple[Held, ...]
@@ -37,7 +40,14 @@ def grouped(held: Sequence[Held]) -> list[Group]:
     for each in held:
         study_uid = each.attributes.get("StudyInstanceUID")
         alone = None if study_uid else each.arrival
-        key = (study_uid, alone, each.attributes.get("PatientID"), each.rule, each.reason)
+        key = (
+            study_uid,
+            alone,
+            each.corrected.get("PatientID"),
+            each.rule,
+            each.reason,
+            repr(sorted(each.fixes.items())),
+        )
         found.setdefault(key, []).append(each)
     parts = Counter(key[0] for key in found)
     return [Group(key[0], tuple(members), parts[key[0]] == 1) for key, members in found.items()]

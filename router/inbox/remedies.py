@@ -63,7 +63,10 @@ def _by_rule(held: Held, configuration: Configuration, fix: str, release: str) -
     if name == OTHERWISE:
         return Remedy(f"write a route that matches it, or keep it and send it nowhere: {release}")
     if name == BY_HAND:
-        return Remedy(f"correct it with a value the attribute can hold: {fix} KEYWORD=VALUE")
+        return Remedy(
+            f"correct it with a value the attribute can hold: {fix} KEYWORD=VALUE; "
+            f"or forget what was corrected: {release} --as-it-came"
+        )
     rules = {rule.name: rule for rule in configuration.ruleset.settings.normalise}
     rule = rules.get(name)
     if rule is not None and rule.hold is not None and not rule.disabled:
@@ -93,10 +96,13 @@ def _missing(missing: Missing, configuration: Configuration, fix: str) -> Remedy
 
 
 def _decided(held: Held, configuration: Configuration) -> Decision | None:
-    """What the rules say of it as they are now; None if it cannot be read. Other series of its study are not asked."""
+    """What the rules as they are now say of it as it is corrected so far; None if it cannot be read.
+
+    Other series of its study are not asked.
+    """
     try:
         kept = part_ten(held.path)
         header = read_header(held.path, kept.data_set_offset, kept.identity.transfer_syntax_uid)
-        return configuration.ruleset.decide(header, arrival_of(held.origin, configuration.zone))
+        return configuration.ruleset.decide(header, arrival_of(held.origin, configuration.zone), held.fixes or None)
     except (OSError, RulesError, RouterError):
         return None

@@ -2,6 +2,7 @@
 
 from router.ingest.filing import Filer
 from router.ingest.judgement import CUT_SHORT, KEY, arrival_of, fault_of
+from router.ingest.warning import WARNED, warnings_since
 from router.ingest.wholeness import is_cut_short
 
-__all__ = ["CUT_SHORT", "KEY", "Filer", "arrival_of", "fault_of", "is_cut_short"]
+__all__ = ["CUT_SHORT", "KEY", "WARNED", "Filer", "arrival_of", "fault_of", "is_cut_short", "warnings_since"]

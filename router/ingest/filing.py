@@ -29,6 +29,7 @@ from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
 from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge
+from router.ingest.warning import warn
 from router.journal import Event, Journal
 from router.sources import Naming
 from rules import RulesError, Verdict
@@ -164,9 +165,9 @@ class Filer:
         ruleset, zone = configuration.ruleset, configuration.zone
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
         judged = []
-        for entry, fixes, held_by in entries:
+        for entry, fixes, let_by in entries:
             before = studies.series_of(entry) if studies else ()
-            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, held_by, before))
+            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, let_by, before))
             if studies:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, _ in entries if fixes is None)
@@ -205,6 +206,12 @@ class Filer:
             for dispatch in (judgement.decision.dispatches if judgement.decision else ())
         ]
         self._queue.enqueue(connection, deliveries)
+        warned = [
+            (row.study_id, judgement.entry.origin.source, verdict)
+            for row, judgement in zip(recorded, new, strict=True)
+            for verdict in (judgement.decision.warnings if judgement.decision else ())
+        ]
+        warn(self._journal, connection, warned, revision)
         return Counter(
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )

@@ -8,7 +8,7 @@ from router.ingest import CUT_SHORT, is_cut_short
 from router.replay.differing import Differing, Found
 from router.replay.original import original
 from router.replay.side import Side
-from router.replay.tally import Seen, Sent, StudyTally, Tally, Unread
+from router.replay.tally import Kind, Seen, Sent, StudyTally, Tally, Unread
 from rules import Header, RulesError, Verdict
 
 _NOT_AS_FILED = "its header cannot be read, or what was changed in it cannot be undone"
@@ -49,8 +49,8 @@ class Comparison:
         if found.is_any:
             study.differing += 1
             study.headers += bool(found.headers)
-            study.gained += bool(found.gained)
-            study.lost += bool(found.lost)
+            study.gained += any(deed.kind is not Kind.WARNED for deed in found.gained)
+            study.lost += any(deed.kind is not Kind.WARNED for deed in found.lost)
             _enter(found, past.study_uid, tally)
 
     def _names(self, origin: Origin) -> tuple[str | None, str | None]:

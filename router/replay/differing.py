@@ -124,6 +124,8 @@ def _deeds(outcome: Outcome) -> Iterator[Deed]:
     for kind, verdict in kinds:
         if verdict is not None:
             yield Deed(kind, "", verdict.rule or "", verdict.reason)
+    for verdict in outcome.decision.warnings if outcome.decision else ():
+        yield Deed(Kind.WARNED, "", verdict.rule or "", verdict.reason)
 
 
 def _timing(dispatch: Dispatch) -> str:

@@ -11,12 +11,13 @@ Pair = tuple[str | None, str | None]
 
 
 class Kind(StrEnum):
-    """What keeps an instance from going its way."""
+    """What keeps an instance from going its way, or is told of one that goes."""
 
     HELD = "held"
     REJECTED = "rejected"
     REFUSED = "refused"
     NOT_SENT = "not sent"  # the copy for one destination cannot be made
+    WARNED = "warned"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,7 +74,7 @@ class StudyTally:
     instances: int = 0
     differing: int = 0
     headers: int = 0
-    gained: int = 0  # holds, rejections and the like
+    gained: int = 0  # holds, rejections and the like; not warnings
     lost: int = 0
     to: dict[str, Sent] = field(default_factory=dict)
 

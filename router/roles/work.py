@@ -15,6 +15,7 @@ from router.appliance import Appliance, utc_now
 from router.config import Configuration
 from router.delivery import Lines
 from router.disks import look
+from router.inbox import person
 from router.ingest import Filer
 from router.locking import FileLock
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
@@ -61,7 +62,7 @@ def main() -> None:
 
 def _opened(configuration: Configuration) -> Appliance:
     appliance = Appliance.open(configuration)
-    appliance.revisions.remember(configuration)
+    appliance.revisions.remember(configuration, person(None))
     return appliance
 
 
@@ -95,7 +96,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     upkeep = Upkeep(appliance.archive, appliance.queue, rounds, disks)
 
     def accept(configuration: Configuration) -> None:
-        appliance.revisions.remember(configuration)
+        appliance.revisions.remember(configuration, person(None))
         lines.reconfigure(configuration)
 
     appliance.archive.sweep()

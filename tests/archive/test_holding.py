@@ -75,7 +75,7 @@ def test_release_file_and_forget(archive: Archive, spool: Spool) -> None:
     kept = archive.stored([recorded.instance_id])[recorded.instance_id]
     assert data_set(kept.path, kept.data_set_offset) == b"new3456789"
     (past,) = archive.held("filed")
-    assert (past.decided_by, past.fixes, past.decision) == ("kim", {"PatientID": "00000007"}, None)
+    assert (past.decided_by, past.fixes, past.decision) == ("kim", {"PatientID": "00000007"}, "corrected")
 
 
 def test_released_may_be_held_again(archive: Archive, spool: Spool) -> None:
@@ -88,8 +88,32 @@ def test_released_may_be_held_again(archive: Archive, spool: Spool) -> None:
     _hold(archive, waiting, reason="still unknown")
     assert [(held.arrival, held.reason) for held in archive.held()] == [(entry.arrival, "still unknown")]
     assert archive.released() == []
+    assert archive.held()[0].fixes == {"PatientID": "x"}
     archive.release(entry.arrival, "kim", {})
     assert len(archive.released()) == 1
+
+
+def test_what_was_corrected_stays_corrected(archive: Archive, spool: Spool) -> None:
+    """A correction is made at every later release, rejected in between or not, until it is replaced or forgotten."""
+    entry = sealed(spool, b"1")
+    _hold(archive, entry)
+
+    def released(fixes: dict[str, str], *, as_it_came: bool = False) -> tuple[dict[str, str], str | None]:
+        archive.release(entry.arrival, "kim", fixes, as_it_came=as_it_came)
+        ((waiting, made, rule),) = archive.released()
+        _hold(archive, waiting)
+        return dict(made), rule
+
+    rule = archive.held()[0].rule
+    assert rule is not None
+    assert released({"PatientID": "1", "PatientName": "A"}) == ({"PatientID": "1", "PatientName": "A"}, None)
+    assert released({}) == ({"PatientID": "1", "PatientName": "A"}, rule)
+    assert released({"PatientID": "2"}) == ({"PatientID": "2", "PatientName": "A"}, None)
+    archive.reject(entry.arrival, "kim", "a test image")
+    assert released({}) == ({"PatientID": "2", "PatientName": "A"}, rule)
+    assert released({"PatientID": "3"}, as_it_came=True) == ({"PatientID": "3"}, None)
+    assert released({}, as_it_came=True) == ({}, None)
+    assert released({}, as_it_came=True) == ({}, rule)
 
 
 def test_reject(archive: Archive, spool: Spool) -> None:

@@ -71,7 +71,7 @@ FAULTS: list[tuple[Callable[[Dataset], object], str]] = [
         lambda made: made.RadiopharmaceuticalInformationSequence.append(Dataset()),
         "RadiopharmaceuticalInformationSequence has more than one item",
     ),
-    (given(SOPClassUID="1.2.840.10008.5.1.4.1.1.130"), "Enhanced PET images are not judged"),
+    (given(SOPClassUID="1.2.840.10008.5.1.4.1.1.128.1"), "not judged: legacy converted enhanced PET"),
 ]
 
 
@@ -166,7 +166,7 @@ def test_released_once_it_is_not_held_by_that_rule_again() -> None:
     rules, header = ruleset(RULES), scanned(made)
 
     def held_by(corrections: dict[str, str], before: str) -> str | None:
-        held = rules.decide(header, arrival(), corrections, held_by=before).held
+        held = rules.decide(header, arrival(), corrections, let_by=None if corrections else before).held
         return held.rule if held else None
 
     assert held_by({}, "gate") == "quality"
@@ -176,3 +176,4 @@ def test_released_once_it_is_not_held_by_that_rule_again() -> None:
     assert held_by({"PatientWeight": "70"}, "gate") == "quality"
     assert held_by({"StationName": "NEW"}, "quality") == "gate"
     assert held_by({"StationName": "NEW", "PatientWeight": "70"}, "quality") is None
+    assert rules.decide(header, arrival(), {"PatientWeight": "70"}, let_by="quality").held is None

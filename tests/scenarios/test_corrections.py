@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.demo.phantom import write_phantom
+from router.inbox import person
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.dcmtk import dcmsend, needs_dcmtk
 from tests.support.part10 import data_set_of, read_part10
@@ -58,6 +59,8 @@ def test_a_study_is_corrected_restored_and_followed_up(tmp_path: Path) -> None:
         assert all(each["digest"] == each["received_digest"] for each in instances)
 
         [(revision,)] = appliance.sql("select revision from revisions")
+        [listed] = json.loads(appliance.run("config", "list", "--json").stdout)
+        assert (listed["revision"], listed["by"]) == (revision, person(None))
         appliance.write(YAML.replace("mark", "stamp"))
         wait_until(lambda: appliance.count("select count(*) from revisions") == 2, 30, "the new one to be taken up")
         assert appliance.run("config", "rollback", str(revision)).returncode == 0

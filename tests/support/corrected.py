@@ -1,8 +1,11 @@
 """An appliance without processes whose studies are corrected; instances are filed and delivered by hand."""
 
 import hashlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pydicom
 
 from archive import Identity, Kept
 from router.appliance import Appliance, utc_now
@@ -19,21 +22,26 @@ YAML = """
 appliance: {{data: ./data{database}}}
 sources: {{scanner: {{ae_title: GE_DSTE, host: 10.1.1.11}}}}
 destinations: {{disk: {{type: folder, path: ./out}}, station: {{type: folder, path: ./station}}}}
-normalise: [{{name: mark, edit: [set: {{InstitutionName: NCC}}]}}]
+normalise: [{{name: mark, edit: [set: {{InstitutionName: NCC}}]}}{rules}]
 routes: [{{name: all, to: [disk]}}]
 {more}
 """
 STUDY = "1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+SYNTAXES = "transfer-syntaxes/one-ct-in-every-syntax"
 
 
 class Site:
     """Spool, archive and queue of one configuration, in one database."""
 
-    def __init__(self, folder: Path, url: str = "", more: str = "") -> None:
-        """`url` is the database's, the embedded one if none is given; `more` is added to the configuration."""
+    def __init__(self, folder: Path, url: str = "", more: str = "", rules: str = "") -> None:
+        """`url` is the database's, the embedded one if none is given; `more` is added to the configuration.
+
+        `rules` are more rules on arrival, each after a comma.
+        """
         self.file = folder / "micropacs.yaml"
         database = f', database: "{url}"' if url else ""
-        self.file.write_text(YAML.format(database=database, more=more), encoding="utf-8")
+        self.file.write_text(YAML.format(database=database, more=more, rules=rules), encoding="utf-8")
         self.configuration = load(self.file)
         self.appliance = Appliance.open(self.configuration)
         self.archive = self.appliance.archive
@@ -45,6 +53,11 @@ class Site:
         """Let everything go."""
         self.appliance.spool.close()
         self.appliance.close()
+
+    @property
+    def _filer(self) -> Filer:
+        parts = self.appliance.database, self.appliance.spool, self.archive, self.queue, self.appliance.journal
+        return Filer(*parts, lambda: self.configuration)
 
     @property
     def corrector(self) -> Corrector:
@@ -82,12 +95,17 @@ class Site:
 
     def file_all(self) -> None:
         """Empty the spool."""
-        parts = self.appliance
-        filer = Filer(
-            parts.database, parts.spool, parts.archive, parts.queue, parts.journal, lambda: self.configuration
-        )
-        while filer.file_arrivals():
+        while self._filer.file_arrivals():
             pass
+
+    def file_released(self) -> None:
+        """File what a person let go."""
+        self._filer.file_released()
+
+    def take_up(self, old: str, new: str) -> None:
+        """Change this text of the configuration, which counts from now on."""
+        self.file.write_text(self.file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        self.configuration = load(self.file)
 
     def study_id(self, uid: str = STUDY) -> int:
         """The id of a study that is kept."""
@@ -121,6 +139,11 @@ class Site:
         """These were delivered."""
         self.queue.settle([settlement(each, DELIVERED, datetime.now(UTC)) for each in leased])
 
+    def age(self) -> None:
+        """Let every file be older than what has just been written may be."""
+        for path in self.archive.folder.rglob("*.dcm"):
+            os.utime(path, (0, 0))
+
     def assert_whole(self) -> None:
         """Every kept file is as the index says, and no file is unknown to it."""
         kept = self.archive.instances_after(0, 1_000_000)
@@ -128,3 +151,9 @@ class Site:
         assert found == []
         assert all(hashlib.sha256(self.content(each)).hexdigest() == each.digest for each in kept)
         assert [file for file, is_orphan in self.archive.files(self.appliance.spool.backlog) if is_orphan] == []
+
+
+def in_a_study_of_its_own(part: Part10, number: int) -> bytes:
+    """The file's data set: one CT is there in many syntaxes. What is deflated stays as it is."""
+    uid = str(pydicom.dcmread(part.path, stop_before_pixels=True).get("StudyInstanceUID", "none")).encode()
+    return part.data_set.replace(uid, uid[:-2] + b"%02d" % number)

@@ -32,7 +32,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         rules(path).write_text(text, encoding="utf-8")
         configuration = load(path)
         appliance = Appliance.open(configuration)
-        appliance.revisions.remember(configuration)
+        appliance.revisions.remember(configuration, "anna")
         Snapshot(configuration.data).write(configuration)
         appliance.close()
     return path
@@ -132,3 +132,39 @@ def test_what_would_not_be_the_same_is_not_put_back(file: Path, monkeypatch: pyt
     assert (code, rules(file).read_text(encoding="utf-8")) == (1, SECOND)
     assert "never" in errors
     assert listed(file)[-1]["revision"] == first != second
+
+
+def test_who_brought_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who ran what loaded it first, who put it back last, and who kept what was in the files then."""
+    monkeypatch.setattr("getpass.getuser", lambda: "kim")
+    second, first = listed(file)
+    assert [(each["by"], each["put_back_by"]) for each in (second, first)] == [("anna", None)] * 2
+    rules(file).write_text("routes: [{nam: broken}]\n", encoding="utf-8")
+    assert run(file, "rollback", first["revision"])[0] == 0
+    assert run(file, "rollback", second["revision"], "--by", "Lee, physics")[0] == 0
+    configuration = load(file)
+    appliance = Appliance.open(configuration)
+    appliance.revisions.remember(configuration, "micropacs")
+    appliance.close()
+    told = [(each["by"], each["put_back_by"], bool(each["put_back_at"])) for each in listed(file)]
+    assert told == [("kim", None, False), ("anna", "Lee, physics", True), ("anna", "kim", True)]
+    shown = run(file, "list")[1]
+    assert all(name in shown for name in ("anna", "kim", "Lee"))
+    assert run(file, "rollback", first["revision"], "--by", "Max")[0] == 0
+    assert listed(file)[-1]["put_back_by"] == "Max"
+
+
+@pytest.mark.parametrize("is_loaded_first", [False, True])
+def test_who_wrote_the_line_of_a_table_brought_it(file: Path, *, is_loaded_first: bool) -> None:
+    """A person who writes what an appliance loads is named, and not the user it runs as, however fast that is."""
+    rules(file).write_text("tables: {}\n", encoding="utf-8")
+    configuration = load(file)
+    appliance = Appliance.open(configuration)
+    steps = [
+        lambda: appliance.revisions.brought(configuration.revision, "kim"),
+        lambda: appliance.revisions.remember(configuration, "micropacs"),
+    ]
+    for step in reversed(steps) if is_loaded_first else steps:
+        step()
+    appliance.close()
+    assert listed(file)[0]["by"] == "kim"

@@ -145,6 +145,8 @@ def test_a_line_for_the_table(desk: Desk) -> None:
     assert desk.filer().file_released() == 2
     assert {each["PatientID"] for each in desk.appliance.archive.find("study", {})} == {"00412877"}
     assert [each.arrival for each in desk.appliance.archive.held()] == [other]
+    desk.appliance.revisions.remember(load(desk.file), "micropacs")
+    assert desk.appliance.revisions.all()[-1].by == "kim"
 
 
 def test_a_line_that_is_not_wanted(desk: Desk) -> None:
@@ -206,3 +208,48 @@ def test_a_reject_needs_a_reason(desk: Desk) -> None:
     assert (rejected.decision, rejected.decided_by) == ("phantom scan", "kim")
     assert "phantom scan" in desk.told("show", arrival)
     assert desk.run("show", "0" * 24)[0] == 1
+
+
+def test_corrections_are_kept_where_another_rule_holds_it(desk: Desk) -> None:
+    """They are shown with it, advice and candidates go by them, and the next release makes them first."""
+    desk.arrive(uid="1.2.9", StudyInstanceUID="1.2.8", PatientID="00000042")
+    entry = desk.arrive(PatientID="DLS-999", StationName="DLS")
+    assert desk.run("fix", entry.arrival, "StationName=QC", "PatientID=0042")[0] == 0
+    assert desk.filer().file_released() == 0
+    _, (told,) = desk.run("list")
+    assert (told["rule"], told["fixes"]) == ("quality", {"StationName": "QC", "PatientID": "0042"})
+    assert (told["attributes"]["PatientID"], told["decision"]) == ("DLS-999", "corrected")
+    for command in (["list"], ["show", entry.arrival]):
+        assert "0042" in desk.told(*command)
+    assert "corrected by hand, and so at the next release: PatientID=0042, StationName=QC" in desk.told("list")
+
+    assert desk.run("fix", entry.arrival, "StationName=DLS")[0] == 0
+    assert desk.filer().file_released() == 0
+    _, (told,) = desk.run("list")
+    assert (told["rule"], told["missing"]["key"]) == ("old", "0042")
+    assert [each["patient_id"] for each in told["candidates"]] == ["00000042"]
+    assert "0042" in desk.told("list")
+
+    assert desk.run("fix", entry.arrival, "StationName=QC")[0] == 0
+    assert desk.filer().file_released() == 0
+    assert desk.run("release", entry.arrival)[0] == 0
+    assert desk.filer().file_released() == 1
+    [study] = desk.appliance.archive.find("study", {"StudyInstanceUID": "1.2.1"})
+    assert study["PatientID"] == "0042"
+    [made] = [each for each in desk.appliance.archive.held("filed") if each.arrival == entry.arrival]
+    assert made.fixes == {"StationName": "QC", "PatientID": "0042"}
+
+
+def test_corrections_are_forgotten_when_asked(desk: Desk) -> None:
+    """What cannot be corrected so is held by hand, which says how to get out of it."""
+    entry = desk.arrive(StationName="QC")
+    assert desk.run("fix", entry.arrival, "PatientID=" + "x" * 65)[0] == 0
+    assert desk.filer().file_released() == 0
+    _, (told,) = desk.run("list")
+    assert (told["rule"], f"micropacs held release {entry.arrival} --as-it-came" in told["remedy"]) == ("by hand", True)
+    assert desk.run("release", entry.arrival, "--as-it-came")[0] == 0
+    assert desk.filer().file_released() == 0
+    _, (told,) = desk.run("list")
+    assert (told["rule"], told["fixes"]) == ("quality", {})
+    assert desk.run("release", entry.arrival)[0] == 0
+    assert desk.filer().file_released() == 1

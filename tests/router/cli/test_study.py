@@ -82,7 +82,7 @@ def test_edit_and_undo(site: Site) -> None:
 def test_programs_are_told_in_json_and_asked_nothing(site: Site) -> None:
     """With `--yes --json` there is one document, and 1 where nothing was to be done."""
     code, output, _ = run(site, "edit", STUDY, "PatientID=0042", "--resend", "--yes", "--json")
-    assert (code, json.loads(output)) == (0, {"instances": 2, "resent": {"disk": 2}, "outdated": []})
+    assert (code, json.loads(output)) == (0, {"instances": 2, "moved": {}, "resent": {"disk": 2}, "outdated": []})
     code, output, _ = run(site, "undo", STUDY, "--yes", "--json")
     assert (code, json.loads(output)["instances"]) == (0, 2)
     code, output, _ = run(site, "undo", STUDY, "--yes", "--json")

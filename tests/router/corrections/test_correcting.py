@@ -1,43 +1,30 @@
 """Corrections of kept studies: every instance is changed and restored to the byte, the index follows, or nothing is."""
 
-import os
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import pydicom
 import pytest
+from typer.testing import CliRunner
 
-from archive import Archive, ArchiveError, DamagedError, Rewritten, Version
+from archive import Archive, ArchiveError, DamagedError, PastArrivals, Rewritten, Version
+from router.cli.application import application
 from router.corrections import CorrectionError
 from router.reading import read_header
+from router.replay.original import original
 from rules import Attribute
 from tests.support.arrivals import overwrite
-from tests.support.corrected import STUDY, Site
+from tests.support.corrected import DEFLATED, STUDY, SYNTAXES, Site, in_a_study_of_its_own
 from tests.support.data import needs_data, sample
-from tests.support.part10 import Part10, read_part10
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
-FOLDER = "transfer-syntaxes/one-ct-in-every-syntax"
-
-
-def data_set(part: Part10, number: int) -> bytes:
-    """The file's data set, in a study of its own: one CT is there in many syntaxes. What is deflated stays as it is."""
-    uid = str(pydicom.dcmread(part.path, stop_before_pixels=True).get("StudyInstanceUID", "none")).encode()
-    return part.data_set.replace(uid, uid[:-2] + b"%02d" % number)
-
-
-def age(site: Site) -> None:
-    """Let every file be older than what has just been written may be."""
-    for path in site.archive.folder.rglob("*.dcm"):
-        os.utime(path, (0, 0))
+from tests.support.part10 import read_part10
 
 
 @needs_data
 def test_edit_then_undo_gives_every_byte_back(site: Site) -> None:
     """Of files in every transfer syntax, changed by a rule and by hand, twice: undone they are what was received."""
     syntaxes = set()
-    for number, part in enumerate(filter(None, map(read_part10, sample(FOLDER))), start=10):
-        received = data_set(part, number)
+    for number, part in enumerate(filter(None, map(read_part10, sample(SYNTAXES))), start=10):
+        received = in_a_study_of_its_own(part, number)
         kept = site.arrive_as(part, received)
         if kept is None:  # a header that the rule cannot edit
             continue
@@ -58,7 +45,7 @@ def test_edit_then_undo_gives_every_byte_back(site: Site) -> None:
             assert now.digest != kept.digest
     assert DEFLATED in syntaxes
     assert len(syntaxes) >= 12
-    age(site)
+    site.age()
     site.assert_whole()
 
 
@@ -101,6 +88,29 @@ def test_the_change_is_recorded_in_the_object(site: Site) -> None:
     assert header.values(Attribute.parse(path)) == ("1",)
 
 
+def test_what_came_is_known_whatever_was_done_since(site: Site) -> None:
+    """Replay and `test --from` see the header as received: edited, undone, and edited once more."""
+    site.arrive(1)
+    numbers = [site.kept()[0].row]
+
+    def came() -> list[tuple[str, ...] | None]:
+        [past] = PastArrivals(site.archive.database, site.archive.folder).filed(numbers)
+        header = original(past)[1]
+        return [header.values(Attribute.parse(name)) for name in ("PatientID", "InstitutionName")]
+
+    for step in (
+        lambda: site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False),
+        lambda: site.corrector.undo(site.study_id(), resend=False),
+        lambda: site.corrector.edit(site.study_id(), {"PatientID": "0043"}, resend=False),
+    ):
+        step()
+        assert came() == [("1",), None]
+        done = CliRunner().invoke(application, ["-c", str(site.file), "test", "--from", STUDY, "--json"])
+        [test] = json.loads(done.stdout)["tests"]
+        assert "InstitutionName" not in test["given"]
+        assert test["expect"]["InstitutionName"] == "NCC"
+
+
 def test_a_crash_before_the_transaction_leaves_the_old_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kept file is the old one, the new one is known as left over and goes; nothing is wrong meanwhile."""
     site.arrive(1, 2)
@@ -115,7 +125,7 @@ def test_a_crash_before_the_transaction_leaves_the_old_one(site: Site, monkeypat
             site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False)
     assert site.kept() == before
     assert len(list(site.archive.folder.glob("??/??/*/*.dcm"))) == 4
-    age(site)
+    site.age()
     site.assert_whole()
     assert site.archive.remove_leftovers(datetime.now(UTC) + timedelta(minutes=1)) == 2
     assert len(list(site.archive.folder.glob("??/??/*/*.dcm"))) == 2
@@ -137,7 +147,7 @@ def test_a_crash_after_the_transaction_leaves_the_new_one(site: Site) -> None:
     assert site.kept() == [received]
     site.archive.remove_leftovers(datetime.now(UTC) + timedelta(minutes=1))
     assert [path.name for path in site.archive.folder.glob("??/??/*/*.dcm")] == [received.file.rsplit("/")[-1]]
-    age(site)
+    site.age()
     site.assert_whole()
 
 
@@ -197,6 +207,20 @@ def test_a_damaged_file_is_never_made_good(site: Site) -> None:
         site.archive.quarantine(connection, [finding])
     with pytest.raises(CorrectionError, match="1 of its files are damaged"):
         site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False)
+
+
+def test_a_header_that_cannot_be_read_changes_nothing(site: Site) -> None:
+    """A kept file that does not begin with a header any more is told with its instance."""
+    site.arrive(1, 2)
+    kept = site.kept()
+    overwrite(site.archive.folder / kept[1].file, (kept[1].data_set_offset or 0) + 4, b"??")
+    for correct in (
+        lambda: site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False),
+        lambda: site.corrector.undo(site.study_id(), resend=False),
+    ):
+        with pytest.raises((CorrectionError, DamagedError)):
+            correct()
+    assert site.kept() == kept
 
 
 def test_what_cannot_be_edited_changes_nothing(site: Site) -> None:

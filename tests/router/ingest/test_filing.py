@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from archive import Entry, Identity, Origin, filing, reading
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import Kind, Outcome, Settlement, State
-from router.ingest import Filer, judgement
+from router.ingest import Filer, judgement, warnings_since
 from rules import Header
 from tests.support.arrivals import CT, origin
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
@@ -472,3 +472,41 @@ def test_a_person_lets_another_frame_by(site: Site) -> None:
     ct(site, 3, "1.2.2", "1.9.1")
     site.filer.file_arrivals()
     assert [each.identity.sop_instance_uid for each in site.appliance.archive.held()] == ["1.2.3.3"]
+
+
+def test_what_rules_warn_of_is_written_once_a_study(site: Site) -> None:
+    """The instances are filed and sent; the journal has each rule once a study, in whatever batches they come."""
+    site.file.write_text(
+        YAML.replace(
+            "normalise:", "normalise:\n  - {name: gate, when: {Modality: PT, suv_computable: no}, warn: no SUV}"
+        ).replace("when: {Modality: CT}, to: [pacs]", "to: [pacs], warn: seen"),
+        encoding="utf-8",
+    )
+    site.configuration = load(site.file)
+    for number in (1, 2):
+        site.arrive(number, Modality="PT", PatientName="Doe^Jane")
+    site.arrive(
+        3,
+        StudyInstanceUID="1.2.9",
+        Modality="PT",
+        CorrectedImage=["ATTN", "DECY"],
+        DecayCorrection="START",
+        Units="GML",
+    )
+    assert site.filer.file_arrivals() == 3
+    site.arrive(4, Modality="PT", CorrectedImage="ATTN")
+    assert site.filer.file_arrivals() == 1
+    assert len(site.deliveries()) == 4
+    journal, archive = site.appliance.journal, site.appliance.archive
+
+    def told(uid: str) -> list[tuple[str, str]]:
+        events = journal.of_study(archive.study_id(uid) or 0)
+        return [(each["detail"]["rule"], each["detail"]["reason"]) for each in events if each["kind"] == "warned"]
+
+    reason = "no SUV; CorrectedImage has no ATTN; CorrectedImage has no DECY"
+    assert [(rule, why[: len(reason)]) for rule, why in told("1.2.1")] == [("all", "seen"), ("gate", reason)]
+    assert told("1.2.9") == [("all", "seen")]
+    [first, *_] = warnings_since(journal, datetime.now(UTC) - timedelta(minutes=1))
+    assert (first.source, first.revision) == ("scanner", site.configuration.revision)
+    assert "Doe" not in str(told("1.2.1"))
+    assert len(warnings_since(journal, datetime.now(UTC) + timedelta(minutes=1))) == 0
