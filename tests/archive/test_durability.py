@@ -106,7 +106,8 @@ def test_no_segment_is_written_again_before_its_new_generation_is_on_the_disk(tm
     output, calls = traced(script, tmp_path)
     assert output == "sealed"
     segment, register = r"\(\d+<[^>]*\.segment>", r"\(\d+<[^>]*\.register>"
-    again = [number for number, call in enumerate(calls) if re.search(rf'pwritev2{segment}, .*"1.*, 2, 4096, 0\)\s+=', call)]
+    first_place = re.compile(rf'pwritev2{segment}, .*"1.*, 2, 4096, 0\)\s+=')
+    again = [number for number, call in enumerate(calls) if first_place.search(call)]
     assert len(again) == 2, "the segment was full once"
     begun = _position(calls[: again[1]], rf'pwrite64{register}, "MPACREG1')
     assert again[0] < begun < _position(calls[: again[1]], rf"fdatasync{register}\)\s+= 0")
