@@ -17,7 +17,7 @@ from router.cli.output import Exit, as_json, console, fail, table
 from router.cli.queue import UNDELIVERED, tell_deliveries
 from router.config import Configuration
 from router.corrections import Corrected, CorrectionError, Corrector, correctable
-from router.delivery import Holder
+from router.delivery import Digests, Holder
 from router.inbox import person
 from router.ingest import WARNED
 from router.sizes import size
@@ -113,7 +113,8 @@ def _correcting(study: str, config: Config) -> Iterator[tuple[Appliance, Correct
     loaded: Configuration = in_force(config)
     with opened(loaded) as appliance:
         study_id = _study_id(appliance, study)
-        parts = appliance.archive, appliance.queue, appliance.journal
+        digests = Digests(appliance.database, appliance.archive, appliance.revisions.ruleset, lambda: loaded.zone)
+        parts = appliance.archive, appliance.queue, digests, appliance.journal
         try:
             yield appliance, Corrector(*parts, loaded, utc_now, person(None)), study_id
         except (CorrectionError, ArchiveError) as error:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from archive import Archive, ChangedMeanwhileError, InstanceKey, Kept, Revised, Version
 from router.config import Configuration
 from router.corrections.versions import Edition, edited, restored
-from router.delivery import Queue
+from router.delivery import Digests, Queue
 from router.delivery.transactions import write
 from router.errors import RouterError
 from router.ingest.judgement import KEY, IndexedAttributes, fault_of
@@ -51,6 +51,7 @@ class Corrector:
         self,
         archive: Archive,
         queue: Queue,
+        digests: Digests,
         journal: Journal,
         configuration: Configuration,
         now: Callable[[], datetime],
@@ -58,6 +59,7 @@ class Corrector:
     ) -> None:
         self._archive = archive
         self._queue = queue
+        self._digests = digests
         self._journal = journal
         self._configuration = configuration
         self._now = now
@@ -109,6 +111,7 @@ class Corrector:
         *,
         resend: bool,
     ) -> Corrected:
+        self._digests.complete(study_id)  # of what was sent: afterwards the archive has another version
         for _ in range(ATTEMPTS):
             present = self._archive.instances_of(study_id)
             self._refuse_damaged(present)

@@ -1,6 +1,7 @@
 """Leaving: the queue of deliveries, and the lines that send them."""
 
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
+from router.delivery.digests import Digests
 from router.delivery.following import Holder
 from router.delivery.lines import Lines
 from router.delivery.outcomes import Kind, Outcome
@@ -11,6 +12,7 @@ from router.delivery.tables import metadata
 
 __all__ = [
     "DestinationError",
+    "Digests",
     "Holder",
     "Kind",
     "Leased",

@@ -32,4 +32,5 @@ def settlement_of(
         digest=shipment.digest if shipment else None,
         size=shipment.size if shipment else None,
         wait_seconds=wait,
+        check=shipment.check if shipment else None,
     )

@@ -67,10 +67,15 @@ def with_digest(shipment: Shipment) -> Shipment:
     if shipment.digest is not None:
         return shipment
     digest = hashlib.sha256()
-    with _rest(shipment) as file:
-        for chunk in chunks(shipment, file):
-            digest.update(chunk)
+    for chunk in data_set(shipment):
+        digest.update(chunk)
     return replace(shipment, digest=digest.hexdigest())
+
+
+def data_set(shipment: Shipment) -> Iterator[bytes]:
+    """The bytes of the data set to send. Raises OSError."""
+    with _rest(shipment) as file:
+        yield from chunks(shipment, file)
 
 
 def chunks(shipment: Shipment, file: BinaryIO) -> Iterator[bytes]:

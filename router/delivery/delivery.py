@@ -49,7 +49,8 @@ class Settlement:
     """What became of a leased delivery.
 
     `at` is when the answer came, `seconds` how long it took, `wait_seconds` how long to wait where it is to be tried
-    later; `digest` (SHA-256, hex) and `size` (bytes) of the data set as sent, None if none was.
+    later; `digest` (SHA-256, hex) or `check` (XXH3-128, hex; the digest is computed later) and `size` (bytes) of the
+    data set as sent, None if none was.
     """
 
     delivery_id: int
@@ -60,6 +61,7 @@ class Settlement:
     digest: str | None = None
     size: int | None = None
     wait_seconds: float = 0.0
+    check: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def resend(connection: sa.Connection, study_id: int, series_of: Mapping[int, int
             settled_at=None,
             status=None,
             digest_sent=None,
+            check_sent=None,
             bytes_sent=None,
             outdated=False,
             replaces=True,

@@ -130,7 +130,8 @@ def _encode(settlement: Settlement) -> bytes:
         f'"reason": {_plain(outcome.reason)}, "is_unknown": {_plain(outcome.is_unknown)}, '
         f'"is_ours": {_plain(outcome.is_ours)}}}, "at": "{settlement.at.isoformat()}", '
         f'"seconds": {settlement.seconds!r}, "digest": {_plain(settlement.digest)}, '
-        f'"size": {_plain(settlement.size)}, "wait_seconds": {_plain(settlement.wait_seconds)}}}\n'
+        f'"size": {_plain(settlement.size)}, "check": {_plain(settlement.check)}, '
+        f'"wait_seconds": {_plain(settlement.wait_seconds)}}}\n'
     ).encode("ascii")
 
 

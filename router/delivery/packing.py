@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,21 @@ from rules import Arrival, PixelWork, RulesError, Ruleset
 log = structlog.get_logger(__name__)
 
 
+class Ordered(Protocol):
+    """What is known of a delivery when its copy is made."""
+
+    @property
+    def delivery_id(self) -> int: ...  # noqa: D102
+    @property
+    def instance_id(self) -> int: ...  # noqa: D102
+    @property
+    def route(self) -> str: ...  # noqa: D102
+    @property
+    def revision(self) -> str: ...  # noqa: D102
+    @property
+    def replaces(self) -> bool: ...  # noqa: D102
+
+
 class Packer:
     """Packs for every line; `rulesets` gives the rules of a revision, `zone` is the site's (None: the machine's).
 
@@ -34,7 +50,7 @@ class Packer:
         self._zone = zone
         self._workshop = workshop
 
-    def stored(self, leased: Sequence[Leased]) -> Mapping[int, Stored]:
+    def stored(self, leased: Sequence[Ordered]) -> Mapping[int, Stored]:
         """What the archive has of these deliveries, by the instance's id."""
         return self._archive.stored([each.instance_id for each in leased])
 
@@ -64,7 +80,7 @@ class Packer:
         except Exception:  # noqa: BLE001 - the border of a work loop: `pack` meets the same, and holds the instance
             return (transfer_syntax_uid,)
 
-    def pack(self, leased: Leased, stored: Stored | None) -> Shipment | Outcome:
+    def pack(self, leased: Ordered, stored: Stored | None) -> Shipment | Outcome:
         """The shipment, or the outcome that says why there is none: nothing leaves un-edited."""
         if stored is None:
             return Outcome(Kind.HELD, None, "the archive does not hold the instance any more")
@@ -83,7 +99,7 @@ class Packer:
             log.exception("edits failed", delivery=leased.delivery_id, route=leased.route)
             return Outcome(Kind.HELD, None, "the edits of the route failed unexpectedly; see the log")
 
-    def _edited(self, leased: Leased, stored: Stored) -> Shipment | Outcome:
+    def _edited(self, leased: Ordered, stored: Stored) -> Shipment | Outcome:
         whole = Shipment(
             leased.delivery_id,
             stored.identity,

@@ -165,9 +165,12 @@ class Queue:
 
     # afterwards
 
-    def fold(self, before: datetime) -> int:
-        """Fold what was settled before into one receipt a study and destination; how many deliveries."""
-        return receipts.fold(self._database, before, self._now())
+    def fold(self, before: datetime, complete: Callable[[int, str], object] = lambda _study_id, _name: None) -> int:
+        """Fold what was settled before into one receipt a study and destination; how many deliveries.
+
+        `complete` enters the digests that are missing of a study's deliveries to a destination.
+        """
+        return receipts.fold(self._database, before, self._now(), complete)
 
     def receipts(self, study_id: int) -> list[Mapping[str, object]]:
         """What each destination got of a study, as plain data."""

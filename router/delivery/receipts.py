@@ -1,7 +1,7 @@
 """Receipts: what a destination got of a study, in one row, once all its deliveries are settled. Forgets no open one."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +24,15 @@ _GROUP = sa.select(
 ).where(deliveries.c.study_id == sa.bindparam("study_id"), deliveries.c.destination == sa.bindparam("destination"))
 
 
-def fold(database: Database, before: datetime, now: datetime) -> int:
+def fold(database: Database, before: datetime, now: datetime, complete: Callable[[int, str], object]) -> int:
     """Fold the deliveries of every study and destination where all were settled before; how many deliveries it were.
 
-    What was settled later than now was so before the clock went back.
+    `complete` is called for each group first, so that it may enter the digests that are missing. What was settled later
+    than now was so before the clock went back.
     """
     folded = 0
     for study_id, destination in _settled_groups(database, before, now):
+        complete(study_id, destination)
         folded += _fold_group(database, study_id, destination)
     with database.begin() as connection:
         connection.execute(sa.delete(attempts).where(attempts.c.delivery_id.is_(None), attempts.c.started_at < before))
@@ -99,6 +101,7 @@ def _detail(row: _row) -> dict[str, object]:
         "status": row.status,
         "reason": row.reason,
         "digest": row.digest_sent,
+        "check": row.check_sent,
         "bytes": row.bytes_sent,
     }
     return {name: fact for name, fact in facts.items() if fact is not None}

@@ -17,7 +17,8 @@ class Shipment:
     The data set to send is `prefix` followed by the file's data set from byte `resume` on (both counted from the start
     of the data set, which is byte `data_set_offset` of the file at `path`); without a prefix it is the file's data set
     as it is. `size` (bytes) and `digest` (SHA-256, hex) are those of the data set to send. A digest that is None is not
-    computed yet: the sender does so, and gives the shipment back with it. `kept_digest` and
+    computed yet: the sender does so, and gives the shipment back with it or, where it is left for later, with `check`
+    (XXH3-128, hex), by which what is digested then is known to be what was sent. `kept_digest` and
     `kept_checksum` (XXH3-64, hex; None where there is none) are those of the file's own data set, as it was kept: where
     the file has others by now, the sender lets nothing of it be taken for whole. The last `left_out` bytes of the
     file's data set do not leave. `replaces`: the destination may have another version of the instance, which this one
@@ -35,6 +36,7 @@ class Shipment:
     kept_digest: str | None = None
     kept_checksum: str | None = None
     left_out: int = 0
+    check: str | None = None
     replaces: bool = False
 
 

@@ -36,6 +36,7 @@ deliveries = sa.Table(
     sa.Column("settled_at", UtcDateTime),
     sa.Column("status", sa.Integer),  # DIMSE status answered last
     sa.Column("digest_sent", sa.String(64)),
+    sa.Column("check_sent", sa.String(32)),  # where the digest is left for later (see digests)
     sa.Column("bytes_sent", sa.BigInteger),
     sa.Column("outdated", sa.Boolean, nullable=False, server_default=sa.false()),  # has an older version, or gets it
     sa.Column("again", sa.Boolean, nullable=False, server_default=sa.false()),  # when it is answered it is due again

@@ -13,7 +13,7 @@ import structlog
 
 from router.appliance import Appliance, utc_now
 from router.config import Configuration
-from router.delivery import Lines
+from router.delivery import Digests, Lines
 from router.disks import look
 from router.inbox import person
 from router.ingest import Filer
@@ -93,7 +93,8 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
         appliance.spool.backlog,
     )
     disks = DiskWatch(lambda: look(active(), has_run=True), appliance.database, appliance.journal)
-    upkeep = Upkeep(appliance.archive, appliance.queue, rounds, disks)
+    digests = Digests(appliance.database, appliance.archive, rulesets, lambda: active().zone)
+    upkeep = Upkeep(appliance.archive, appliance.queue, digests, rounds, disks)
 
     def accept(configuration: Configuration) -> None:
         appliance.revisions.remember(configuration, person(None))

@@ -1,8 +1,7 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
-import hashlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from archive import Identity
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
@@ -20,6 +19,7 @@ from router.dimse import MOST_CONTEXTS, DataSet, Limits, Peer, ReadyRequest, Req
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetDamaged, DataSetUnreadable
 from router.senders.ahead import Ahead
 from router.senders.checking import checked
+from router.senders.summing import Sum
 from rules import RulesError
 
 Context = tuple[str, str]  # SOP class UID, transfer syntax UID
@@ -33,7 +33,7 @@ class Loaded:
     asked: Shipment
     leaving: Shipment
     request: ReadyRequest | Outcome
-    digest: "hashlib._Hash | None"  # grows while it leaves, where the shipment has none yet
+    sum: Sum | None  # grows while it leaves, where the shipment has no digest yet
 
 
 class DicomSender:
@@ -96,9 +96,8 @@ class DicomSender:
             return loaded.leaving, DAMAGED
         except DataSetUnreadable:
             return loaded.leaving, UNREADABLE
-        if loaded.digest is None:
-            return loaded.leaving, from_status(status)
-        return replace(loaded.leaving, digest=loaded.digest.hexdigest()), from_status(status)
+        leaving = loaded.sum.told(loaded.leaving) if loaded.sum else loaded.leaving
+        return leaving, from_status(status)
 
     def _load(self, shipment: Shipment, contexts: Sequence[Context]) -> Loaded:
         """Make one ready: in a transfer syntax the peer takes, its file opened and begun to be read.
@@ -108,8 +107,8 @@ class DicomSender:
         scu = self._scu or self._associated(contexts)
         try:
             leaving = self._acceptable(shipment)
-            digest = hashlib.sha256() if leaving.digest is None else None
-            request = scu.prepare(leaving.identity, _data_set(leaving), digest.update if digest else None)
+            total = Sum(leaving) if leaving.digest is None else None
+            request = scu.prepare(leaving.identity, _data_set(leaving), total.update if total else None)
             request = checked(request, leaving)
         except ContextNotAccepted:
             return Loaded(shipment, shipment, NO_ACCEPTED_CONTEXT, None)
@@ -120,7 +119,7 @@ class DicomSender:
         except RulesError as error:
             outcome = Outcome(Kind.PARKED, None, f"only implicit VR little endian is accepted: {error}")
             return Loaded(shipment, shipment, outcome, None)
-        return Loaded(shipment, leaving, request, digest)
+        return Loaded(shipment, leaving, request, total)
 
     def _associated(self, contexts: Sequence[Context]) -> StoreScu:
         """Over a new association; DestinationError where there can be none, nothing having been sent."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from archive import Archive, ArchiveError
-from router.delivery import Queue
+from router.delivery import Digests, Queue
 from router.telemetry import tell_interruption
 from router.upkeep.disks import DiskWatch
 from router.upkeep.verification import Rounds
@@ -33,14 +33,22 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Writes the manifests of studies that changed, frees expired leases, folds settled deliveries into receipts.
 
+    `digests` are those of copies that were sent and not digested yet.
+
     With `rounds` it verifies the archive, too, as often as these say; with `disks` it watches them.
     """
 
     def __init__(
-        self, archive: Archive, queue: Queue, rounds: Rounds | None = None, disks: DiskWatch | None = None
+        self,
+        archive: Archive,
+        queue: Queue,
+        digests: Digests,
+        rounds: Rounds | None = None,
+        disks: DiskWatch | None = None,
     ) -> None:
         self._archive = archive
         self._queue = queue
+        self._digests = digests
         self._rounds = rounds
         self._disks = disks
         self._stop = threading.Event()
@@ -97,7 +105,7 @@ class Upkeep:
 
     def fold(self) -> None:
         """Fold deliveries settled some time ago into one receipt a study and destination."""
-        self._queue.fold(datetime.now(UTC) - FOLD_AFTER)
+        self._queue.fold(datetime.now(UTC) - FOLD_AFTER, self._digests.complete)
 
     def remove_leftovers(self) -> None:
         """Remove files that another version took the place of some time ago: nobody reads them any more."""

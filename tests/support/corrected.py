@@ -11,7 +11,7 @@ from archive import Identity, Kept
 from router.appliance import Appliance, utc_now
 from router.config import load
 from router.corrections import Corrector
-from router.delivery import Leased
+from router.delivery import Digests, Leased
 from router.ingest import Filer
 from tests.support.arrivals import CT, origin
 from tests.support.deliveries import DELIVERED, settlement
@@ -60,9 +60,15 @@ class Site:
         return Filer(*parts, lambda: self.configuration)
 
     @property
+    def digests(self) -> Digests:
+        """What enters the digests of edited copies."""
+        revisions, zone = self.appliance.revisions, self.configuration.zone
+        return Digests(self.appliance.database, self.archive, revisions.ruleset, lambda: zone)
+
+    @property
     def corrector(self) -> Corrector:
         """As a person uses it."""
-        parts = self.archive, self.queue, self.appliance.journal
+        parts = self.archive, self.queue, self.digests, self.appliance.journal
         return Corrector(*parts, self.configuration, utc_now, "anna")
 
     def arrive(self, *numbers: int, **attributes: object) -> None:

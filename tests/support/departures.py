@@ -14,7 +14,7 @@ from pathlib import Path
 from archive import Archive, Database, Filing, Identity, InstanceKey, Origin, Record, Recorded, Spool
 from router import journal
 from router.config import Configuration, load
-from router.delivery import Lines, Listed, NewDelivery, Queue, State, metadata
+from router.delivery import Digests, Lines, Listed, NewDelivery, Queue, State, metadata
 from router.journal import Journal
 from router.senders import sender_for
 from router.upkeep import Doubt, Verifier
@@ -121,6 +121,11 @@ class Departures:
             self.folder / "outbox",
             Doubt(Verifier(self.archive, Journal(self.database, lambda: datetime.now(UTC)))),
         )
+
+    @property
+    def digests(self) -> Digests:
+        """What enters the digests that were left for later."""
+        return Digests(self.database, self.archive, lambda _: self.configuration.ruleset, lambda: None)
 
     @contextmanager
     def sending(self) -> Iterator[Lines]:

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+from xxhash import xxh3_128
+
 from router.delivery import Holder, State
 from router.delivery.packing import Packer
+from router.delivery.tables import deliveries
 from router.folder import FolderSender
 from router.pixels import Workshop
 from tests.support.corrected import Site
@@ -120,3 +124,18 @@ def test_a_shipment_made_before_is_whole_after(site: Site) -> None:
     assert (sent.digest, outcome.kind) == (new.digest, "delivered")
     [path] = (site.file.parent / "out").rglob("*.dcm")
     assert path.read_bytes().endswith(site.content(new))
+
+
+def test_a_digest_that_was_left_for_later_is_entered_before_the_correction(site: Site) -> None:
+    """What was sent is digested while the archive still has it; what is kept from then on is another version."""
+    site.arrive(1)
+    site.deliver()
+    [old] = site.kept()
+    check = xxh3_128(site.content(old)).hexdigest()
+    with site.appliance.database.begin() as connection:
+        connection.execute(sa.update(deliveries).values(digest_sent=None, check_sent=check))
+    edit(site, "0042")
+    with site.appliance.database.read() as connection:
+        [row] = connection.execute(sa.select(deliveries)).all()
+    assert site.kept() != [old]
+    assert (row.digest_sent, row.check_sent, row.outdated) == (old.digest, None, True)

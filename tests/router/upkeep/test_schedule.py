@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from archive import Archive, Database, Spool
-from router.delivery import Queue
+from router.delivery import Digests, Queue
 from router.delivery import metadata as delivery_metadata
 from router.upkeep import Upkeep, schedule
 from tests.support.appliance import wait_until
@@ -32,7 +32,8 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 def _upkeep(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Upkeep:
     monkeypatch.setattr(schedule, "MANIFEST_QUIET", timedelta(0))
-    return Upkeep(archive, Queue(archive.database, "here", lambda: datetime.now(UTC)))
+    queue = Queue(archive.database, "here", lambda: datetime.now(UTC))
+    return Upkeep(archive, queue, Digests(archive.database, archive, {}.__getitem__, lambda: None))
 
 
 def test_a_study_whose_manifest_fails_keeps_no_other_waiting(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

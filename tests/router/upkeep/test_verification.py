@@ -311,7 +311,7 @@ def test_upkeep_verifies_what_is_due(kept_for_rounds: Departures, monkeypatch: p
     stored = kept_for_rounds.archive.stored([7])[7]
     flip(stored.path, -1)
     rounds = rounds_of(kept_for_rounds, Clock())
-    upkeep = Upkeep(kept_for_rounds.archive, kept_for_rounds.queue, rounds)
+    upkeep = Upkeep(kept_for_rounds.archive, kept_for_rounds.queue, kept_for_rounds.digests, rounds)
     upkeep.start()
     wait_until(lambda: kept_for_rounds.archive.stored([7])[7].damage is not None, 10, "the quarantine")
     upkeep.stop()
