@@ -1,12 +1,13 @@
 """Reads the header at the start of a kept file, taking no more bytes than it needs. Decides nothing."""
 
 import struct
+from io import FileIO
 from pathlib import Path
 
 from router.errors import DataSetUnreadable
 from rules import Header, HeaderIncompleteError
 
-FIRST_READ_BYTES = 64 * 1024
+FIRST_READ_BYTES = 32 * 1024
 GROWTH = 8
 _ITEM_HEADER = struct.Struct("<HHL")
 _ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
@@ -17,19 +18,32 @@ def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str, pref
 
     Raises `rules.HeaderError` if it cannot be read, OSError if the disk fails.
     """
+    return read_start(path, data_set_offset, transfer_syntax_uid, prefix)[0]
+
+
+def read_start(path: Path, data_set_offset: int, transfer_syntax_uid: str, prefix: bytes = b"") -> tuple[Header, bytes]:
+    """The header as `read_header` gives it, and the bytes it was read from; they may go on behind it."""
     limit = FIRST_READ_BYTES
-    with path.open("rb") as file:
+    with FileIO(path) as file:
         while True:
             file.seek(data_set_offset)
-            data = file.read(limit)
+            data = _read(file, limit)
             complete = len(data) < limit
             data = prefix + data if prefix else data
             try:
-                return Header.scan(data, transfer_syntax_uid, complete=complete)
+                return Header.scan(data, transfer_syntax_uid, complete=complete), data
             except HeaderIncompleteError as incomplete:
                 if complete:
                     raise
                 limit = max(limit * GROWTH, incomplete.needed)
+
+
+def _read(file: FileIO, size: int) -> bytes:
+    """So many bytes, fewer at the end of the file; a raw file may give them in pieces."""
+    data = file.read(size)
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def end_of_pixels(path: Path, data_set_offset: int, header: Header, size: int) -> int:

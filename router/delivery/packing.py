@@ -15,7 +15,7 @@ from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
 from router.delivery.sender import Shipment
 from router.errors import PixelsError, RouterError
 from router.pixels import Order, Workshop
-from router.reading import end_of_pixels, read_header
+from router.reading import end_of_pixels, read_start
 from rules import Arrival, PixelWork, RulesError, Ruleset
 
 log = structlog.get_logger(__name__)
@@ -116,7 +116,8 @@ class Packer:
         rules = self._rulesets(leased.revision)
         if not rules.edits(leased.route):  # then nothing of the header is looked at
             return whole
-        header = read_header(stored.path, stored.data_set_offset, stored.identity.transfer_syntax_uid)
+        syntax = stored.identity.transfer_syntax_uid
+        header, start = read_start(stored.path, stored.data_set_offset, syntax)
         prepared = rules.prepare(leased.route, header, self._arrival(stored))
         splice = prepared.splice
         if splice is None and prepared.pixels is None:
@@ -124,16 +125,17 @@ class Packer:
         end = stored.bytes
         if prepared.ends_with_pixels:
             end = end_of_pixels(stored.path, stored.data_set_offset, header, stored.bytes)
-        uid = prepared.sop_instance_uid or stored.identity.sop_instance_uid
+        uid = prepared.sop_instance_uid
         prefix, resume = (splice.prefix, splice.resume) if splice else (b"", 0)
         edited = replace(
             whole,
-            identity=replace(stored.identity, sop_instance_uid=uid),
+            identity=replace(stored.identity, sop_instance_uid=uid) if uid else stored.identity,
             prefix=prefix,
             resume=resume,
             size=len(prefix) + end - resume,
             digest=None,
             left_out=stored.bytes - end,
+            replaced=start[:resume] if resume <= len(start) else None,
         )
         return self._with_pixels(edited, prepared.pixels, stored.bytes) if prepared.pixels else edited
 
@@ -150,7 +152,9 @@ class Packer:
                 return DAMAGED
             raise
         identity = replace(edited.identity, transfer_syntax_uid=work.transfer_syntax_uid)
-        return replace(edited, identity=identity, prefix=made, resume=kept_bytes, size=len(made), left_out=0)
+        return replace(
+            edited, identity=identity, prefix=made, resume=kept_bytes, size=len(made), left_out=0, replaced=None
+        )
 
     def _arrival(self, stored: Stored) -> Arrival:
         origin = stored.origin
