@@ -15,6 +15,7 @@ from rules.errors import EditHeldError, EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
 from rules.header import Header
+from rules.matching import Matching, Questions
 from rules.schema import OTHERWISE, RulesSettings
 from rules.testing import TestResult, run
 from rules.trace import Witness
@@ -47,6 +48,9 @@ class Ruleset:
         self._secret = secret
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
+        questions = Questions(settings.rules)
+        self._normalise = Matching(settings.normalise, questions)
+        self._routing = Matching(settings.routes, questions)
         self._copies = {rule.name: Copies(rule, self._tables, secret) for rule in settings.routes}
 
     def decide(
@@ -68,10 +72,10 @@ class Ruleset:
         try:
             if by_hand is not None:
                 walk.correct(by_hand, held_by)
-            walk.normalise()
+            walk.normalise(self._normalise)
             if self._system is not None:
                 walk.record(self._system)
-            walk.route()
+            walk.route(self._routing)
             return walk.decision()
         except EditRejectedError as error:
             return Decision(header, (), None, (), rejected=Verdict(walk.rule, str(error)))

@@ -1,6 +1,6 @@
 """One instance on its way through the rules, from the first to the last. Nothing is kept for the next one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic_core import PydanticCustomError
 
@@ -12,6 +12,7 @@ from rules.edits.edit import parse_erasable, parse_writable
 from rules.errors import EditError, EditHeldError, RulesError
 from rules.facts import Arrival, Facts
 from rules.header import Header
+from rules.matching import AnyRule, Matching
 from rules.original_attributes import record
 from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, Rule, RulesSettings
 from rules.subject import Reading, split
@@ -37,6 +38,7 @@ class Walk:
         self.arrival = arrival
         self.witness = witness
         self.draft = Draft(header)
+        self.reading = self._reading()
         self.rule: str | None = None
         self.released = False
         self.let_by: frozenset[str] = frozenset()  # rules whose hold a person has released it from
@@ -59,48 +61,43 @@ class Walk:
             self._changed([Change(BY_HAND, name, old, values_text(self.draft.values(attribute)))])
         self.rule = None
 
-    def normalise(self) -> None:
+    def normalise(self, rules: Matching[NormaliseRule]) -> None:
         """The rules on arrival; each sees what the ones before made."""
         context = EditContext(self.arrival, self.tables, self.secret)
-        reading = self._reading()
-        for rule in self.settings.normalise:
-            if not self._matches("normalise", rule, reading):
-                continue
+        for rule in self._matching("normalise", rules):
             if rule.hold is not None:
-                self._hold(rule, rule.hold, reading)
+                self._hold(rule, rule.hold)
                 continue
             try:
                 changes = apply(rule, self.draft, context)
             except RulesError as error:
-                self._saw("normalise", rule, "failed", reading, notes=[str(error)])
+                self._saw("normalise", rule, "failed", notes=[str(error)])
                 raise
-            self._saw("normalise", rule, "matched", reading, changes=changes)
+            self._saw("normalise", rule, "matched", changes=changes)
             self._changed(changes)
-            reading = self._reading()
+            self.reading = self._reading()
         self.rule = None
 
-    def _hold(self, rule: NormaliseRule, why: str, reading: Reading) -> None:
+    def _hold(self, rule: NormaliseRule, why: str) -> None:
         """The rule asks a person to look, and says what its condition found; nothing, where one has looked."""
         if rule.name in self.let_by:
-            self._saw("normalise", rule, "matched", reading, notes=["a person has looked and let it go"])
+            self._saw("normalise", rule, "matched", notes=["a person has looked and let it go"])
             return
         leaves = rule.when.leaves() if rule.when else ()
-        findings = [leaf.finding(reading) for leaf in leaves if leaf.finding]
-        self._saw("normalise", rule, "matched", reading)
+        findings = [leaf.finding(self.reading) for leaf in leaves if leaf.finding]
+        self._saw("normalise", rule, "matched")
         raise EditHeldError("; ".join([why, *filter(None, findings)]))
 
     def record(self, system: str) -> None:
         """The old values, into the header that the archive keeps (PS3.3 C.12.1.1.9), as changed by `system`."""
         if self.draft.changed:
             record(self.draft, self.header, self.arrival.at, system)
+            self.reading = self._reading()
 
-    def route(self) -> None:
+    def route(self, rules: Matching[RouteRule]) -> None:
         """The routes, on the normalised header, until one says stop; what none matched goes the way of `otherwise`."""
-        reading = self._reading()
         matched = False
-        for rule in self.settings.routes:
-            if not self._matches("route", rule, reading):
-                continue
+        for rule in self._matching("route", rules):
             matched = True
             notes = [
                 f"{destination}: the route {self.dispatches[destination].route!r} came first, its edits count"
@@ -111,7 +108,7 @@ class Walk:
                 self.dispatches.setdefault(destination, _dispatch(destination, rule))
             if rule.stop:
                 notes.append("stop: the routes below are not looked at")
-            self._saw("route", rule, "matched", reading, to=rule.to, notes=notes)
+            self._saw("route", rule, "matched", to=rule.to, notes=notes)
             if rule.stop:
                 break
         self.rule = None
@@ -139,21 +136,40 @@ class Walk:
                     destination, OTHERWISE, Priority.NORMAL, "instance", 0.0, "send"
                 )
 
-    def _matches(self, kind: Kind, rule: Rule, reading: Reading) -> bool:
-        """Whether a rule is for this instance; from here on it is the one at work."""
+    def _matching(self, kind: Kind, rules: Matching[AnyRule]) -> Iterator[AnyRule]:
+        """The rules that are for this instance, one after the other; after an edit the rest are asked anew.
+
+        From the question whether a rule is for it on, that rule is the one at work.
+        """
+        if self.witness is not None:
+            yield from (rule for rule in rules.rules if self._matches(kind, rule))
+            return
+        node, reading = rules.start(), self.reading
+        while node.position < len(rules.rules):
+            rule = rules.rules[node.position]
+            self.rule = rule.name
+            if node.question is not None:
+                node = rules.after(node, node.question.answer(reading))
+                continue
+            yield rule
+            if self.reading is reading:
+                node = rules.after(node)
+            else:
+                node, reading = rules.start(node.position + 1), self.reading
+
+    def _matches(self, kind: Kind, rule: Rule) -> bool:
+        """The same of one rule for the witness, who sees every one."""
         if rule.disabled:
             self._saw(kind, rule, "disabled")
             return False
         self.rule = rule.name
-        if rule.when is None:
-            return True
         try:
-            holds = rule.when.holds(reading)
+            holds = rule.when is None or rule.when.holds(self.reading)
         except RulesError as error:
-            self._saw(kind, rule, "failed", reading, notes=[str(error)])
+            self._saw(kind, rule, "failed", notes=[str(error)])
             raise
-        if not holds and self.witness is not None:
-            self._saw(kind, rule, "not matched", reading)
+        if not holds:
+            self._saw(kind, rule, "not matched")
         return holds
 
     def _changed(self, changes: Sequence[Change]) -> None:
@@ -167,14 +183,13 @@ class Walk:
         kind: Kind,
         rule: Rule,
         outcome: Outcome,
-        reading: Reading | None = None,
         *,
         changes: Sequence[Change] = (),
         to: Sequence[str] = (),
         notes: Sequence[str] = (),
     ) -> None:
         if self.witness is not None:
-            looked_at = (rule.when, reading) if rule.when and reading else None
+            looked_at = (rule.when, self.reading) if rule.when and outcome != "disabled" else None
             self.witness.saw(kind, rule.name, outcome, looked_at, changes=changes, to=to, notes=notes)
 
 
