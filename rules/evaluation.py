@@ -15,7 +15,7 @@ from rules.errors import EditHeldError, EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
 from rules.header import Header
-from rules.matching import Matching, Questions
+from rules.matching import Matching
 from rules.schema import OTHERWISE, RulesSettings
 from rules.testing import TestResult, run
 from rules.trace import Witness
@@ -48,9 +48,7 @@ class Ruleset:
         self._secret = secret
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
-        questions = Questions(settings.rules)
-        self._normalise = Matching(settings.normalise, questions)
-        self._routing = Matching(settings.routes, questions)
+        self._matching = Matching(settings.rules)
         self._copies = {rule.name: Copies(rule, self._tables, secret) for rule in settings.routes}
 
     def decide(
@@ -68,14 +66,14 @@ class Ruleset:
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
-        walk = Walk(self.settings, self._tables, header, arrival, witness, self._secret)
+        walk = Walk(self.settings, self._matching, self._tables, header, arrival, self._secret, witness)
         try:
             if by_hand is not None:
                 walk.correct(by_hand, held_by)
-            walk.normalise(self._normalise)
+            walk.normalise()
             if self._system is not None:
                 walk.record(self._system)
-            walk.route(self._routing)
+            walk.route()
             return walk.decision()
         except EditRejectedError as error:
             return Decision(header, (), None, (), rejected=Verdict(walk.rule, str(error)))
@@ -88,7 +86,8 @@ class Ruleset:
 
         The splice is None where it says all that already.
         """
-        walk = Walk(self.settings, self._tables, header, Arrival(None, "", "", "", at), None, self._secret)
+        nowhere = Arrival(None, "", "", "", at)
+        walk = Walk(self.settings, self._matching, self._tables, header, nowhere, self._secret)
         walk.correct(by_hand)
         if self._system is not None:
             walk.record(self._system)

@@ -1,22 +1,19 @@
-"""Which rules of a list are for an instance, in their order: asked as they would be one by one. It edits nothing.
+"""Which rules are for an instance, in their order: asked as they would be one by one. It edits nothing.
 
-The instances of a series answer most questions alike, so what follows from some answers is worked out once: answers lead
-along a tree that grows as instances come. It holds no values; those are remembered by each question, a few of the last.
+The instances of a series answer most questions alike, so what follows from some answers is worked out once: they lead
+along a tree that grows as instances come. No value stands in it; each question remembers a few of the last ones.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Sequence
 
 from rules.clause import Clause
 from rules.operators import Holds
 from rules.schema import Rule
 from rules.subject import Reading, Subject
 
-AnyRule = TypeVar("AnyRule", bound=Rule)
-
 _MOST_VALUES = 64  # remembered by one question; then all are forgotten, lest a patient's stay for ever
 _LONGEST_VALUES = 1024  # characters; longer ones are not remembered
-_MOST_NODES = 8192  # of one list's tree; then it grows anew
+_MOST_NODES = 8192  # of one tree; then it grows anew
 
 
 class Question:
@@ -52,39 +49,10 @@ class Question:
         return sum(bit for bit, holds in self._tests if holds(reading))
 
 
-class Questions:
-    """All that the conditions of some rules ask: one question a subject."""
-
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self._asked: dict[Clause, tuple[int, Question]] = {}
-        by_name: dict[str, Question] = {}
-        leaves = [leaf for rule in rules if rule.when for leaf in rule.when.leaves()]
-        for number, leaf in enumerate(leaves):
-            question = Question(leaf.subject)
-            if leaf.subject is not None:
-                question = by_name.setdefault(leaf.subject.name, question)
-            question.add(1 << number, leaf.holds)
-            self._asked[leaf] = 1 << number, question
-
-    def open_in(self, clause: Clause, known: int, holding: int) -> Question | bool:
-        """Whether the clause holds, by the bits that are known and those of them that hold; else what to ask first."""
-        if not clause.parts:
-            bit, question = self._asked[clause]
-            return bool(holding & bit) if known & bit else question
-        if clause.operator == "not":
-            found = self.open_in(clause.parts[0], known, holding)
-            return found if isinstance(found, Question) else not found
-        for part in clause.parts:
-            found = self.open_in(part, known, holding)
-            if found is not (clause.operator == "all"):
-                return found
-        return clause.operator == "all"
-
-
 class Node:
-    """How far a list has been gone through: up to the rule at `position`, which waits for the answer to `question`.
+    """How far the rules have been gone through: up to the one at `position`, which waits for the answer to `question`.
 
-    Without a question the rule matches, or the list has ended.
+    Without a question that rule matches, or there are no more.
     """
 
     __slots__ = ("branches", "holding", "known", "position", "question")
@@ -97,14 +65,22 @@ class Node:
         self.branches: dict[int, Node] = {}
 
 
-class Matching(Generic[AnyRule]):
-    """One list of rules and its tree; all threads share it."""
+class Matching:
+    """The rules with one question a subject, and the tree; all threads share it."""
 
-    def __init__(self, rules: Sequence[AnyRule], questions: Questions) -> None:
-        self.rules = rules
-        self._questions = questions
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._asked: dict[Clause, tuple[int, Question]] = {}
         self._starts: dict[int, Node] = {}
         self._nodes = 0
+        by_name: dict[str, Question] = {}
+        leaves = [leaf for rule in rules if rule.when for leaf in rule.when.leaves()]
+        for number, leaf in enumerate(leaves):
+            question = Question(leaf.subject)
+            if leaf.subject is not None:
+                question = by_name.setdefault(leaf.subject.name, question)
+            question.add(1 << number, leaf.holds)
+            self._asked[leaf] = 1 << number, question
 
     def start(self, position: int = 0) -> Node:
         """Where nothing is known, from the rule at `position` on."""
@@ -118,22 +94,35 @@ class Matching(Generic[AnyRule]):
         found = node.branches.get(answer)
         if found is None:
             question = node.question
-            found = (
-                self._node(node.position, node.known | question.bits, node.holding | answer)
-                if question
-                else self._node(node.position + 1, node.known, node.holding)
+            found = node.branches[answer] = (
+                self._node(node.position + 1, node.known, node.holding)
+                if question is None
+                else self._node(node.position, node.known | question.bits, node.holding | answer)
             )
-            node.branches[answer] = found
         return found
 
     def _node(self, position: int, known: int, holding: int) -> Node:
         """The first rule from `position` on that matches by what is known, or of which too little is."""
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            self._starts, self._nodes = {}, 0  # a walk that is under way keeps its own
-        for at in range(position, len(self.rules)):
-            rule = self.rules[at]
-            found = not rule.disabled and (rule.when is None or self._questions.open_in(rule.when, known, holding))
+            self._starts, self._nodes = {}, 0  # an instance that is under way keeps its own
+        for at in range(position, len(self._rules)):
+            rule = self._rules[at]
+            found = not rule.disabled and (rule.when is None or self._settled(rule.when, known, holding))
             if found:
                 return Node(at, known, holding, found if isinstance(found, Question) else None)
-        return Node(len(self.rules), known, holding, None)
+        return Node(len(self._rules), known, holding, None)
+
+    def _settled(self, clause: Clause, known: int, holding: int) -> Question | bool:
+        """Whether the clause holds, by the bits that are known and those of them that hold; else what to ask first."""
+        if not clause.parts:
+            bit, question = self._asked[clause]
+            return bool(holding & bit) if known & bit else question
+        if clause.operator == "not":
+            found = self._settled(clause.parts[0], known, holding)
+            return found if isinstance(found, Question) else not found
+        for part in clause.parts:
+            found = self._settled(part, known, holding)
+            if found is not (clause.operator == "all"):
+                return found
+        return clause.operator == "all"

@@ -1,6 +1,7 @@
 """One instance on its way through the rules, from the first to the last. Nothing is kept for the next one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -12,11 +13,13 @@ from rules.edits.edit import parse_erasable, parse_writable
 from rules.errors import EditError, EditHeldError, RulesError
 from rules.facts import Arrival, Facts
 from rules.header import Header
-from rules.matching import AnyRule, Matching
+from rules.matching import Matching, Node
 from rules.original_attributes import record
 from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, Rule, RulesSettings
 from rules.subject import Reading, split
 from rules.trace import Kind, Outcome, Witness
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
 class Walk:
@@ -25,20 +28,23 @@ class Walk:
     def __init__(
         self,
         settings: RulesSettings,
+        matching: Matching,
         tables: Mapping[str, Table],
         header: Header,
         arrival: Arrival,
-        witness: Witness | None = None,
         secret: bytes = b"",
+        witness: Witness | None = None,
     ) -> None:
         self.settings = settings
+        self.matching = matching
         self.tables = tables
         self.secret = secret
         self.header = header
         self.arrival = arrival
         self.witness = witness
         self.draft = Draft(header)
-        self.reading = self._reading()
+        self.node: Node | None = None  # how far it has come, where nothing was edited since
+        self._read_anew()
         self.rule: str | None = None
         self.released = False
         self.let_by: frozenset[str] = frozenset()  # rules whose hold a person has released it from
@@ -61,10 +67,10 @@ class Walk:
             self._changed([Change(BY_HAND, name, old, values_text(self.draft.values(attribute)))])
         self.rule = None
 
-    def normalise(self, rules: Matching[NormaliseRule]) -> None:
+    def normalise(self) -> None:
         """The rules on arrival; each sees what the ones before made."""
         context = EditContext(self.arrival, self.tables, self.secret)
-        for rule in self._matching("normalise", rules):
+        for rule in self._matching("normalise", self.settings.normalise, 0):
             if rule.hold is not None:
                 self._hold(rule, rule.hold)
                 continue
@@ -75,7 +81,7 @@ class Walk:
                 raise
             self._saw("normalise", rule, "matched", changes=changes)
             self._changed(changes)
-            self.reading = self._reading()
+            self._read_anew()
         self.rule = None
 
     def _hold(self, rule: NormaliseRule, why: str) -> None:
@@ -92,23 +98,17 @@ class Walk:
         """The old values, into the header that the archive keeps (PS3.3 C.12.1.1.9), as changed by `system`."""
         if self.draft.changed:
             record(self.draft, self.header, self.arrival.at, system)
-            self.reading = self._reading()
+            self._read_anew()
 
-    def route(self, rules: Matching[RouteRule]) -> None:
+    def route(self) -> None:
         """The routes, on the normalised header, until one says stop; what none matched goes the way of `otherwise`."""
         matched = False
-        for rule in self._matching("route", rules):
+        for rule in self._matching("route", self.settings.routes, len(self.settings.normalise)):
             matched = True
-            notes = [
-                f"{destination}: the route {self.dispatches[destination].route!r} came first, its edits count"
-                for destination in rule.to
-                if destination in self.dispatches
-            ]
-            for destination in rule.to:
-                self.dispatches.setdefault(destination, _dispatch(destination, rule))
-            if rule.stop:
-                notes.append("stop: the routes below are not looked at")
-            self._saw("route", rule, "matched", to=rule.to, notes=notes)
+            if self.witness is not None:
+                self._saw("route", rule, "matched", to=rule.to, notes=[*self._notes(rule)])
+            for dispatch in rule.dispatches:
+                self.dispatches.setdefault(dispatch.destination, dispatch)
             if rule.stop:
                 break
         self.rule = None
@@ -121,6 +121,15 @@ class Walk:
             return Decision(self.header, (), None, (), self.held, self.rejected)
         splice = self.draft.splice() if self.draft.changed else None
         return Decision(self.draft, tuple(self.changes), splice, tuple(self.dispatches.values()))
+
+    def _notes(self, rule: RouteRule) -> Iterator[str]:
+        """What else there is to say of a route that matched."""
+        for destination in rule.to:
+            if destination in self.dispatches:
+                first = self.dispatches[destination].route
+                yield f"{destination}: the route {first!r} came first, its edits count"
+        if rule.stop:
+            yield "stop: the routes below are not looked at"
 
     def _otherwise(self) -> None:
         otherwise = self.settings.otherwise
@@ -136,26 +145,24 @@ class Walk:
                     destination, OTHERWISE, Priority.NORMAL, "instance", 0.0, "send"
                 )
 
-    def _matching(self, kind: Kind, rules: Matching[AnyRule]) -> Iterator[AnyRule]:
-        """The rules that are for this instance, one after the other; after an edit the rest are asked anew.
+    def _matching(self, kind: Kind, rules: Sequence[AnyRule], before: int) -> Iterator[AnyRule]:
+        """Those of the rules that are for this instance, each once the one ahead is done; `before` them are others.
 
-        From the question whether a rule is for it on, that rule is the one at work.
+        A rule is the one at work from its first question on.
         """
         if self.witness is not None:
-            yield from (rule for rule in rules.rules if self._matches(kind, rule))
+            yield from (rule for rule in rules if self._matches(kind, rule))
             return
-        node, reading = rules.start(), self.reading
-        while node.position < len(rules.rules):
-            rule = rules.rules[node.position]
+        node = self.node or self.matching.start(before)
+        while node.position < before + len(rules):
+            rule, reading = rules[node.position - before], self.reading
             self.rule = rule.name
             if node.question is not None:
-                node = rules.after(node, node.question.answer(reading))
+                node = self.matching.after(node, node.question.answer(reading))
                 continue
             yield rule
-            if self.reading is reading:
-                node = rules.after(node)
-            else:
-                node, reading = rules.start(node.position + 1), self.reading
+            node = self.matching.after(node) if self.reading is reading else self.matching.start(node.position + 1)
+        self.node = node
 
     def _matches(self, kind: Kind, rule: Rule) -> bool:
         """The same of one rule for the witness, who sees every one."""
@@ -175,8 +182,10 @@ class Walk:
     def _changed(self, changes: Sequence[Change]) -> None:
         self.changes += [change for change in changes if change.old != change.new]
 
-    def _reading(self) -> Reading:
-        return Reading(Facts(self.draft, self.arrival))
+    def _read_anew(self) -> None:
+        """The header may have been edited: nothing that was found out about it is known any more."""
+        self.reading = Reading(Facts(self.draft, self.arrival))
+        self.node = None
 
     def _saw(
         self,
@@ -213,7 +222,3 @@ def apply(rule: Rule, draft: Draft, context: EditContext) -> list[Change]:
 def values_text(values: tuple[str, ...] | None) -> str | None:
     """Values in one text as DICOM writes them (PS3.5 6.4); None if absent."""
     return None if values is None else "\\".join(values)
-
-
-def _dispatch(destination: str, rule: RouteRule) -> Dispatch:
-    return Dispatch(destination, rule.name, rule.priority, rule.after.scope, rule.after.quiet_seconds, rule.late)
