@@ -70,7 +70,7 @@ class Matching:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._asked: dict[Clause, tuple[int, Question]] = {}
+        self._asked: dict[int, tuple[int, Question]] = {}  # by the identity of a leaf
         self._starts: dict[int, Node] = {}
         self._nodes = 0
         by_name: dict[str, Question] = {}
@@ -80,7 +80,7 @@ class Matching:
             if leaf.subject is not None:
                 question = by_name.setdefault(leaf.subject.name, question)
             question.add(1 << number, leaf.holds)
-            self._asked[leaf] = 1 << number, question
+            self._asked[id(leaf)] = 1 << number, question
 
     def start(self, position: int = 0) -> Node:
         """Where nothing is known, from the rule at `position` on."""
@@ -116,7 +116,7 @@ class Matching:
     def _settled(self, clause: Clause, known: int, holding: int) -> Question | bool:
         """Whether the clause holds, by the bits that are known and those of them that hold; else what to ask first."""
         if not clause.parts:
-            bit, question = self._asked[clause]
+            bit, question = self._asked[id(clause)]
             return bool(holding & bit) if known & bit else question
         if clause.operator == "not":
             found = self._settled(clause.parts[0], known, holding)
