@@ -11,7 +11,7 @@ from rules.operators import Holds
 from rules.schema import Rule
 from rules.subject import Reading, Subject
 
-_MOST_VALUES = 64  # remembered by one question; then all are forgotten, lest a patient's stay for ever
+_MOST_VALUES = 64  # remembered by one question; then all are forgotten, lest a patient's stay
 _LONGEST_VALUES = 1024  # characters; longer ones are not remembered
 _MOST_NODES = 8192  # of one tree; then it grows anew
 
@@ -41,7 +41,7 @@ class Question:
             answer = self._ask(reading)
             if len(self._answers) >= _MOST_VALUES:
                 self._answers.clear()
-            if sum(map(len, values or ())) <= _LONGEST_VALUES:
+            if len("\\".join(values or ())) <= _LONGEST_VALUES:
                 self._answers[values] = answer
         return answer
 
@@ -70,7 +70,7 @@ class Matching:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._asked: dict[int, tuple[int, Question]] = {}  # by the identity of a leaf
+        self._asked: dict[int, tuple[int, Question]] = {}  # by the identity of a leaf, which `rules` keep
         self._starts: dict[int, Node] = {}
         self._nodes = 0
         by_name: dict[str, Question] = {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rules import (
     Arrival,
+    Attribute,
     Change,
     Decision,
     Draft,
@@ -58,7 +59,7 @@ TESTS: list[tuple[str, object]] = [
     ("OriginalAttributesSequence", {"present": "true"}),
     ("source", ["dste", "k*"]),
     ("host", ["10.1.0.0/16", "scanner"]),
-    ("time", "18:00-07:00"),
+    ("time", "18:00:30-07:00"),
     ("weekday", ["sat", "sunday"]),
     ("suv_computable", "false"),
     ("same_frame_of_reference", ["PT", "CT"]),
@@ -152,8 +153,8 @@ ARRIVALS = st.builds(
     st.sampled_from(["10.1.1.1", "10.2.1.1", "scanner", ""]),
     st.sampled_from(
         [
-            datetime(2026, 3, 2, 17, 59, 59, 999_999, tzinfo=UTC),
-            datetime(2026, 3, 2, 18, tzinfo=UTC),
+            datetime(2026, 3, 2, 18, 0, 29, 999_999, tzinfo=UTC),
+            datetime(2026, 3, 2, 18, 0, 30, tzinfo=UTC),
             datetime(2026, 3, 7, 6, 59, 59, 1, tzinfo=UTC),
             datetime(2026, 3, 8, 7, tzinfo=UTC),
         ]
@@ -241,6 +242,23 @@ def test_what_no_condition_comes_to_is_not_read() -> None:
         read = Header.scan(encoded(data_set(Modality=modality)) + cut, EXPLICIT_LITTLE_ENDIAN)
         decision = asked.decide(read, arrival())
         assert (decision.held and decision.held.rule) == held_by
+
+
+def test_routes_see_the_record_of_old_values() -> None:
+    """Though a rule of normalise has asked for it before it was written."""
+    asked = ruleset(
+        """
+        normalise:
+          - {name: one, edit: [{set: {PatientID: new}}]}
+          - {name: two, when: {OriginalAttributesSequence: {present: true}}, hold: was here before}
+        routes:
+          - {name: recorded, when: {OriginalAttributesSequence: {present: true}}, to: [a]}
+        """,
+        original_attributes=True,
+    )
+    for read in (header(PatientID="old"), header(PatientID="older"), header(PatientID="new")):
+        sent = [dispatch.route for dispatch in asked.decide(read, arrival()).dispatches]
+        assert sent == ([] if read.values(Attribute.parse("PatientID")) == ("new",) else ["recorded"])
 
 
 def counted(name: str, test: Callable[[Reading], bool]) -> tuple[Clause, list[None]]:
