@@ -326,6 +326,27 @@ def nodes_of(rules: Matching) -> int:
     return count
 
 
+def test_moments_and_days_are_kept_apart() -> None:
+    """A window begins on its second and ends before it, and each day is its own, also just after another instance."""
+    asked = ruleset(
+        """
+        routes:
+          - {name: night, when: {time: "18:00:30-07:00:10"}, to: [a]}
+          - {name: weekend, when: {weekday: [sat, sun]}, to: [b]}
+        """
+    )
+    for day, clock, sent in (
+        (6, (18, 0, 29, 999_999), []),
+        (6, (18, 0, 30, 0), ["night"]),
+        (7, (18, 0, 30, 0), ["night", "weekend"]),
+        (8, (7, 0, 9, 999_999), ["night", "weekend"]),
+        (8, (7, 0, 10, 0), ["weekend"]),
+        (9, (7, 0, 10, 0), []),
+    ):
+        came = arrival(at=datetime(2026, 3, day, *clock, tzinfo=UTC))
+        assert [dispatch.route for dispatch in asked.decide(header(), came).dispatches] == sent
+
+
 def test_an_unknown_fact_is_asked_about_as_any_other() -> None:
     """An arrival of an unknown source, and one of a known, are kept apart."""
     asked = ruleset("routes: [{name: one, when: {source: {present: false}}, to: [a]}]")
