@@ -15,6 +15,7 @@ ALL_OF, ANY_OF, NOT = "all of", "any of", "not"
 class Clause:
     """A condition or a part of one: what it says, what it looks at, whether it holds.
 
+    Where it has a `subject`, whether it holds follows from that one's values alone.
     `operator` is `all`, `any` or `not` where it has parts, else what is asked of the subject, with these `operands`.
     `finding` tells in words what one that looks at more than a single value has found; None if there was nothing.
     """

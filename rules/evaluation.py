@@ -15,6 +15,7 @@ from rules.errors import EditHeldError, EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
 from rules.header import Header
+from rules.matching import Matching
 from rules.schema import OTHERWISE, RulesSettings
 from rules.testing import TestResult, run
 from rules.trace import Witness
@@ -47,6 +48,7 @@ class Ruleset:
         self._secret = secret
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
+        self._matching = Matching(settings.rules)
         self._copies = {rule.name: Copies(rule, self._tables, secret) for rule in settings.routes}
 
     def decide(
@@ -64,7 +66,7 @@ class Ruleset:
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
-        walk = Walk(self.settings, self._tables, header, arrival, witness, self._secret)
+        walk = Walk(self.settings, self._matching, self._tables, header, arrival, self._secret, witness)
         try:
             if by_hand is not None:
                 walk.correct(by_hand, let_by)
@@ -84,7 +86,8 @@ class Ruleset:
 
         The splice is None where it says all that already.
         """
-        walk = Walk(self.settings, self._tables, header, Arrival(None, "", "", "", at), None, self._secret)
+        nowhere = Arrival(None, "", "", "", at)
+        walk = Walk(self.settings, self._matching, self._tables, header, nowhere, self._secret)
         walk.correct(by_hand)
         if self._system is not None:
             walk.record(self._system)

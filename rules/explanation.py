@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rules.comparison import Difference, differing_elements
 from rules.decision import Change, Decision, Dispatch, Verdict
-from rules.diffing import Difference, differences
 from rules.errors import RulesError
 from rules.facts import Arrival
 from rules.header import Header
@@ -92,7 +92,7 @@ def explain(ruleset: "Ruleset", header: Header, arrival: Arrival) -> Explanation
         decision.held,
         decision.rejected,
         copies,
-        differences(header, kept) if decision.splice else (),
+        differing_elements(header, kept) if decision.splice else (),
         tuple(not_chosen(witness.rules, routes, chosen)) if is_kept else (),
     )
 
@@ -109,7 +109,7 @@ def _copy(ruleset: "Ruleset", dispatch: Dispatch, header: Header, arrival: Arriv
         prepared = ruleset.prepare(dispatch.route, header, arrival)
     except RulesError as error:
         return CopyTrace(dispatch.destination, dispatch.route, (), str(error))
-    found = differences(header, edited(header, prepared.splice)) if prepared.splice else ()
+    found = differing_elements(header, edited(header, prepared.splice)) if prepared.splice else ()
     return CopyTrace(dispatch.destination, dispatch.route, prepared.changes, None, found)
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 import re2
 
-from rules.ordering import Ranking, ranking
+from rules.ordering import ranking
 from rules.subject import Reading, Subject, fold, person_name_texts
 from rules.values import refusal
 
@@ -15,7 +14,6 @@ Holds = Callable[[Reading], bool]
 TextTest = Callable[[str], bool]
 
 _LONGEST_PATTERN = 10_000
-_REMEMBERED = 16
 
 
 def equal(subject: Subject, texts: list[str]) -> Holds:
@@ -109,28 +107,22 @@ def present(subject: Subject, wanted: bool) -> Holds:
 
 def above(subject: Subject, bound: str) -> Holds:
     """Any value is greater than the bound."""
-    rank, limit = _bound(subject, bound)
-    return _any_value(subject, lambda text: (value := rank(text)) is not None and value > limit)
+    limit = bound_of(subject, bound)
+    return lambda reading: max(reading.ranks(subject), default=limit) > limit
 
 
 def below(subject: Subject, bound: str) -> Holds:
     """Any value is less than the bound."""
-    rank, limit = _bound(subject, bound)
-    return _any_value(subject, lambda text: (value := rank(text)) is not None and value < limit)
+    limit = bound_of(subject, bound)
+    return lambda reading: min(reading.ranks(subject), default=limit) < limit
 
 
 def between(subject: Subject, lowest: str, highest: str) -> Holds:
     """Any one value lies between the two, both included."""
-    rank, low = _bound(subject, lowest)
-    _, high = _bound(subject, highest)
+    low, high = bound_of(subject, lowest), bound_of(subject, highest)
     if high < low:
         raise refusal(f"between: {lowest!r} comes after {highest!r}, so nothing lies between them")
-
-    def lies_between(text: str) -> bool:
-        value = rank(text)
-        return value is not None and low <= value <= high
-
-    return _any_value(subject, lies_between)
+    return lambda reading: any(low <= rank <= high for rank in reading.ranks(subject))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,26 +162,13 @@ def _any_folded(subject: Subject, test: TextTest) -> Holds:
     return holds
 
 
-def _any_value(subject: Subject, test: TextTest) -> Holds:
-    """As `_any_folded`, on the values as they were written, without surrounding spaces."""
-
-    def holds(reading: Reading) -> bool:
-        return any(test(value.strip()) for value in reading.texts(subject))
-
-    return holds
-
-
 def bound_of(subject: Subject, text: str) -> Decimal:
     """What a bound of a condition amounts to in the order of the subject's values."""
-    return _bound(subject, text)[1]
-
-
-def _bound(subject: Subject, text: str) -> tuple[Ranking, Decimal]:
     rank, described = ranking(subject.vr)
     bound = rank(text)
     if bound is None:
         raise refusal(f"{subject.name} is compared with {described}, not with {text!r}")
-    return rank, bound
+    return bound
 
 
 def _fullmatch(pattern: str, *, ignore_case: bool) -> Callable[[bytes], object | None]:
@@ -206,5 +185,4 @@ def _fullmatch(pattern: str, *, ignore_case: bool) -> Callable[[bytes], object |
     except re2.error as error:
         detail = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
         raise refusal(f"{pattern!r} is not a regular expression: {detail}") from None
-    # The instances of a series have most values in common, and asking RE2 costs as much as twenty comparisons.
-    return lru_cache(maxsize=_REMEMBERED)(fullmatch)
+    return fullmatch

@@ -159,11 +159,10 @@ class EditedLevel:
         """The values that the data set has; those of the outermost are read once."""
         if self.parent is not None:
             return self.level.text(tag, self.declared_charset)
-        try:
-            return self._texts[tag]
-        except KeyError:
-            values = self._texts[tag] = self.level.text(tag, self.declared_charset)
-            return values
+        if tag not in self._texts:
+            charset = self.declared_charset if SPECIFIC_CHARACTER_SET in self.changes else None
+            self._texts[tag] = self.level.text(tag, charset)
+        return self._texts[tag]
 
     def has(self, tag: int) -> bool:
         """Whether the element is there, with any values or none."""

@@ -9,7 +9,7 @@ from rules.attribute import Attribute
 from rules.cases import TestCase
 from rules.clause import Clause
 from rules.conditions import compile_condition
-from rules.decision import Late, Priority
+from rules.decision import Dispatch, Late, Priority
 from rules.edits import AnyEdit
 from rules.forms import ConditionForm, without_default
 from rules.problems import closest
@@ -156,6 +156,14 @@ class RouteRule(Rule):
     stop: Flag = Field(
         default=False, description="true: where this rule matches, the rules below it are not looked at."
     )
+
+    @cached_property
+    def dispatches(self) -> tuple[Dispatch, ...]:
+        """What it asks for each of its destinations."""
+        after = self.after
+        return tuple(
+            Dispatch(name, self.name, self.priority, after.scope, after.quiet_seconds, self.late) for name in self.to
+        )
 
     @model_validator(mode="after")
     def _sends_somewhere(self) -> Self:

@@ -1,10 +1,13 @@
 """What a condition looks at: an attribute or a fact of the arrival, read once an instance. It judges nothing."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from rules.attribute import PIXEL_TAGS, TRANSFER_SYNTAX_UID, Attribute
 from rules.errors import RulesError
 from rules.facts import ARRIVAL_FACTS, Arrival, Facts
+from rules.ordering import ranking
+from rules.values import WEEKDAYS
 
 # Of these the dictionary knows, but a condition can only ask whether they are present.
 _OPAQUE_VRS = frozenset({"SQ", "OB", "OW", "OF", "OD", "OL", "OV", "OB or OW", "UN"})
@@ -47,7 +50,7 @@ class Reading:
     It holds as long as the header it reads does not change; after an edit a new one is made.
     """
 
-    __slots__ = ("_encoded", "_folded", "_values", "arrival", "header")
+    __slots__ = ("_encoded", "_folded", "_ranks", "_values", "arrival", "header")
 
     def __init__(self, facts: Facts) -> None:
         self.header = facts.header
@@ -55,6 +58,7 @@ class Reading:
         self._values: dict[str, tuple[str, ...] | None] = {}
         self._folded: dict[str, tuple[str, ...]] = {}
         self._encoded: dict[str, tuple[bytes, ...]] = {}
+        self._ranks: dict[str, tuple[Decimal, ...]] = {}
 
     def values(self, subject: Subject) -> tuple[str, ...] | None:
         """The values as text; `("",)` if present but empty, None if absent."""
@@ -99,13 +103,24 @@ class Reading:
         self._encoded[subject.name] = encoded
         return encoded
 
+    def ranks(self, subject: Subject) -> tuple[Decimal, ...]:
+        """Where the texts stand in the order that values of the VR have; not those that have no place in it."""
+        try:
+            return self._ranks[subject.name]
+        except KeyError:
+            pass
+        rank, _ = ranking(subject.vr)
+        found = (rank(text.strip()) for text in self.texts(subject))
+        ranks = self._ranks[subject.name] = tuple(each for each in found if each is not None)
+        return ranks
+
 
 def fact_values(arrival: Arrival, name: str) -> tuple[str, ...] | None:
     """A fact of the arrival as values; an unknown or empty one is absent. Time and weekday as people write them."""
     if name == "time":
-        return (arrival.at.strftime("%H:%M:%S"),)
+        return (arrival.at.time().isoformat("seconds"),)
     if name == "weekday":
-        return (arrival.at.strftime("%A").lower(),)
+        return (WEEKDAYS[arrival.at.weekday()],)
     text: str | None = getattr(arrival, name)
     return (text,) if text else None
 

@@ -31,7 +31,7 @@ _WINDOW_FORM = rf"{_CLOCK_FORM} ?- ?({_CLOCK_FORM}|24:00)"
 _AFTER_FORM = rf"instance|(series|study) +quiet +{_DURATION_FORM}"
 _GIVE_UP_FORM = rf"never|{_DURATION_FORM}|\d+ attempts?"
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def refusal(message: str, suggestion: str | None = None) -> PydanticCustomError:
@@ -133,10 +133,10 @@ def parse_clock(value: object) -> time:
 def parse_weekday(value: object) -> int:
     """0 for `mon` or `monday` to 6 for `sun` or `sunday`."""
     word = text_of(value).lower()
-    for number, name in enumerate(_WEEKDAYS):
+    for number, name in enumerate(WEEKDAYS):
         if word in {name, name[:3]}:
             return number
-    names = [*_WEEKDAYS, *(name[:3] for name in _WEEKDAYS)]
+    names = [*WEEKDAYS, *(name[:3] for name in WEEKDAYS)]
     raise refusal(f"{value!r} is not a weekday such as mon or tuesday", closest(word, names))
 
 

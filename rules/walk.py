@@ -1,6 +1,7 @@
 """One instance on its way through the rules, from the first to the last. Nothing is kept for the next one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -12,10 +13,13 @@ from rules.edits.edit import parse_erasable, parse_writable
 from rules.errors import EditError, EditHeldError, RulesError
 from rules.facts import Arrival, Facts
 from rules.header import Header
+from rules.matching import Matching, Node
 from rules.original_attributes import record
 from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, RouteRule, Rule, RulesSettings
 from rules.subject import Reading, split
 from rules.trace import Kind, Outcome, Witness
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
 class Walk:
@@ -24,19 +28,23 @@ class Walk:
     def __init__(
         self,
         settings: RulesSettings,
+        matching: Matching,
         tables: Mapping[str, Table],
         header: Header,
         arrival: Arrival,
-        witness: Witness | None = None,
         secret: bytes = b"",
+        witness: Witness | None = None,
     ) -> None:
         self.settings = settings
+        self.matching = matching
         self.tables = tables
         self.secret = secret
         self.header = header
         self.arrival = arrival
         self.witness = witness
         self.draft = Draft(header)
+        self.node: Node | None = None  # how far it has come, where nothing was edited since
+        self._read_anew()
         self.rule: str | None = None
         self.released = False
         self.let_by: frozenset[str] = frozenset()  # rules whose hold a person has released it from
@@ -66,37 +74,34 @@ class Walk:
     def normalise(self) -> None:
         """The rules on arrival; each sees what the ones before made."""
         context = EditContext(self.arrival, self.tables, self.secret)
-        reading = self._reading()
-        for rule in self.settings.normalise:
-            if not self._matches("normalise", rule, reading):
-                continue
+        for rule in self._matching("normalise", self.settings.normalise, 0):
             if rule.hold is not None:
-                self._hold(rule, rule.hold, reading)
+                self._hold(rule, rule.hold)
                 continue
             if rule.warn is not None:
-                self._saw("normalise", rule, "matched", reading, notes=[self._warn(rule, rule.warn, reading)])
+                self._saw("normalise", rule, "matched", notes=[self._warn(rule, rule.warn)])
                 continue
             try:
                 changes = apply(rule, self.draft, context)
             except RulesError as error:
-                self._saw("normalise", rule, "failed", reading, notes=[str(error)])
+                self._saw("normalise", rule, "failed", notes=[str(error)])
                 raise
-            self._saw("normalise", rule, "matched", reading, changes=changes)
+            self._saw("normalise", rule, "matched", changes=changes)
             self._changed(changes)
-            reading = self._reading()
+            self._read_anew()
         self.rule = None
 
-    def _hold(self, rule: NormaliseRule, why: str, reading: Reading) -> None:
+    def _hold(self, rule: NormaliseRule, why: str) -> None:
         """The rule asks a person to look, and says what its condition found; nothing, where one has looked."""
         if rule.name in self.let_by:
-            self._saw("normalise", rule, "matched", reading, notes=["a person has looked and let it go"])
+            self._saw("normalise", rule, "matched", notes=["a person has looked and let it go"])
             return
-        self._saw("normalise", rule, "matched", reading)
-        raise EditHeldError(_with_findings(rule, why, reading))
+        self._saw("normalise", rule, "matched")
+        raise EditHeldError(_with_findings(rule, why, self.reading))
 
-    def _warn(self, rule: Rule, why: str, reading: Reading) -> str:
+    def _warn(self, rule: Rule, why: str) -> str:
         """The rule lets the instance through and says what its condition found; a note of that."""
-        reason = _with_findings(rule, why, reading)
+        reason = _with_findings(rule, why, self.reading)
         self.warnings.append(Verdict(rule.name, reason))
         return f"lets it through, and it is recorded: {reason}"
 
@@ -104,27 +109,18 @@ class Walk:
         """The old values, into the header that the archive keeps (PS3.3 C.12.1.1.9), as changed by `system`."""
         if self.draft.changed:
             record(self.draft, self.header, self.arrival.at, system)
+            self._read_anew()
 
     def route(self) -> None:
         """The routes, on the normalised header, until one says stop; what none matched goes the way of `otherwise`."""
-        reading = self._reading()
         matched = False
-        for rule in self.settings.routes:
-            if not self._matches("route", rule, reading):
-                continue
+        for rule in self._matching("route", self.settings.routes, len(self.settings.normalise)):
             matched = True
-            notes = [
-                f"{destination}: the route {self.dispatches[destination].route!r} came first, its edits count"
-                for destination in rule.to
-                if destination in self.dispatches
-            ]
-            for destination in rule.to:
-                self.dispatches.setdefault(destination, _dispatch(destination, rule))
-            if rule.warn is not None:
-                notes.append(self._warn(rule, rule.warn, reading))
-            if rule.stop:
-                notes.append("stop: the routes below are not looked at")
-            self._saw("route", rule, "matched", reading, to=rule.to, notes=notes)
+            warned = [self._warn(rule, rule.warn)] if rule.warn is not None else []
+            if self.witness is not None:
+                self._saw("route", rule, "matched", to=rule.to, notes=[*self._notes(rule), *warned])
+            for dispatch in rule.dispatches:
+                self.dispatches.setdefault(dispatch.destination, dispatch)
             if rule.stop:
                 break
         self.rule = None
@@ -138,6 +134,15 @@ class Walk:
         splice = self.draft.splice() if self.draft.changed else None
         dispatches, warnings = tuple(self.dispatches.values()), tuple(self.warnings)
         return Decision(self.draft, tuple(self.changes), splice, dispatches, warnings=warnings)
+
+    def _notes(self, rule: RouteRule) -> Iterator[str]:
+        """What else there is to say of a route that matched."""
+        for destination in rule.to:
+            if destination in self.dispatches:
+                first = self.dispatches[destination].route
+                yield f"{destination}: the route {first!r} came first, its edits count"
+        if rule.stop:
+            yield "stop: the routes below are not looked at"
 
     def _otherwise(self) -> None:
         otherwise = self.settings.otherwise
@@ -153,42 +158,60 @@ class Walk:
                     destination, OTHERWISE, Priority.NORMAL, "instance", 0.0, "send"
                 )
 
-    def _matches(self, kind: Kind, rule: Rule, reading: Reading) -> bool:
-        """Whether a rule is for this instance; from here on it is the one at work."""
+    def _matching(self, kind: Kind, rules: Sequence[AnyRule], before: int) -> Iterator[AnyRule]:
+        """Those of the rules that are for this instance, each once the one ahead is done; `before` them are others.
+
+        A rule is the one at work from its first question on.
+        """
+        if self.witness is not None:
+            yield from (rule for rule in rules if self._matches(kind, rule))
+            return
+        node = self.node or self.matching.start(before)
+        while node.position < before + len(rules):
+            rule, reading = rules[node.position - before], self.reading
+            self.rule = rule.name
+            if node.question is not None:
+                node = self.matching.after(node, node.question.answer(reading))
+                continue
+            yield rule
+            node = self.matching.after(node) if self.reading is reading else self.matching.start(node.position + 1)
+        self.node = node
+
+    def _matches(self, kind: Kind, rule: Rule) -> bool:
+        """The same of one rule for the witness, who sees every one."""
         if rule.disabled:
             self._saw(kind, rule, "disabled")
             return False
         self.rule = rule.name
-        if rule.when is None:
-            return True
         try:
-            holds = rule.when.holds(reading)
+            holds = rule.when is None or rule.when.holds(self.reading)
         except RulesError as error:
-            self._saw(kind, rule, "failed", reading, notes=[str(error)])
+            self._saw(kind, rule, "failed", notes=[str(error)])
             raise
-        if not holds and self.witness is not None:
-            self._saw(kind, rule, "not matched", reading)
+        if not holds:
+            self._saw(kind, rule, "not matched")
         return holds
 
     def _changed(self, changes: Sequence[Change]) -> None:
         self.changes += [change for change in changes if change.old != change.new]
 
-    def _reading(self) -> Reading:
-        return Reading(Facts(self.draft, self.arrival))
+    def _read_anew(self) -> None:
+        """The header may have been edited: nothing that was found out about it is known any more."""
+        self.reading = Reading(Facts(self.draft, self.arrival))
+        self.node = None
 
     def _saw(
         self,
         kind: Kind,
         rule: Rule,
         outcome: Outcome,
-        reading: Reading | None = None,
         *,
         changes: Sequence[Change] = (),
         to: Sequence[str] = (),
         notes: Sequence[str] = (),
     ) -> None:
         if self.witness is not None:
-            looked_at = (rule.when, reading) if rule.when and reading else None
+            looked_at = (rule.when, self.reading) if rule.when and outcome != "disabled" else None
             self.witness.saw(kind, rule.name, outcome, looked_at, changes=changes, to=to, notes=notes)
 
 
@@ -219,7 +242,3 @@ def apply(rule: Rule, draft: Draft, context: EditContext) -> list[Change]:
 def values_text(values: tuple[str, ...] | None) -> str | None:
     """Values in one text as DICOM writes them (PS3.5 6.4); None if absent."""
     return None if values is None else "\\".join(values)
-
-
-def _dispatch(destination: str, rule: RouteRule) -> Dispatch:
-    return Dispatch(destination, rule.name, rule.priority, rule.after.scope, rule.after.quiet_seconds, rule.late)

@@ -91,7 +91,7 @@ def _send(found: Found, study: StudyTally) -> None:
 def _enter(found: Found, study_uid: str, tally: Tally) -> None:
     for where, differences in found.headers.items():
         for each in differences:
-            seen = tally.headers.setdefault((where, each.attribute), Seen())
+            seen = tally.headers.setdefault((where, each.element), Seen())
             seen.add(study_uid, (each.old, each.new), tally.most)
     for destination, pair in found.timing.items():
         tally.timing.setdefault(destination, Seen()).add(study_uid, pair, tally.most)
