@@ -21,9 +21,7 @@ from tests.support.ports import free_port
 pytestmark = [needs_faketime, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 WAIT_SECONDS = 8.0  # of a study until it is quiet, of a destination until it is tried again
-SLOW_SECONDS = (
-    35.0 if EVERY_POINT else 2.0
-)  # so long something is on the wire: longer than it takes to find expired leases
+SLOW_SECONDS = extent(2.0, 35.0)  # on the wire: in full, longer than it takes to find expired leases
 LATE_SECONDS = 30.0 + SLOW_SECONDS  # what has not come by then is stuck
 BEFORE_SECONDS = 4.0
 DAY = 86400.0

@@ -1,6 +1,6 @@
 """Memory, descriptors and threads of the roles stay flat while instances go through, good ones and bad ones.
 
-`MICROPACS_SOAK=100000` sends so many, `MICROPACS_EVERY_POINT=1` twice as many as usual; `python -m tests.faults.soaking` prints the same table without a test.
+`MICROPACS_SOAK=100000` sends so many; `python -m tests.faults.soaking` prints the same table without a test.
 """
 
 import os
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it takes Linux to measure a process"),
 ]
 
-INSTANCES = extent(1200, 2400)
+INSTANCES = extent(1600, 2400)
 STEADY_KB = 4000  # what a process may grow by in the second half of any run
 KB_A_THOUSAND = 20.0  # and by this with each 1,000 instances of it
 CONNECTIONS, CACHE_KB = 5, 8192  # each connection to the database remembers so much of it
