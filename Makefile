@@ -21,6 +21,7 @@ INSTANCES ?= 100000
 SOAK ?= data/soak
 
 .DELETE_ON_ERROR:
+unexport PYTHONDONTWRITEBYTECODE  # some images set it: then each start compiles everything anew, and takes twice as long
 .PHONY: help setup setup-dev peers demo serve test bench faults soak fuzz check format clean
 
 help:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
-_LEFT_OUT = ("numpy", "gdcm", "pylibjpeg", "jpeg_ls", "PIL", "requests")
+_LEFT_OUT = ("numpy", "gdcm", "pylibjpeg", "openjpeg", "libjpeg", "rle", "jpeg_ls", "PIL", "requests")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ atexit.register(lambda: print(*(name for name, module in sys.modules.items() if 
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-_CODECS = {"numpy", "gdcm", "pylibjpeg", "jpeg_ls", "requests"}
+_CODECS = {"numpy", "gdcm", "pylibjpeg", "openjpeg", "rle", "jpeg_ls", "requests"}
 
 
 def _loaded(*arguments: str) -> set[str]:
