@@ -14,7 +14,7 @@ from tests.support.extent import extent
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
-STUDIES = extent(18, 72)
+STUDIES = extent(18, 36)
 
 
 def test_nothing_acknowledged_is_lost_doubled_altered_or_misrouted(tmp_path: Path) -> None:
