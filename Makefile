@@ -10,6 +10,7 @@ STUDY ?=
 WORKERS ?= auto
 FUZZ_SECONDS ?= 60
 ONLY ?=
+LONG := $(addprefix tests/,faults scenarios archive/test_crash_points.py archive/test_power_loss.py rules/anonymising)
 ROUNDS ?= 5
 JSON ?=
 WRITE ?=
@@ -21,11 +22,13 @@ INSTANCES ?= 100000
 SOAK ?= data/soak
 
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev peers demo serve test bench faults soak fuzz check format clean
+unexport PYTHONDONTWRITEBYTECODE  # some images set it: then each start compiles everything anew, and takes twice as long
+.PHONY: help setup setup-dev peers demo serve test test-long bench faults soak fuzz check format clean
 
 help:
 	@echo "make demo    set up, then do the main job once, with real DICOM over TCP   (STUDY=/path/to/dicom: with your files)"
 	@echo "make test    set up, then run the whole test suite"
+	@echo "make test-long  what in it draws samples or waits, to the end: hours         (docs/reliability.md, CONTRIBUTING.md)"
 	@echo "make serve   run the appliance in the foreground                            (CONFIG=file.yaml)"
 	@echo "make bench   measure it beside DCMTK and Orthanc, a quarter of an hour      (ONLY=receive,forward ROUNDS=5; docs/benchmarks.md)"
 	@echo "make faults  thousands of studies with a fault in each, hours               (STUDIES=20000 SEED=7 FAULTS=folder; docs/reliability.md)"
@@ -64,6 +67,9 @@ serve: setup
 
 test: setup-dev peers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-long: setup-dev peers
+	MICROPACS_EVERY_POINT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(LONG)
 
 bench: setup-dev peers
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write $(WRITE))

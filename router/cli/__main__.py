@@ -1,6 +1,6 @@
 """`python -m router.cli` is `micropacs`."""
 
-from router.cli.application import main
+from router.cli import main
 
 if __name__ == "__main__":
     main()

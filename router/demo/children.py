@@ -26,7 +26,7 @@ class Child:
         self._log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-m", "router.starting", module, *arguments],
                 stdout=subprocess.PIPE if json_lines else errors,
                 stderr=errors,
             )

@@ -1,12 +1,9 @@
 """Brings a database's schema up to this version of the product. Never takes it down again."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 import archive
 from archive import Database
@@ -14,7 +11,11 @@ from router import journal, revisions
 from router.delivery import metadata as delivery_metadata
 from router.errors import RouterError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 METADATA = (archive.metadata, delivery_metadata, journal.metadata, revisions.metadata)
+_HERE = Path(__file__).parent
 
 
 class SchemaNewerError(RouterError):
@@ -23,17 +24,18 @@ class SchemaNewerError(RouterError):
 
 def upgrade(database: Database) -> None:
     """Create or bring up to date every table; does nothing if they are. Raises `SchemaNewerError`."""
-    config = Config()
-    script = _script(config)
-    head = script.get_current_head()
-    with database.read() as connection:
-        if _current(connection) == head:
-            return
+    if is_current(database):
+        return
+    from alembic import command  # not loaded where the schema is up to date, as it is at nearly every start
+    from alembic.script import ScriptDirectory
+
+    config = _config()
     with database.begin() as connection:  # one at a time: whoever waited here finds it done
         current = _current(connection)
-        if current == head:
+        if current == newest():
             return
-        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+        known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+        if current is not None and current not in known:
             raise SchemaNewerError
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -42,13 +44,24 @@ def upgrade(database: Database) -> None:
 def is_current(database: Database) -> bool:
     """Whether the schema is that of this version; looks only."""
     with database.read() as connection:
-        return _current(connection) == _script(Config()).get_current_head()
+        return _current(connection) == newest()
 
 
-def _script(config: Config) -> ScriptDirectory:
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return ScriptDirectory.from_config(config)
+def newest() -> str:
+    """The version of the schema that this program works with: the files are named by theirs, which ascend."""
+    return max(path.name.partition("_")[0] for path in (_HERE / "versions").glob("[0-9]*_*.py"))
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    return config
 
 
 def _current(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+    return version

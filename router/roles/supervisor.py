@@ -157,7 +157,7 @@ class Supervisor:
             raise
 
     def _start(self, role: str) -> _Child:
-        command = [sys.executable, "-m", f"router.roles.{role}", "--data", str(self._data)]
+        command = [sys.executable, "-m", "router.starting", f"router.roles.{role}", "--data", str(self._data)]
         descriptors = {argument: sock.fileno() for argument, sock in self._sockets.items() if role == "receive"}
         for argument, descriptor in descriptors.items():
             command += [argument, str(descriptor)]

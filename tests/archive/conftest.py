@@ -7,9 +7,6 @@ import pytest
 
 from archive import Archive, Database, Spool
 from tests.support.arrivals import LARGE
-from tests.support.databases import database, database_server
-
-__all__ = ["database", "database_server"]
 
 
 @pytest.fixture

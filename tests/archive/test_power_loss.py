@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from archive import Identity, Incoming, Spool, incoming, segment
 from tests.support.arrivals import CT, IMPLICIT, origin
+from tests.support.extent import extent
 from tests.support.lossy import Death, LossyDisk
 
 LARGEST = 6000  # bytes, and four times as many in a segment: so that they are written over often
@@ -172,7 +173,7 @@ class SpoolModel(RuleBasedStateMachine):
 
 
 SpoolModel.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=extent(30, 300), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSpoolModel = SpoolModel.TestCase
 

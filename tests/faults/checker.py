@@ -6,7 +6,7 @@ product's own code. What lies in the spool is not read: it is asked when the spo
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +68,26 @@ def check(log: Path, data: Path, receivers: Mapping[str, Path], url: str | None 
     for name, there in copies.items():
         _check_copies(verdict, name, there, chosen)
         _check_missing(verdict, name, there, chosen, under_way)
+    return verdict
+
+
+def sound(
+    log: Path,
+    data: Path,
+    receivers: Mapping[str, Path],
+    acknowledged: int,
+    *,
+    url: str | None = None,
+    strangers: Collection[str] = (),
+) -> Verdict:
+    """The same, and so many were acknowledged, nothing is wrong with them, and nothing is under way.
+
+    `strangers` are SOP instance UIDs that nobody sent and that may be in the index.
+    """
+    verdict = check(log, data, receivers, url)
+    assert [each for each in verdict.found if each[1] not in strangers] == []
+    assert verdict.under_way == 0
+    assert verdict.acknowledged == acknowledged
     return verdict
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tests.faults.answering import End
+from tests.support.relay import relaying
 
 
 @dataclass(frozen=True)
@@ -23,27 +24,21 @@ class Cut:
 class Relay:
     """Every connection in a thread of its own; `left` is how far off each cut is, `done` are those that came."""
 
-    def __init__(self, to_port: int, cuts: Mapping[str, Cut]) -> None:
-        self._to_port = to_port
+    def __init__(self, cuts: Mapping[str, Cut]) -> None:
         self._cuts = cuts
         self.left = {title: cut.at for title, cut in cuts.items()}
         self.done: set[str] = set()
 
-    def accept(self, listening: socket.socket) -> None:
-        """Until nobody listens any more."""
-        with suppress(OSError):
-            while True:
-                near, _ = listening.accept()
-                threading.Thread(target=self._connect, args=(near,), daemon=True).start()
+    def pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        """In a thread of its own."""
+        threading.Thread(target=self._serve, args=(near, far), daemon=True).start()
 
-    def _connect(self, near: socket.socket) -> None:
-        with suppress(OSError), near, socket.create_connection(("127.0.0.1", self._to_port)) as far:
-            for sock in (near, far):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _serve(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError), near, far:
             title = near.recv(26, socket.MSG_PEEK | socket.MSG_WAITALL)[10:].decode().strip()  # PS3.8 9.3.2
-            self._pass_on(near, far, title)
+            self._up_to_cut(near, far, title)
 
-    def _pass_on(self, near: socket.socket, far: socket.socket, title: str) -> None:
+    def _up_to_cut(self, near: socket.socket, far: socket.socket, title: str) -> None:
         cut = self._cuts.get(title)
         counted = None
         if cut is not None and title not in self.done:
@@ -83,13 +78,6 @@ def _end(near: socket.socket, far: socket.socket, end: End) -> None:
 @contextmanager
 def cutting(to_port: int, cuts: Mapping[str, Cut]) -> Iterator[tuple[int, Relay]]:
     """A relay on a free port of the loopback; its port and itself."""
-    relay = Relay(to_port, cuts)
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
-        accepting = threading.Thread(target=relay.accept, args=(listening,), daemon=True)
-        accepting.start()
-        try:
-            yield listening.getsockname()[1], relay
-        finally:
-            with suppress(OSError):
-                listening.shutdown(socket.SHUT_RDWR)
-            accepting.join(10)
+    relay = Relay(cuts)
+    with relaying(to_port, relay.pass_on) as port:
+        yield port, relay

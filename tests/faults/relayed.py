@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.support.dcmtk import storescp
+from tests.support.relay import connect_all
 
 LATEST_BYTE = 3000  # after it is asked for; a study has some 5,000 on the wire
 _P_DATA = 4
@@ -57,7 +58,7 @@ class Relayed:
 
     def _listen(self) -> socket.socket:
         listening = socket.create_server(("127.0.0.1", self._port))
-        threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
+        threading.Thread(target=connect_all, args=(listening, self._there, self._pass_on), daemon=True).start()
         return listening
 
     def _stop(self) -> None:
@@ -67,16 +68,10 @@ class Relayed:
         for each in list(self._connections):
             _cut(each, is_reset=False)
 
-    def _accept(self, listening: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = listening.accept()
-                far = socket.create_connection(("127.0.0.1", self._there))
-                for each in (near, far):
-                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    self._connections.add(each)
-                for pump in (self._there_from, self._back_from):
-                    threading.Thread(target=pump, args=(near, far), daemon=True).start()
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        self._connections |= {near, far}
+        for pump in (self._there_from, self._back_from):
+            threading.Thread(target=pump, args=(near, far), daemon=True).start()
 
     def _there_from(self, near: socket.socket, far: socket.socket) -> None:
         """What the appliance says, up to the byte where it is to be cut."""

@@ -15,15 +15,16 @@ SCANNERS = 4
 class Scanners:
     """Four of them, from the start of the block to its end. `log` is as the checker reads it, with times."""
 
-    def __init__(self, port: int, seed: int, log: Path, rest_seconds: float = 0.0) -> None:
-        """`rest_seconds` is how long each rests between two studies."""
+    def __init__(self, port: int, seed: int, log: Path, rest_seconds: float = 0.0, first: int = 0) -> None:
+        """`rest_seconds` is how long each rests between two studies, `first` the number of the first study."""
+        self.first = first
         self._port = port
         self._rest_seconds = rest_seconds
         self._seed = seed
         self._log = log
         self._notes = Notes(log)
         self._ending = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(SCANNERS)]
+        self._threads = [threading.Thread(target=self._run, args=(first + number,)) for number in range(SCANNERS)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -1,6 +1,5 @@
 """The clock is set while an appliance runs, and it becomes summer and winter: nothing is stuck, early or doubled."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,13 +15,13 @@ from tests.faults.senders import noted
 from tests.faults.studies import CT, Instance, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.clocks import SetClock, needs_faketime
+from tests.support.extent import EVERY_POINT, extent
 from tests.support.ports import free_port
 
 pytestmark = [needs_faketime, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
-IS_LONG = bool(os.environ.get("MICROPACS_EVERY_POINT"))
 WAIT_SECONDS = 8.0  # of a study until it is quiet, of a destination until it is tried again
-SLOW_SECONDS = 35.0 if IS_LONG else 2.0  # so long something is on the wire: longer than it takes to find expired leases
+SLOW_SECONDS = extent(2.0, 35.0)  # on the wire: in full, longer than it takes to find expired leases
 LATE_SECONDS = 30.0 + SLOW_SECONDS  # what has not come by then is stuck
 BEFORE_SECONDS = 4.0
 DAY = 86400.0
@@ -32,6 +31,7 @@ TO_SUMMER = datetime(2026, 3, 29, 3, tzinfo=ZoneInfo(BERLIN))
 TO_WINTER = datetime(2026, 10, 25, 2, fold=1, tzinfo=ZoneInfo(BERLIN))
 AT_TWO, AT_THREE = "two", "three"  # destinations that are open from then on for half an hour
 NAMES = ("now", "down", "slow", "quiet", AT_TWO, AT_THREE)
+CHANGES = [(TO_SUMMER, AT_THREE, AT_TWO), (TO_WINTER, AT_TWO, AT_THREE)]
 YAML = """
 appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data}}
 sources: {{room1: {{ae_title: ROOM1, host: 127.0.0.1}}}}
@@ -157,7 +157,7 @@ def test_the_clock_is_set_by_a_day(site: Site, step: float) -> None:
     for name, earliest in (("now", then), ("quiet", then + WAIT_SECONDS), ("down", began + WAIT_SECONDS)):
         site.came(name, second, earliest, found)
     found.early += sum(len(site.copies(name, uid)) for name in (AT_TWO, AT_THREE) for uid in (first, second))
-    if IS_LONG:
+    if EVERY_POINT:
         found.stuck += not _in_time(lambda: is_set <= site.verified_at() <= site.clock.now())
     print(f"the clock was set by {step:+g} s, {left:.1f} s before what waited was due: {found}")
     assert found == Round()
@@ -168,7 +168,7 @@ def test_the_clock_is_set_by_a_day(site: Site, step: float) -> None:
     assert site.appliance.run("status").returncode == 0
 
 
-@pytest.mark.parametrize(("change", "opens", "stays"), [(TO_SUMMER, AT_THREE, AT_TWO), (TO_WINTER, AT_TWO, AT_THREE)])
+@pytest.mark.parametrize(("change", "opens", "stays"), extent(CHANGES[1:], CHANGES))
 def test_it_becomes_summer_and_winter(site: Site, change: datetime, opens: str, stays: str) -> None:
     """Waits are as long as ever; at 2:00 it is 3:00 and what opens then does, at 3:00 it is 2:00 once more."""
     site.clock.set(change.astimezone(UTC) - timedelta(seconds=BEFORE_SECONDS))

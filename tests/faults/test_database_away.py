@@ -1,7 +1,7 @@
 """PostgreSQL and MariaDB stopped, cut, hanging and gone under four scanners, which notice nothing; nothing is lost.
 
 `MICROPACS_AWAY_SECONDS=600` lets the server be gone for ten minutes while the scanners send as fast as they can, or
-rest for `MICROPACS_REST_SECONDS` between two studies.
+rest for `MICROPACS_REST_SECONDS` between two studies. `MICROPACS_EVERY_POINT=1` does all of it to both servers.
 """
 
 import os
@@ -15,6 +15,7 @@ import pytest
 from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.extent import extent
 from tests.support.servers import MariaDb, PostgreSql, Server, end_connections, hanging
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
@@ -28,9 +29,9 @@ CUTS = 5
 SLOWEST_SECONDS = 5.0  # of one answer, on a machine that does other work as well
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """A server of each kind."""
+    """A server of the kind that is named."""
     with closing(SERVERS[request.param](tmp_path)) as server:
         yield server
 
@@ -43,6 +44,7 @@ def _assert_unnoticed(there: Site, usual: tuple[int, float, float], meanwhile: t
     assert meanwhile[2] < SLOWEST_SECONDS
 
 
+@pytest.mark.parametrize("server", extent(["postgresql"], [*SERVERS]), indirect=True)
 def test_stopped_cut_and_hanging(server: Server, tmp_path: Path) -> None:
     """Stopped at once and started, connections ended in transactions, hanging for seconds: scanners notice nothing."""
     with site(tmp_path, server.url) as there:
@@ -70,6 +72,7 @@ def test_stopped_cut_and_hanging(server: Server, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("server", extent(["mariadb"], [*SERVERS]), indirect=True)
 def test_gone_for_long(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """While it is gone the spool keeps everything; when it is back all is filed in order and delivered."""
     away = AWAY_SECONDS or SHORT_SECONDS[request.node.callspec.params["server"]]

@@ -1,6 +1,6 @@
 """The embedded database locked, read-only, and read for long under four scanners, which notice nothing of it.
 
-`MICROPACS_LOCKED_SECONDS=40` holds the locks for so long.
+`MICROPACS_LOCKED_SECONDS=40` holds the locks for so long; `MICROPACS_EVERY_POINT=1` tries each kind of lock.
 """
 
 import os
@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -18,25 +18,39 @@ import pytest
 from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.extent import extent
 from tests.support.read_only import read_only
 from tests.support.servers import locked
 
-pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    needs_dcmtk,
+    pytest.mark.peer,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("locked database"),
+]
 
 LOCKED_SECONDS = float(os.environ.get("MICROPACS_LOCKED_SECONDS", "12"))  # longer than anybody waits for a lock
 REST_SECONDS = 0.25
-READING_SECONDS = 5.0
+READING_SECONDS = extent(2.0, 5.0)
 DELIVERED = "select count(*) from deliveries where state = 'delivered'"
 STATUS, PAUSE = ("status",), ("queue", "pause", "--destination", "reading")
 COMMANDS = (STATUS, PAUSE, ("queue",), ("find", "PatientID=0*"))
 
 
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with its database in a folder of its own."""
-    (tmp_path / "database").mkdir()
-    with site(tmp_path, f"sqlite:///{tmp_path / 'database' / 'micropacs.db'}") as there:
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "database").mkdir()
+    with site(folder, f"sqlite:///{folder / 'database' / 'micropacs.db'}") as there:
         yield there
+
+
+def _saying(there: Site) -> Callable[[], str]:
+    """What its log has said since now."""
+    length = len(there.appliance.log.read_text())
+    return lambda: there.appliance.log.read_text()[length:]
 
 
 def _said(there: Site) -> dict[tuple[str, ...], subprocess.CompletedProcess[str]]:
@@ -51,16 +65,17 @@ def _filed(there: Site, more: int = 30) -> None:
     wait_until(lambda: there.count(FILED) >= before + more, 60, "instances to be filed")
 
 
-def _assert_unnoticed(there: Site, began: float, ended: float) -> None:
+def _assert_unnoticed(there: Site, sending: float, began: float, ended: float) -> None:
     assert set(there.answers()) == {0}
-    usual, meanwhile = there.seconds(0, began), there.seconds(began, ended)
+    usual, meanwhile = there.seconds(sending, began), there.seconds(began, ended)
     print(f"answers, median and longest wait: {usual} as usual, {meanwhile} meanwhile")
     assert meanwhile[1] < 5 * usual[1] + 0.02
 
 
-@pytest.mark.parametrize("how", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+@pytest.mark.parametrize("how", extent(["BEGIN EXCLUSIVE"], ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"]))
 def test_locked_by_another_program(there: Site, how: str) -> None:
     """For longer than anybody waits for a lock: scanners notice nothing, commands say what is wrong, all is filed."""
+    log, sending = _saying(there), time.monotonic()
     with there.scanners(REST_SECONDS):
         _filed(there)
         began = time.monotonic()
@@ -75,10 +90,10 @@ def test_locked_by_another_program(there: Site, how: str) -> None:
     assert said[PAUSE].returncode == 3
     assert "another program has it locked" in said[PAUSE].stderr
     assert "Traceback" not in "".join(done.stderr for done in said.values())
-    assert "another program has it locked" in there.appliance.log.read_text()
-    _assert_unnoticed(there, began, ended)
+    assert "another program has it locked" in log()
+    _assert_unnoticed(there, sending, began, ended)
     assert waiting >= there.seconds(began, ended)[0]
-    assert "File " not in there.appliance.log.read_text(), "the log has a traceback"
+    assert "File " not in log(), "the log has a traceback"
     verdict = there.check()
     print(
         f"{how} for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
@@ -90,6 +105,7 @@ def test_database_can_only_be_read(there: Site) -> None:
     """The work role dies and finds its database read-only: the spool keeps everything until it can be written."""
     appliance = there.appliance
     assert appliance.process is not None
+    log, sending = _saying(there), time.monotonic()
     with there.scanners(REST_SECONDS):
         _filed(there)
         began = time.monotonic()
@@ -99,7 +115,7 @@ def test_database_can_only_be_read(there: Site) -> None:
             os.kill(appliance.process.pid, signal.SIGCONT)
             said = _said(there)
             reason = "it can be read and not written"
-            wait_until(lambda: reason in appliance.log.read_text(), 60, f"the log to say {reason}")
+            wait_until(lambda: reason in log(), 60, f"the log to say {reason}")
             ended = time.monotonic()
             waiting = appliance.waiting()
     seconds = there.drain()
@@ -108,9 +124,9 @@ def test_database_can_only_be_read(there: Site) -> None:
     assert "cannot be written: it can be read and not written" in said[STATUS].stdout
     assert said[PAUSE].returncode == 3
     assert "it can be read and not written" in said[PAUSE].stderr
-    _assert_unnoticed(there, began, ended)
+    _assert_unnoticed(there, sending, began, ended)
     assert waiting >= there.seconds(began, ended)[0]
-    assert "File " not in there.appliance.log.read_text(), "the log has a traceback"
+    assert "File " not in log(), "the log has a traceback"
     verdict = there.check()
     print(
         f"read-only for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
@@ -122,7 +138,8 @@ def test_long_reader_keeps_the_log_from_being_emptied(there: Site) -> None:
     """Filing and delivering go on beside somebody who reads for long, although SQLite's log cannot be emptied."""
     file = Path(there.url.removeprefix("sqlite:///"))
     log = file.with_name(f"{file.name}-wal")
-    with there.scanners():
+    sending = time.monotonic()
+    with there.scanners(extent(REST_SECONDS, 0.0)):
         _filed(there)
         began = time.monotonic()
         with closing(sqlite3.connect(file, isolation_level=None)) as reader:
@@ -137,6 +154,6 @@ def test_long_reader_keeps_the_log_from_being_emptied(there: Site) -> None:
         ended, peak = time.monotonic(), log.stat().st_size
     seconds = there.drain()
     assert delivered > 0
-    _assert_unnoticed(there, began, ended)
+    _assert_unnoticed(there, sending, began, ended)
     verdict = there.check()
     print(f"log of {peak / 1e6:.1f} MB; {verdict.acknowledged} instances; {verdict.counts()}, {seconds:.1f} s to drain")

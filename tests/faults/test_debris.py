@@ -15,11 +15,12 @@ import pytest
 from tests.faults.debris import KINDS, sow
 from tests.faults.site import Site, site
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.extent import extent
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))
-SEEDS = int(os.environ.get("MICROPACS_DEBRIS_SEEDS", "2"))
+SEEDS = int(os.environ.get("MICROPACS_DEBRIS_SEEDS", extent(1, 10)))
 HEAL_SECONDS = 120.0
 
 

@@ -109,7 +109,7 @@ def test_disk_of_everything_is_full(tmp_path: Path) -> None:
     """Also where it fills in the middle of filing and delivering, to the last byte, all goes on when there is room."""
     disk = SmallDisk(tmp_path / "data", 48)
     with ended(disk), Site(tmp_path, "1MB") as site:
-        site.send(200, 20_000)  # more than can be taken before it is full
+        site.send(80, 20_000)  # more than can be taken before it is full
         wait_until(lambda: site.answers()[SUCCESS] >= 10, 60, "some to be taken")
         disk.fill()
         wait_until(lambda: site.answers()[OUT_OF_RESOURCES] >= 3, 60, "scanners to be refused")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.soaking import Sample, Soak, growth, measured, table
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.extent import extent
 
 pytestmark = [
     needs_dcmtk,
@@ -19,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="it takes Linux to measure a process"),
 ]
 
-INSTANCES = 2400
+INSTANCES = extent(1600, 2400)
 STEADY_KB = 4000  # what a process may grow by in the second half of any run
 KB_A_THOUSAND = 20.0  # and by this with each 1,000 instances of it
 CONNECTIONS, CACHE_KB = 5, 8192  # each connection to the database remembers so much of it

@@ -10,10 +10,11 @@ from tests.faults.appliance import RESTART
 from tests.faults.headline import FAULTS, Headline
 from tests.faults.report import table
 from tests.support.dcmtk import needs_dcmtk
+from tests.support.extent import extent
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
-STUDIES = 24
+STUDIES = extent(18, 36)
 
 
 def test_nothing_acknowledged_is_lost_doubled_altered_or_misrouted(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.faults.beside import Beside, PeerProcess, peer_process
 from tests.faults.destinations import STEADY, destination, digests, send, site
 from tests.faults.studies import Instance, make_series
 from tests.support.appliance import RunningAppliance
+from tests.support.extent import extent
 from tests.support.namespaces import namespace, needs_namespaces
 
 pytestmark = [
@@ -25,8 +26,8 @@ pytestmark = [
 
 ANSWER_SECONDS = float(os.environ.get("MICROPACS_ANSWER_SECONDS", "0.5"))
 TIMES = 10 if ANSWER_SECONDS >= 30 else 1
-MANY, PIXEL_BYTES = 10, 60_000 * TIMES
-LARGE_BYTES = 1_500_000 * TIMES
+MANY, PIXEL_BYTES = 10, extent(30_000, 60_000) * TIMES
+LARGE_BYTES = extent(600_000, 1_500_000) * TIMES
 CEILING_BYTES = 64_000_000
 LONGEST_SECONDS = 200 + MANY * ANSWER_SECONDS * 4
 

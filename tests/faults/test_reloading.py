@@ -17,10 +17,11 @@ from tests.faults.calling import Call
 from tests.faults.studies import CT, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.dcmtk import needs_dcmtk, storescp
+from tests.support.extent import extent
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
-RELOADS = int(os.environ.get("MICROPACS_RELOADS", "21"))
+RELOADS = int(os.environ.get("MICROPACS_RELOADS", extent(14, 21)))
 A_CALL = 40  # instances of one association, which outlasts a reload
 PACE_SECONDS = 0.02
 MAIN = """
@@ -182,7 +183,7 @@ class Site:
         """All of them, over and over; the quick ones more often."""
         slow = (self.half_written, self.one_after_the_other, self.missing, self.include_missing)
         for way in itertools.cycle((*slow, self.renamed, self.table_made_later, self.nonsense)):
-            yield from (self.hung_up, self.hung_up, way)
+            yield from (*extent(1, 2) * [self.hung_up], way)
 
 
 def test_no_instance_goes_by_half_of_two_configurations(tmp_path: Path) -> None:

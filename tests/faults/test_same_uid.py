@@ -1,4 +1,7 @@
-"""One SOP Instance UID with several contents, one after the other and from eight scanners at once, on each database."""
+"""One SOP Instance UID with several contents, one after the other and from eight scanners at once, on each database.
+
+Of the databases it is the embedded one, or with `MICROPACS_EVERY_POINT=1` each.
+"""
 
 import os
 import random
@@ -19,6 +22,7 @@ from tests.faults.senders import noted
 from tests.faults.studies import CT, Instance, digest, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.databases import Fresh
+from tests.support.extent import extent
 from tests.support.part10 import read_part10
 from tests.support.ports import free_port
 
@@ -157,6 +161,7 @@ def _digest(path: Path) -> str:
     return digest(part.data_set)
 
 
+@pytest.mark.parametrize("database_server", extent(["sqlite"], ["sqlite", "postgresql", "mariadb"]), indirect=True)
 def test_each_content_is_kept_and_the_first_one_delivered(site: Site) -> None:
     """From eight scanners at once and once more, in one association, in one batch: the others are held and shown."""
     seed = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))

@@ -6,10 +6,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+import router.migrations
 from archive import Database
 from router.migrations import METADATA, upgrade
-from router.migrations.upgrading import SchemaNewerError
+from router.migrations.upgrading import SchemaNewerError, newest
 
 
 def _merged() -> sa.MetaData:
@@ -39,3 +41,9 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(SchemaNewerError):
         upgrade(database)
     database.dispose()
+
+
+def test_the_newest_version_is_the_last_of_the_migrations() -> None:
+    """What the names of their files say is where the migrations lead, or an older database would be left as it is."""
+    folder = Path(router.migrations.__file__).parent
+    assert newest() == ScriptDirectory(str(folder)).get_current_head()

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -14,27 +16,34 @@ import pytest
 from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
 from tests.support.data import data_files, needs_data
 from tests.support.dcmtk import dcmsend, needs_dcmtk, storescp
-from tests.support.orthanc import needs_orthanc, orthanc
+from tests.support.orthanc import PROGRAM, needs_orthanc, orthanc
 from tests.support.part10 import data_set_of, part10_head, read_part10
 from tests.support.scanning import Scanner
 
-pytestmark = [needs_data, pytest.mark.peer]
+pytestmark = [needs_data, pytest.mark.peer, pytest.mark.xdist_group("every file")]
 
 FOLDERS = ("modalities", "transfer-syntaxes", "charsets")
 UIDS_BY_RULE = {"StudyInstanceUID": "2.25.1001", "SeriesInstanceUID": "2.25.1002"}
 YAML = """
 appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data}}
 sources: {{any: {{ae_title: SCANNER, host: 127.0.0.1}}}}
-destinations: {{pacs: {{ae_title: PACS, host: 127.0.0.1, port: {pacs}, retry: {{first: 1s, longest: 1s}}}}}}
+destinations: {{{destinations}}}
 normalise:
   - name: some collections have no study
     when: {{StudyInstanceUID: {{present: false}}}}
     edit: [set: {{StudyInstanceUID: 2.25.1001, SeriesInstanceUID: 2.25.1002}}]
-routes: [{{name: all, to: [pacs]}}]
+routes: [{{name: all, to: [{names}]}}]
 """
+DESTINATION = "{}: {{ae_title: PACS, host: 127.0.0.1, port: {}, retry: {{first: 1s, longest: 1s}}}}"
 
 
 NAMELESS = {"chrSQEncoding.dcm", "chrSQEncoding1.dcm"}  # without SOP UIDs, so that no C-STORE can name them
+
+
+def _yaml(ports: Mapping[str, int]) -> str:
+    """With these destinations, each of which gets everything."""
+    destinations = ", ".join(DESTINATION.format(*each) for each in ports.items())
+    return YAML.format(destinations=destinations, names=", ".join(ports))
 
 
 def _distinct(folder: Path) -> dict[str, bytes]:
@@ -84,30 +93,57 @@ def _any_pacs(folder: Path) -> Iterator[tuple[int, list[dict[str, object]]]]:
         process.wait(10)
 
 
-def test_every_file_arrives_as_it_was_sent(tmp_path: Path) -> None:
-    """All SOP classes, transfer syntaxes and character sets reach the PACS with the very bytes the scanner sent."""
-    (tmp_path / "scanner").mkdir()
-    sent = _distinct(tmp_path / "scanner")
-    (tmp_path / "site").mkdir()
-    with (
-        _any_pacs(tmp_path / "pacs") as (pacs, said),
-        RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs)) as appliance,
-    ):
-        answers = Scanner(appliance.port, tmp_path / "scanner").finish()
-        assert [answer for answer in answers if answer["status"] != 0] == []
+@dataclass(frozen=True)
+class Gone:
+    """What was sent, by UID, and what became of it."""
+
+    sent: Mapping[str, bytes]
+    answers: Sequence[Mapping[str, Any]]
+    unfit: Mapping[str, Mapping[str, str]]  # by destination and UID, why it is not delivered
+    held: Sequence[object]
+    files: Mapping[str, Path]  # of the PACS that takes everything
+    at_orthanc: set[str]
+
+
+@pytest.fixture(scope="module")
+def gone(tmp_path_factory: pytest.TempPathFactory) -> Gone:
+    """Every file, sent by pynetdicom once, gone to a PACS that takes everything and, where there is one, to Orthanc."""
+    folder = tmp_path_factory.mktemp("every")
+    for name in ("scanner", "site"):
+        (folder / name).mkdir()
+    sent = _distinct(folder / "scanner")
+    with ExitStack() as stack:
+        port, said = stack.enter_context(_any_pacs(folder / "pacs"))
+        ports = {"pacs": port}
+        other = stack.enter_context(orthanc(folder / "orthanc")) if PROGRAM else None
+        if other is not None:
+            ports["orthanc"] = other.port
+        appliance = stack.enter_context(RunningAppliance(folder / "site", _yaml(ports)))
+        answers = Scanner(appliance.port, folder / "scanner").finish()
         appliance.filed(len(sent))
         wait_until(lambda: _open(appliance) == 0, 60, "every delivery to be settled")
-        assert appliance.sql("select reason from deliveries where state <> 'delivered'") == []
-        assert appliance.sql("select reason from held") == []
-    files = {str(line["received"]): tmp_path / "pacs" / str(line["file"]) for line in said if "received" in line}
-    assert files.keys() == sent.keys()
+        why = "select sop_instance_uid, reason from deliveries join instances on instances.id = instance_id"
+        why += " where deliveries.state <> 'delivered' and destination = ?"
+        unfit = {name: {str(uid): str(reason) for uid, reason in appliance.sql(why, name)} for name in ports}
+        held = appliance.sql("select reason from held")
+        at_orthanc = {other.tags(each)["SOPInstanceUID"] for each in other.instances()} if other else set()
+    files = {str(line["received"]): folder / "pacs" / str(line["file"]) for line in said if "received" in line}
+    return Gone(sent, answers, unfit, held, files, at_orthanc)
+
+
+def test_every_file_arrives_as_it_was_sent(gone: Gone) -> None:
+    """All SOP classes, transfer syntaxes and character sets reach the PACS with the very bytes the scanner sent."""
+    assert [answer for answer in gone.answers if answer["status"] != 0] == []
+    assert gone.unfit["pacs"] == {}
+    assert gone.held == []
+    assert gone.files.keys() == gone.sent.keys()
     altered = []
-    for uid, data_set in sent.items():
-        part = read_part10(files[uid])
+    for uid, data_set in gone.sent.items():
+        part = read_part10(gone.files[uid])
         assert part is not None
         if part.data_set != _even(data_set):
             altered.append(uid)
-            _assert_only_ruled_differs(data_set, files[uid])
+            _assert_only_ruled_differs(data_set, gone.files[uid])
     assert len(altered) == 3, "only the three files without a study are edited"
 
 
@@ -147,7 +183,7 @@ def test_dcmtk_at_both_ends_gets_what_it_would_have_got_directly(tmp_path: Path)
     (tmp_path / "site").mkdir()
     with (
         storescp(tmp_path / "pacs", "+xa") as pacs,
-        RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs)) as appliance,
+        RunningAppliance(tmp_path / "site", _yaml({"pacs": pacs})) as appliance,
     ):
         dcmsend(appliance.port, files, "-dn", "-nh", "-aet", "SCANNER")
         appliance.filed(len(direct))
@@ -159,24 +195,12 @@ def test_dcmtk_at_both_ends_gets_what_it_would_have_got_directly(tmp_path: Path)
 
 
 @needs_orthanc
-def test_orthanc_has_every_file_it_takes_and_the_rest_is_parked(tmp_path: Path) -> None:
+def test_orthanc_has_every_file_it_takes_and_the_rest_is_parked(gone: Gone) -> None:
     """Two files in syntaxes it does not know and one it cannot parse are parked with the reason; all others arrive."""
-    (tmp_path / "scanner").mkdir()
-    sent = _distinct(tmp_path / "scanner")
-    (tmp_path / "site").mkdir()
-    with (
-        orthanc(tmp_path / "orthanc") as pacs,
-        RunningAppliance(tmp_path / "site", YAML.format(pacs=pacs.port)) as appliance,
-    ):
-        Scanner(appliance.port, tmp_path / "scanner").finish()
-        appliance.filed(len(sent))
-        wait_until(lambda: _open(appliance) == 0, 60, "every delivery to be settled")
-        arrived = {pacs.tags(each)["SOPInstanceUID"] for each in pacs.instances()}
-        parked = "select sop_instance_uid, reason from deliveries join instances on instances.id = instance_id"
-        told = dict(appliance.sql(f"{parked} where deliveries.state = 'parked'"))
-    assert arrived | told.keys() == sent.keys()
-    assert not arrived & told.keys()
-    assert sorted(map(str, told.values())) == ["cannot understand", *["no accepted presentation context"] * 2]
+    parked = gone.unfit["orthanc"]
+    assert gone.at_orthanc | parked.keys() == gone.sent.keys()
+    assert not gone.at_orthanc & parked.keys()
+    assert sorted(parked.values()) == ["cannot understand", *["no accepted presentation context"] * 2]
 
 
 def _by_uid(folder: Path) -> dict[str, bytes]:

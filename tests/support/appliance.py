@@ -73,7 +73,7 @@ class RunningAppliance:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
         has_database = "database:" in self.file.read_text(encoding="utf-8") or self._has_tables()
-        return len(self.roles()) == 2 and has_database and self._answers()
+        return has_database and self._answers() and len(self.roles()) == 2
 
     def _has_tables(self) -> bool:
         """Whether the embedded database is there with its schema, which the work role sees to."""

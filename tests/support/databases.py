@@ -1,10 +1,11 @@
 """Real databases for the contract suite: SQLite, PostgreSQL and MariaDB, each empty at the start of every test.
 
-Import the fixtures `database_server` and `database` in the `conftest.py` of the tests that want them.
+A server is started when a test first asks for it and stays until the end of the run.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,17 @@ def _mariadb(folder: Path, stack: ExitStack) -> Fresh:
 _SERVERS = {"sqlite": _sqlite, "postgresql": _postgresql, "mariadb": _mariadb}
 
 
-@pytest.fixture(scope="session", params=list(_SERVERS))
-def database_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fresh]:
-    """One server of each kind for the whole run."""
+@pytest.fixture(scope="session")
+def database_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Fresh]]:
+    """One server of each kind, by its name."""
     with ExitStack() as stack:
-        yield _SERVERS[request.param](tmp_path_factory.mktemp(request.param), stack)
+        yield cache(lambda kind: _SERVERS[kind](tmp_path_factory.mktemp(kind), stack))
+
+
+@pytest.fixture(scope="session", params=list(_SERVERS))
+def database_server(request: pytest.FixtureRequest, database_servers: Callable[[str], Fresh]) -> Fresh:
+    """Each kind in its turn."""
+    return database_servers(request.param)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ class Scanner:
         titles = ["--called", "MICROPACS", "--calling", calling]
         self.answers: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "router.demo.scanner", "--to", to, *titles, str(folder)],
+            [sys.executable, "-m", "router.starting", "router.demo.scanner", "--to", to, *titles, str(folder)],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

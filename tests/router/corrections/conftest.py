@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.corrected import Site
-from tests.support.databases import Fresh, database_server
-
-__all__ = ["database_server"]
+from tests.support.databases import Fresh
 
 
 @pytest.fixture

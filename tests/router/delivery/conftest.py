@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 
 from archive import Database
-from tests.support.databases import database, database_server
 from tests.support.deliveries import Bench
-
-__all__ = ["database", "database_server"]
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Real files with identities planted in every kind of place, and the action that each place asks for (as MIDI-B does).
 
 The score is the share of planted places that were treated as the key says; it is printed, and it must be 100 %.
+`MICROPACS_EVERY_POINT=1` asks every file, otherwise every third one is asked, others each day.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from rules import Header
 from rules.anonymising import Pseudonyms, shifted
 from rules.errors import EditHeldError
 from tests.support.data import name_of, needs_data, sample
+from tests.support.extent import extent
 from tests.support.rules import arrival, decoded, encoded, ruleset
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -36,6 +39,7 @@ NEVER = (FAMILY, FAMILY.upper(), FAMILY.lower(), PATIENT_ID, ACCESSION, PHONE, H
 MADE = Pseudonyms(SECRET.encode())
 PSEUDONYM = MADE.patient(PATIENT_ID)
 PET = (0x0009, "GEMS_PETD_01")
+SHARE = extent(3, 1)  # one file of so many
 
 Right = Callable[[Dataset], bool]
 
@@ -207,7 +211,7 @@ def test_score() -> None:
     right = asked = files = 0
     wrong: list[str] = []
     held: list[str] = []
-    for path in sample(*FOLDERS, series=1):
+    for path in sample(*FOLDERS, series=1)[time.gmtime().tm_yday % SHARE :: SHARE]:
         found = _read(path)
         if found is None:
             continue
@@ -230,6 +234,6 @@ def test_score() -> None:
         wrong += [f"{name_of(path)}: {name}" for name, good in results.items() if not good]
     share = 100 * right / asked
     print(f"answer key: {right} of {asked} places in {files} files, {share:.2f} %; held: {', '.join(held)}")
-    assert files > 60
+    assert files > 60 // SHARE
     assert not wrong, wrong[:20]
-    assert len(held) <= files // 20
+    assert len(held) <= max(1, files // 20)
