@@ -4,6 +4,8 @@
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,14 +30,29 @@ MORE = 6  # descriptors or threads at any time of the second half, than at most 
 SPOOL_FILES = 60
 
 
+LEAK = """
+kept = []
+for step, _ in enumerate(iter(input, "")):
+    kept.append(b"x" * 4_000_000)
+    passing = b"x" * (60_000_000 if step % 5 == 4 else 1)
+    print(flush=True)
+"""
+
+
 def test_a_leak_is_seen_in_what_comes_and_goes() -> None:
     """A process that keeps 4 MB a step is seen to grow by that much, though its memory jumps up and down as well."""
-    kept, samples = [], []
-    for step in range(1, 25):
-        kept.append(b"x" * 4_000_000)
-        passing = b"x" * (60_000_000 if step % 5 == 0 else 1)
-        samples.append(Sample(100 * step, 0.0, {"this": measured(os.getpid())}, 0, 0))
-        del passing
+    samples = []
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as one:
+        assert one.stdin is not None
+        assert one.stdout is not None
+        for step in range(1, 25):
+            print("go on", file=one.stdin, flush=True)
+            assert one.stdout.readline() == "\n"
+            samples.append(Sample(100 * step, 0.0, {"this": measured(one.pid)}, 0, 0))
+        print(file=one.stdin, flush=True)
+    assert one.returncode == 0
     assert growth(samples, "this", "pss") == pytest.approx(40_000, rel=0.2)
 
 
