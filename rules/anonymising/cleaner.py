@@ -47,6 +47,8 @@ class Cleaner:
 
     def clean(self, level: EditedLevel, within: Within | None = None) -> None:
         """Every element of the level and of its items. EditError where one cannot be made safe."""
+        if level.level.repeated:  # only the last of two is ever read, here and by the search of the result
+            raise EditError("the header has an element twice")
         for tag in drop_private(level, self.safe_private):
             vr = level.vr(tag)
             self._act(level, tag, vr, self._private_action(vr))

@@ -8,7 +8,8 @@ from pydicom.sequence import Sequence
 
 from rules import Header, RulesError
 from rules.anonymising import Pseudonyms, shifted
-from rules.errors import EditHeldError
+from rules.errors import EditError, EditHeldError
+from tests.support.elements import explicit, item, sequence
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, decoded, encoded, header, ruleset
 
 PET = "1.2.840.10008.5.1.4.1.1.128"
@@ -216,3 +217,12 @@ routes:
     assert 0x02 not in block
     assert not any(element.tag.group == 0x0011 for element in made)
     assert (made.PatientName, made.PatientID, made.SOPClassUID) == ("Muster^Eva", "4711", PET)
+
+
+def test_an_element_twice_in_an_item_holds() -> None:
+    """The first of two would leave unseen, for readers of headers see the last one only."""
+    twice = explicit(0x00281054, "LO", b"HONG GILDONG") + explicit(0x00281054, "LO", b"US")
+    before = encoded(data_set(SOPInstanceUID="1.2", PatientID="4711", PatientName="Hong^Gildong"))
+    whole = Header.scan(before + sequence(0x00283000, item(twice)), EXPLICIT_LITTLE_ENDIAN)
+    with pytest.raises(EditError, match="twice"):
+        rules().prepare("out", whole, arrival())
