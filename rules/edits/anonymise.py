@@ -75,10 +75,7 @@ class AnonymiseEdit(Edit):
                 raise EditHeldError(_OVERLAY_LEFT)
             if not is_blanked and (reason := _may_show_names(draft)):
                 raise EditHeldError(reason)
-        secret = self.secret.encode() if self.secret else context.secret
-        if not secret:
-            raise EditHeldError("anonymise has no secret to make pseudonyms from")
-        pseudonyms = Pseudonyms(secret)
+        pseudonyms = Pseudonyms(context.secret_or(self.secret))
         patient_id = _first(draft, "PatientID")
         who = patient_id or _first(draft, "StudyInstanceUID")
         pseudonym = self._pseudonym(patient_id, context) or pseudonyms.patient(who)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.table import Table
-from rules.errors import AttributeNameError
+from rules.errors import AttributeNameError, EditHeldError
 from rules.facts import Arrival
 from rules.header import Header
 from rules.values import refusal, text_of
@@ -27,6 +27,15 @@ class EditContext:
     arrival: Arrival
     tables: Mapping[str, Table]
     secret: bytes = b""  # the site's own, from which pseudonyms are made
+
+    def secret_or(self, own: str | None) -> bytes:
+        """An edit's `own` secret, else the site's. EditHeldError where there is neither."""
+        if secret := own.encode() if own else self.secret:
+            return secret
+        raise EditHeldError(
+            "there is no secret to make new values from: put data/configuration/secret back and start the appliance "
+            "again, or name one in the rule (secret: ...)"
+        )
 
 
 class Edit(BaseModel):

@@ -8,7 +8,6 @@ from rules.anonymising import Pseudonyms, drop_private, everywhere, replace_uids
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
-from rules.errors import EditHeldError
 from rules.profiles import safe_private
 from rules.values import refusal, text_of
 
@@ -38,10 +37,7 @@ class _SecretEdit(Edit):
 
     def pseudonyms(self, context: EditContext) -> Pseudonyms:
         """What the secret yields. EditHeldError where there is none."""
-        secret = self.secret.encode() if self.secret else context.secret
-        if not secret:
-            raise EditHeldError("there is no secret to make new values from")
-        return Pseudonyms(secret)
+        return Pseudonyms(context.secret_or(self.secret))
 
 
 class NewUidsEdit(_SecretEdit):
