@@ -59,8 +59,9 @@ class AnonymiseEdit(Edit):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """A mapping of the options, or the name of the profile alone."""
-        return cls.model_validate({"profile": value} if isinstance(value, str) else value)
+        """A mapping of the options, the name of the profile alone, or nothing: the profile without any option."""
+        options = {} if value is None else {"profile": value} if isinstance(value, str) else value
+        return cls.model_validate(options)
 
     @property
     def options(self) -> frozenset[str]:

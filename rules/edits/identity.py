@@ -28,6 +28,11 @@ def _days(value: object) -> int:
     return days
 
 
+def _is_bare(value: object) -> bool:
+    """Whether an edit stands without options."""
+    return value is None or str(value).strip().lower() in {"true", "yes"}
+
+
 class _SecretEdit(Edit):
     """An edit whose result is made from a secret."""
 
@@ -48,7 +53,7 @@ class NewUidsEdit(_SecretEdit):
     @classmethod
     def parse(cls, value: object) -> Self:
         """A mapping with a secret, or nothing more than `true`."""
-        return cls() if value is None or str(value).strip().lower() in {"true", "yes"} else cls.model_validate(value)
+        return cls() if _is_bare(value) else cls.model_validate(value)
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """Replace them at every depth."""
@@ -65,6 +70,13 @@ class ShiftDatesEdit(_SecretEdit):
     days: Annotated[int | None, PlainValidator(_days, json_schema_input_type=int | str)] = Field(
         default=None, description="By how many days; without it, by a number made from the secret and the patient ID."
     )
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """A mapping, the number of days alone, or nothing more than `true`."""
+        if _is_bare(value):
+            return cls()
+        return cls.model_validate({"days": value} if isinstance(value, str | int) else value)
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """Move them at every depth."""
