@@ -253,3 +253,14 @@ def test_corrections_are_forgotten_when_asked(desk: Desk) -> None:
     assert (told["rule"], told["fixes"]) == ("quality", {})
     assert desk.run("release", entry.arrival)[0] == 0
     assert desk.filer().file_released() == 1
+
+
+def test_what_was_received_is_no_word_of_a_command(desk: Desk) -> None:
+    """Advice is there to be pasted into a shell: a study is called by what it was received with only if that is a UID."""
+    hostile = "1.2;reboot"
+    entries = [desk.arrive(StationName="QC", StudyInstanceUID=hostile) for _ in range(2)]
+    code, listed = desk.run("list")
+    assert (code, len(listed)) == (0, 2)
+    for each in listed:
+        assert "reboot" not in each["remedy"]
+        assert f"micropacs held release {entries[0].arrival} {entries[1].arrival}" in each["remedy"]
