@@ -256,7 +256,7 @@ def test_corrections_are_forgotten_when_asked(desk: Desk) -> None:
 
 
 def test_what_was_received_is_no_word_of_a_command(desk: Desk) -> None:
-    """Advice is there to be pasted into a shell: a study is called by what it was received with only if that is a UID."""
+    """Advice is pasted into a shell: a study is called by the UID it was received with only if that is one."""
     hostile = "1.2;reboot"
     entries = [desk.arrive(StationName="QC", StudyInstanceUID=hostile) for _ in range(2)]
     code, listed = desk.run("list")
