@@ -16,6 +16,8 @@ from rules.profiles import Profile
 
 _WORDS = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d{8}")
+_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-./ ](\d{1,2})[-./ ](\d{1,2})(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4})(?!\d)")
 _DATE_VRS = frozenset({"DA", "DT"})
 _NO_TEXT = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV"})
 _OPAQUE = frozenset({"OB", "OW", "UN"})
@@ -76,7 +78,7 @@ class Egress:
             return True
         if vr != "CS" and not self._known.words.isdisjoint(_WORDS.findall(text)):
             return True
-        if any(match in self._dates for match in _DIGITS.findall(text)):
+        if self._dates and not self._dates.isdisjoint(_dates_in(text)):
             return True
         return "." in text and any(uid in text for uid in self._uids)
 
@@ -84,6 +86,16 @@ class Egress:
         """What cannot be there by chance in bytes that are no text."""
         yield from (each for each in (*self._known.numbers, *self._known.words) if len(each) >= 6)
         yield from self._uids
+
+
+def _dates_in(text: str) -> Iterator[str]:
+    """The dates in a text as DICOM writes them, in whatever order their parts stand."""
+    yield from _DIGITS.findall(text)
+    for year, month, day in _YEAR_FIRST.findall(text):
+        yield f"{year}{month:0>2}{day:0>2}"
+    for one, other, year in _YEAR_LAST.findall(text):
+        yield f"{year}{one:0>2}{other:0>2}"
+        yield f"{year}{other:0>2}{one:0>2}"
 
 
 def _stands_alone(number: str, text: str) -> bool:

@@ -226,3 +226,34 @@ def test_an_element_twice_in_an_item_holds() -> None:
     whole = Header.scan(before + sequence(0x00283000, item(twice)), EXPLICIT_LITTLE_ENDIAN)
     with pytest.raises(EditError, match="twice"):
         rules().prepare("out", whole, arrival())
+
+
+@pytest.mark.parametrize("text", ["seen 1951-02-17", "seen 17.2.1951", "seen 2/17/1951"])
+def test_a_date_in_another_order_holds(text: str) -> None:
+    """Kept text in which a date of the patient stands as people write it does not leave; one of nobody does."""
+    with pytest.raises(EditHeldError, match="FilterType"):
+        copy(data_set(PatientBirthDate="19510217", SOPInstanceUID="1.2", FilterType=text), "profile: basic")
+    assert copy(data_set(SOPInstanceUID="1.2", FilterType=text), "profile: basic").FilterType == text
+
+
+@pytest.mark.parametrize(
+    ("text", "person"),
+    [
+        ("of 412877", {"AccessionNumber": "00412877"}),
+        ("of Yu Na", {"PatientName": "YU^NA"}),
+        ("of YU^NA", {"ReferringPhysicianName": "Yu^Na"}),
+    ],
+)
+def test_numbers_without_zeros_and_names_of_short_parts_go(text: str, person: dict[str, str]) -> None:
+    """Kept text loses a number as people write it, and a name of which no part alone would tell."""
+    assert copy(data_set(SOPInstanceUID="1.2", FilterType=text, **person), "profile: basic").FilterType == "of"
+    assert copy(data_set(SOPInstanceUID="1.2", FilterType=text), "profile: basic").FilterType == text
+
+
+def test_what_no_dictionary_knows_goes() -> None:
+    """With whatever VR it is sent: a text of a newer standard, or of a device that keeps to none, may be a name."""
+    before = data_set(PatientID="4711", SOPInstanceUID="1.2", FilterType="STRIP")
+    before.add_new(0x00087777, "LO", "call Dr Kim")
+    before.add_new(0x00087778, "SQ", Sequence([data_set(FilterType="call Dr Kim")]))
+    made = copy(before, "profile: basic")
+    assert (made.FilterType, 0x00087777 in made, 0x00087778 in made) == ("STRIP", False, False)
