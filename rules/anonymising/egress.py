@@ -22,6 +22,7 @@ _DATE_VRS = frozenset({"DA", "DT"})
 _NO_TEXT = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV"})
 _OPAQUE = frozenset({"OB", "OW", "UN"})
 _SHORTEST_IN_NUMBERS = 6  # an identifier that a measured number hardly is by chance
+_NAMES_IN_A_TERM = 2
 _DUMMY_DATE = "19000101"
 
 
@@ -71,12 +72,12 @@ class Egress:
         return any(match[0] in self._dates - {_DUMMY_DATE} for match in map(_DIGITS.match, same) if match)
 
     def _is_in(self, value: str, vr: str) -> bool:
-        """Whether a text has any of it. A coded string is a defined term, which a name may be as well."""
+        """Whether a text has any of it. A coded string is a defined term, which a name may be as well, but no two."""
         text = value.lower()
         shortest = _SHORTEST_IN_NUMBERS if vr in {"DS", "IS"} else 0
         if any(len(number) >= shortest and _stands_alone(number, text) for number in self._known.numbers):
             return True
-        if vr != "CS" and not self._known.words.isdisjoint(_WORDS.findall(text)):
+        if len(self._known.words.intersection(_WORDS.findall(text))) >= (_NAMES_IN_A_TERM if vr == "CS" else 1):
             return True
         if self._dates and not self._dates.isdisjoint(_dates_in(text)):
             return True

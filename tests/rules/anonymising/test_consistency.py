@@ -257,3 +257,11 @@ def test_what_no_dictionary_knows_goes() -> None:
     before.add_new(0x00087778, "SQ", Sequence([data_set(FilterType="call Dr Kim")]))
     made = copy(before, "profile: basic")
     assert (made.FilterType, 0x00087777 in made, 0x00087778 in made) == ("STRIP", False, False)
+
+
+def test_two_parts_of_a_name_in_a_coded_string_hold() -> None:
+    """One may be a defined term that somebody is called as; a family name and a given name are no such term."""
+    person = {"PatientName": "PRONE^GILDONG", "SOPInstanceUID": "1.2"}
+    assert copy(data_set(PatientPosition="PRONE", **person), "profile: basic").PatientPosition == "PRONE"
+    with pytest.raises(EditHeldError, match="PatientPosition"):
+        copy(data_set(PatientPosition="GILDONG PRONE", **person), "profile: basic")
