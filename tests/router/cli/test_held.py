@@ -264,3 +264,20 @@ def test_what_was_received_is_no_word_of_a_command(desk: Desk) -> None:
     for each in listed:
         assert "reboot" not in each["remedy"]
         assert f"micropacs held release {entries[0].arrival} {entries[1].arrival}" in each["remedy"]
+
+
+def test_a_value_given_by_hand_needs_no_line_in_the_table(desk: Desk) -> None:
+    """Who knows the right ID gives it, and the instance is filed with it; one that the table has is translated."""
+    right, old = (desk.arrive(PatientID="DLS-999", StationName="DLS").arrival for _ in range(2))
+    assert desk.run("fix", right, "PatientID=00412877")[0] == 0
+    assert desk.filer().file_released() == 1
+    assert {each["PatientID"] for each in desk.appliance.archive.find("study", {})} == {"00412877"}
+    assert desk.run("fix", old, "StudyID=7")[0] == 0
+    assert desk.filer().file_released() == 0
+    assert desk.run("fix", old, "PatientID=1")[0] == 0
+    assert desk.filer().file_released() == 1
+    filed = desk.appliance.archive.held_these([right, old])
+    assert [each.state for each in filed] == ["filed", "filed"]
+    [study] = desk.appliance.archive.find("study", {})
+    changes = desk.appliance.archive.changes(desk.appliance.archive.study_id(study["StudyInstanceUID"]) or 0)
+    assert ("old", "1", "00000001") in {(each.rule, each.old, each.new) for each in changes}
