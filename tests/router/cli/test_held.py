@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from archive import Entry, Identity
+from archive import Archive, Entry, Identity
 from router.appliance import Appliance
 from router.cli.application import application
 from router.config import load
@@ -281,3 +281,18 @@ def test_a_value_given_by_hand_needs_no_line_in_the_table(desk: Desk) -> None:
     [study] = desk.appliance.archive.find("study", {})
     changes = desk.appliance.archive.changes(desk.appliance.archive.study_id(study["StudyInstanceUID"]) or 0)
     assert ("old", "1", "00000001") in {(each.rule, each.old, each.new) for each in changes}
+
+
+def test_a_line_for_what_somebody_else_lets_go_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is written all the same, and it is told what has become of what waited."""
+    arrival = desk.arrive(PatientID="999", StationName="DLS").arrival
+    release = Archive.release
+
+    def overtaken(archive: Archive, *arguments: Any, **options: Any) -> None:
+        release(archive, *arguments, **options)
+        release(archive, *arguments, **options)
+
+    monkeypatch.setattr(Archive, "release", overtaken)
+    code, told = desk.run("fix", arrival, "--table", "old-ids", "--to", "00412877")
+    assert (code, told["released"]) == (0, [arrival])
+    assert "999,00412877" in desk.table.read_text()
