@@ -70,12 +70,14 @@ class Held:
 class Released(NamedTuple):
     """An instance that a person let go, and what they set by hand, then or before.
 
-    `rule` is the one by whose hold it is let as it is; None where it was corrected for it, and all judge it anew.
+    `let_by` is the rule by whose hold it is let as it is; None where it was corrected for it, and all judge it anew.
+    `held_by` is the rule that held it, in either case.
     """
 
     entry: Entry
     fixes: Mapping[str, str]
-    rule: str | None
+    let_by: str | None
+    held_by: str | None
 
 
 def hold(database: Database, connection: Connection, holds: Sequence[Hold], folder: Path) -> None:
@@ -153,7 +155,8 @@ def released(database: Database, folder: Path, limit: int | None = None) -> list
     ready: list[Released] = []
     for each in waiting:
         try:
-            ready.append(Released(read_entry(each.path), each.fixes, None if each.decision == CORRECTED else each.rule))
+            let_by = None if each.decision == CORRECTED else each.rule
+            ready.append(Released(read_entry(each.path), each.fixes, let_by, each.rule))
         except EntryUnreadableError as error:
             put_back(database, each.arrival, str(error))
     return ready

@@ -70,7 +70,7 @@ class Appliance:
             archive,
             Queue(database, holder=_holder(data), now=now, touch=archive.touch, steady=time.monotonic),
             Journal(database, now),
-            Revisions(database, now),
+            Revisions(database, now, data),
         )
 
     def close(self) -> None:

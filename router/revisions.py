@@ -54,8 +54,10 @@ class RevisionUnknownError(RouterError):
 class Revisions:
     """Remembers configurations and gives back the ruleset of any of them."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], data: Path) -> None:
+        """`data` is the data folder of the appliance, whose secret counts whatever folder a configuration names."""
         self._database = database
+        self._data = data
         self._now = now
         self._journal = Journal(database, now)
         self._rulesets: dict[str, Ruleset] = {}
@@ -132,7 +134,7 @@ class Revisions:
             row = connection.execute(sa.select(revisions).where(revisions.c.revision == revision)).first()
         if row is None:
             raise RevisionUnknownError(f"configuration revision {revision} is not kept")
-        ruleset = load_texts(row.texts, Path(row.path)).ruleset
+        ruleset = load_texts(row.texts, Path(row.path), served_from=self._data).ruleset
         with self._lock:
             self._rulesets[revision] = ruleset
         return ruleset

@@ -28,7 +28,7 @@ from rules.header import Header, identify
 from rules.identity import begins_as
 from rules.layout import BIG_ENDIAN_UID, DEFLATED, EXPLICIT_LITTLE_UID
 from rules.loading import compose
-from rules.pixels import TARGETS, PixelWork, Region, is_compressed
+from rules.pixels import TARGETS, PixelWork, Region, has_overlay_in_pixels, is_compressed
 from rules.possibility import Sender, needs, possible
 from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix, pixel_element, recast
@@ -110,6 +110,7 @@ __all__ = [
     "edited",
     "example",
     "filed_series",
+    "has_overlay_in_pixels",
     "identify",
     "implicit_prefix",
     "is_compressed",

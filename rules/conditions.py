@@ -75,6 +75,8 @@ class _Compiler:
         except RulesError as error:
             if key.startswith("(") and ")" not in key:
                 return self._wrong((*here, _KEY), value, 'inside braces a tag stands in quotes: {"(0010,0020)": text}')
+            if value is None and ":" in key and not key.startswith("("):
+                return self._wrong((*here, _KEY), value, f"{key!r} needs a space after its colon")
             if key in OPERATORS:
                 return self._wrong((*here, _KEY), value, f"{key!r} is an operator: it goes under a name")
             suggestion = closest(key, {*ARRIVAL_FACTS, *_CONNECTIVES, *DERIVED}) or getattr(error, "suggestion", None)

@@ -115,6 +115,8 @@ def _pixel_work(draft: Draft) -> PixelWork | None:
     header = draft.header
     if not draft.regions and draft.transfer_syntax_uid is None:
         return None
+    if draft.regions and not header.editable:  # where its pixels lie, and whether there are any, is not known
+        raise EditHeldError("the header is too irregular for its pixels to be worked on")
     has_pixels = header.pixel_tag is not None
     uid = leaves_as(header.transfer_syntax_uid, draft.transfer_syntax_uid, has_pixels=has_pixels)
     regions = draft.regions if has_pixels else ()

@@ -72,8 +72,8 @@ class Draft:
         """Make new values of the old ones wherever the attribute is present and not empty. EditError as `set`."""
         self._check_writable(attribute)
         for level, tag in self._places(attribute):
-            values = level.text(tag)
-            if values:
+            values = level.text(tag) or ()
+            if values or tag in level.level.repeated:
                 try:
                     self._put(level, tag, attribute, tuple(change(values)))
                 except EditError as problem:
@@ -121,7 +121,7 @@ class Draft:
         if values == ("",):
             values = ()
         little = level.level.layout.little or written_vr == "UN"
-        if level.text(tag) == values:
+        if level.text(tag) == values and tag not in level.level.repeated:
             return
         charset = level.charset
         encoded = None

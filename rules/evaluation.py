@@ -58,18 +58,20 @@ class Ruleset:
         by_hand: Mapping[str, str] | None = None,
         witness: Witness | None = None,
         let_by: str | None = None,
+        held_by: str | None = None,
     ) -> Decision:
         """What happens to an instance; `by_hand` are the corrections of a person who released it, made first.
 
         `let_by` is the rule whose hold the person let it by: what that or an earlier rule has to hold is not held
         again. It is None where it was corrected for that, since an earlier rule may have to hold what it is now.
+        `held_by` is the rule that held it in either case: what it looks up in vain and was given by hand is kept.
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
         walk = Walk(self.settings, self._matching, self._tables, header, arrival, self._secret, witness)
         try:
             if by_hand is not None:
-                walk.correct(by_hand, let_by)
+                walk.correct(by_hand, let_by, held_by)
             walk.normalise()
             if self._system is not None:
                 walk.record(self._system)

@@ -13,6 +13,18 @@ DEEPEST_NESTING = 64
 _TOO_DEEP = f"nested more than {DEEPEST_NESTING} levels deep"
 _STANDARD_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")}
 _NULLS = {"", "null", "~"}
+_CURLY_QUOTES = "\u201c\u201d\u201e\u2018\u2019\u201a"  # as word processors make of straight ones
+# What the parser says, or is about, and what to do: a colon, a dash or a quote is mostly what is wrong.
+_ADVICE = {
+    "mapping values are not allowed": "put a text that holds ': ' in quotes, or look at the indentation",
+    "did not find expected key": "this line is indented unlike those it belongs to, or a text before it needs quotes",
+    "expected <block end>": "this line is indented unlike those it belongs to, or a text before it needs quotes",
+    "did not find expected '-' indicator": "this line is indented unlike what it belongs to, or its dash is missing",
+    "unknown escape character": "write a text with a backslash in single quotes",
+    "could not find expected ':'": "a key has a colon and a space after it",
+    "while scanning an alias": "a text that begins with * needs quotes",
+    "while scanning an anchor": "a text that begins with & needs quotes",
+}
 
 
 def compose(text: str, name: str) -> Document:
@@ -87,6 +99,8 @@ class _Composer:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         is_plain = event.style in (None, "")
         is_null = is_plain and event.tag is None and event.value in _NULLS
+        if is_plain and event.value[:1] in _CURLY_QUOTES and event.value:
+            self._note(self._position(event), f"{event.value[0]} is no quote in YAML: write \" or '")
         node = Node(self._position(event), None if is_null else event.value)
         if event.anchor is not None:
             self._anchors[event.anchor] = (node, 1)
@@ -99,7 +113,8 @@ class _Composer:
         if any(frame.anchor == name for frame in self._stack):
             self._stop(position, f"alias '*{name}' stands inside what it names")
         if name not in self._anchors:
-            self._stop(position, f"alias '*{name}' has no anchor '&{name}' before it")
+            unknown = f"alias '*{name}' has no anchor '&{name}' before it"
+            self._stop(position, f"{unknown}; a text that begins with * needs quotes")
         node, size = self._anchors[name]
         self._expanded += size
         if self._expanded > LONGEST_EXPANSION:
@@ -196,6 +211,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
         message = _unclosed(error)
     elif "maximum nesting depth" in message:  # libyaml's own limit, far behind ours
         message = _TOO_DEEP
+    elif advice := next((advice for said, advice in _ADVICE.items() if said in f"{message} {error.context}"), None):
+        message = f"{message}: {advice}"
     elif error.context:
         message = f"{message} ({error.context})"
     return Problem(file, line + 1, column + 1, message)

@@ -196,11 +196,14 @@ class EditedLevel:
         return self.sequences[tag]
 
     def put(self, tag: int, replacement: Replacement | None) -> None:
-        """Replace or (None) remove one element; back to what the data set has is no change at all."""
+        """Replace or (None) remove one element; back to what the data set has is no change at all.
+
+        But for one that is there twice, of which only the last is ever read: no splice can be made of that.
+        """
         self.sequences.pop(tag, None)
         self.changes.pop(tag, None)
         is_raw = replacement is not None and replacement.raw is not None
-        if is_raw or self._original(tag) != (replacement.values if replacement else None):
+        if is_raw or tag in self.level.repeated or self._original(tag) != (replacement.values if replacement else None):
             self.changes[tag] = replacement
         if tag == SPECIFIC_CHARACTER_SET:
             self._texts = {}  # read with another one

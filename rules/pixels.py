@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rules.attribute import Attribute
 from rules.errors import EditHeldError
+from rules.facts import Readable
 from rules.layout import BIG_ENDIAN_UID, DEFLATED, EXPLICIT_LITTLE_UID, IMPLICIT_LITTLE_UID
 
 JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
@@ -20,6 +22,7 @@ TARGETS = {
     "jpeg-ls": JPEG_LS,
     "jpeg2000": JPEG_2000,
 }
+_OVERLAY_BITS = tuple(Attribute.parse(f"({group:04X},0102)") for group in range(0x6000, 0x6020, 2))
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 _REFERENCED = frozenset(_JPEG_FAMILY + last for last in ("94", "95", "204", "205"))  # JPIP: the pixels are elsewhere
 
@@ -46,6 +49,11 @@ def is_compressed(transfer_syntax_uid: str) -> bool:
     if transfer_syntax_uid in _REFERENCED:
         return False
     return transfer_syntax_uid == RLE or transfer_syntax_uid.startswith(_JPEG_FAMILY)
+
+
+def has_overlay_in_pixels(header: Readable) -> bool:
+    """Whether an overlay lies in bits of the pixels that no pixel value uses (PS3.5 8.1.2, as older devices do)."""
+    return any(header.values(bits) not in (None, (), ("0",)) for bits in _OVERLAY_BITS)
 
 
 def leaves_as(transfer_syntax_uid: str, wanted: str | None, *, has_pixels: bool) -> str:

@@ -1,11 +1,12 @@
 """One instance on its way through the rules, from the first to the last. Nothing is kept for the next one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
-from rules.attribute import Attribute
+from rules.attribute import Attribute, Step
 from rules.decision import Change, Decision, Dispatch, Priority, Verdict
 from rules.draft import Draft
 from rules.edits import EditContext, Table
@@ -48,26 +49,30 @@ class Walk:
         self.rule: str | None = None
         self.released = False
         self.let_by: frozenset[str] = frozenset()  # rules whose hold a person has released it from
+        self.answered: frozenset[str] = frozenset()  # rules to whose hold a person has said what it shall be
+        self.by_hand: frozenset[tuple[Step, ...]] = frozenset()  # the attributes that a person has given a value
         self.changes: list[Change] = []
         self.dispatches: dict[str, Dispatch] = {}
         self.held: Verdict | None = None
         self.rejected: Verdict | None = None
         self.warnings: list[Verdict] = []
 
-    def correct(self, by_hand: Mapping[str, str], let_by: str | None = None) -> None:
+    def correct(self, by_hand: Mapping[str, str], let_by: str | None = None, held_by: str | None = None) -> None:
         """A person let it go: their corrections, as text to the letter; an empty one empties the attribute.
 
-        `let_by` is the rule by whose hold they let it, and by those before.
+        `let_by` is the rule by whose hold they let it, and by those before; `held_by` is the one they have answered.
         """
         self.released = True
         names = [*(rule.name for rule in self.settings.rules), OTHERWISE]
         if let_by in names:
             self.let_by = frozenset(names[: names.index(let_by) + 1])
+        self.answered = self.let_by | {held_by or ""}
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)
             old = values_text(self.draft.values(attribute))
             self.draft.set(attribute, split(text, attribute.vr))
+            self.by_hand |= {attribute.steps}
             self._changed([Change(BY_HAND, name, old, values_text(self.draft.values(attribute)))])
         self.rule = None
 
@@ -82,7 +87,8 @@ class Walk:
                 self._saw("normalise", rule, "matched", notes=[self._warn(rule, rule.warn)])
                 continue
             try:
-                changes = apply(rule, self.draft, context)
+                is_answered = rule.name in self.answered
+                changes = apply(rule, self.draft, replace(context, by_hand=self.by_hand) if is_answered else context)
             except RulesError as error:
                 self._saw("normalise", rule, "failed", notes=[str(error)])
                 raise

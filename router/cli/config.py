@@ -15,7 +15,7 @@ from router.appliance import Appliance
 from router.cli.options import Config, Json, configuration_path, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
 from router.config import configuration_in_force, revision_of
-from router.config.earlier import NotPutBackError, check_earlier, put_back, texts_on_disk
+from router.config.earlier import NotPutBackError, besides, check_earlier, put_back, texts_on_disk
 from router.inbox import person
 from router.revisions import Remembered
 
@@ -117,8 +117,10 @@ def rollback(
         saved = revision_of(now)
         try:
             configuration = check_earlier(found.texts, path, found.revision)
-            if now:
-                appliance.revisions.remember_texts(saved, configuration.path, now, who)
+            beside = besides(found.texts, path, now)
+            for texts in filter(None, (now, {**now, **beside})):
+                saved = revision_of(texts)
+                appliance.revisions.remember_texts(saved, configuration.path, texts, who)
             written = put_back(found.texts, path)
         except NotPutBackError as error:
             fail(f"{found.revision} is not put back: {error}", Exit.NOT_SO)

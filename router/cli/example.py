@@ -11,7 +11,7 @@ from router.appliance import Appliance
 from router.cli.explain import arrival_from, file_header
 from router.cli.options import opened
 from router.cli.output import Exit, as_json, errors, fail
-from router.config import Configuration
+from router.config import IMPORT, Configuration
 from router.corrections import restored
 from router.reading import read_header
 from rules import Arrival, Example, Header, RulesError, example
@@ -76,6 +76,6 @@ def _as_it_came(appliance: Appliance, stored: Stored) -> Header:
 
 def _arrival(loaded: Configuration, stored: Stored) -> Arrival:
     origin = stored.origin
-    source = origin.source if origin.source in {*loaded.settings.sources, "import"} else None
+    source = origin.source if origin.source in {*loaded.settings.sources, IMPORT} else None
     at = origin.received_at.astimezone(loaded.zone)
     return Arrival(source, origin.calling_ae, origin.called_ae, origin.host, at)

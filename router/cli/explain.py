@@ -13,7 +13,7 @@ from archive import ChangeMade
 from router.cli.options import Config, Json, configuration, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
 from router.cli.queue import UNDELIVERED, tell_deliveries
-from router.config import Configuration
+from router.config import IMPORT, Configuration
 from router.errors import RouterError
 from router.part10 import part_ten
 from router.reading import read_header
@@ -65,8 +65,9 @@ def file_header(file: Path) -> Header:
 
 def arrival_from(loaded: Configuration, source: str | None) -> Arrival:
     """As if a source had sent it just now; the command ends with code 2 where there is no such source."""
-    if source is not None and source not in loaded.settings.sources:
-        fail(f"there is no source {source!r}", Exit.WRONG, hint=f"sources: {', '.join(loaded.settings.sources)}")
+    known = (*loaded.settings.sources, IMPORT)
+    if source is not None and source not in known:
+        fail(f"there is no source {source!r}", Exit.WRONG, hint=f"sources: {', '.join(known)}")
     sender = loaded.settings.sources.get(source) if source else None
     return Arrival(
         source,

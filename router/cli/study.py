@@ -101,7 +101,7 @@ def edit(
 def undo(study: Study, resend: Resend = False, yes: Yes = False, config: Config = None, json: Json = False) -> None:
     """Take back every change, by rules and by hand: each instance gets the bytes it was received with."""
     with _correcting(study, config) as (appliance, corrector, study_id):
-        if not yes:
+        if not (yes or json):
             _confirm(appliance, study, study_id)
         done = corrector.undo(study_id, resend=resend)
         _told(appliance, corrector, study_id, done, "as received again", asks=not (resend or yes or json), json=json)

@@ -5,6 +5,7 @@ from router.config.fields import Address
 from router.config.loading import Configuration, ConfigurationError, load, load_texts, revision_of
 from router.config.looking import configuration_in_force
 from router.config.nodes import (
+    IMPORT,
     Destination,
     DicomDestination,
     DicomSource,
@@ -21,6 +22,7 @@ from router.config.settings import ApplianceSettings, ArchiveSettings, Limits, S
 from router.config.unsent import never_sent
 
 __all__ = [
+    "IMPORT",
     "Address",
     "ApplianceSettings",
     "ArchiveSettings",

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
+from router.config.nodes import IMPORT
 from rules import Document, Entry, Node, Problem, Table, closest
 
-BUILT_IN_SOURCES = ("import",)
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
@@ -66,7 +66,7 @@ class Crosscheck:
                 yield name, Node(entry.key_position, name)
 
     def _sources(self) -> None:
-        known = (*self._section("sources"), *BUILT_IN_SOURCES)
+        known = (*self._section("sources"), IMPORT)
         folded = {name.casefold() for name in known}
         for name, node in self._named_sources():
             is_pattern = "*" in name or "?" in name

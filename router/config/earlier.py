@@ -1,11 +1,10 @@
 """Puts the files of an earlier configuration back. Keeps none itself, and puts none in force: who serves does that."""
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
+from archive import replace_durably
 from router.config.files import FileUnreadableError, StoredTexts, TextsOnDisk, absolute, relative_name
 from router.config.loading import Configuration, ConfigurationError, load, load_from
 from router.errors import RouterError
@@ -65,6 +64,26 @@ def check_earlier(texts: Mapping[str, str], path: Path, revision: str) -> Config
     return configuration
 
 
+def besides(texts: Mapping[str, str], path: Path, known: Mapping[str, str]) -> Mapping[str, str]:
+    """What `put_back` would write over and is not among the `known` texts, as where a broken file does not name it.
+
+    NotPutBackError for what cannot be kept, since it is no text.
+    """
+    folder = absolute(Path.cwd(), path).parent
+    found = {}
+    for name, text in texts.items():
+        file = absolute(folder, name)
+        if name in known or not file.exists():
+            continue
+        try:
+            there = TextsOnDisk().read(file)
+        except FileUnreadableError as error:
+            raise NotPutBackError(f"{name} would be written over, and cannot be kept: {error}; move it away") from None
+        if there != text:
+            found[name] = there
+    return found
+
+
 def put_back(texts: Mapping[str, str], path: Path) -> list[str]:
     """Write the files that differ, each whole, the main one last; gives their names. OSError."""
     folder = absolute(Path.cwd(), path).parent
@@ -75,24 +94,8 @@ def put_back(texts: Mapping[str, str], path: Path) -> list[str]:
         with suppress(FileUnreadableError):
             if TextsOnDisk().read(file) == texts[name]:
                 continue
-        _write(file, texts[name])
+        file = file.resolve()  # a link stays one
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_durably(file, texts[name].encode("utf-8"), file.parent, keeps_owner=file.exists())
         written.append(name)
     return written
-
-
-def _write(file: Path, text: str) -> None:
-    """The file has this text or, after a crash, still the old one; it keeps its mode."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{uuid4().hex}.part")
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o640
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(text.encode("utf-8"))
-            opened.flush()
-            os.fsync(opened.fileno())
-        part.chmod(mode)
-        part.replace(file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

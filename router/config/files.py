@@ -43,7 +43,7 @@ class TextsOnDisk:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            raise FileUnreadableError(f"it is not text in UTF-8 (line {line})") from None
+            raise FileUnreadableError(f"it is not text in UTF-8 (line {line}); save it as such") from None
 
     def match(self, pattern: Path) -> list[Path]:
         """The files whose names match the pattern's last part, sorted."""

@@ -96,18 +96,26 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, tried_in: Path 
 
     `tried_in` is the data folder whose site secret counts where it is only tried, and not the one it names itself.
     """
-    return _load(path, TextsOnDisk(), environ, is_looked_at_closely=True, tried_in=tried_in)
+    return _load(path, TextsOnDisk(), environ, is_looked_at_closely=True, data=tried_in)
 
 
 def load_texts(
-    texts: Mapping[str, str], path: Path, environ: Mapping[str, str] = os.environ, *, tried_in: Path | None = None
+    texts: Mapping[str, str],
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    tried_in: Path | None = None,
+    served_from: Path | None = None,
 ) -> Configuration:
     """A configuration from the texts it was read from before; only `${file:…}` is read from the disk.
 
     `path` is where its main file stood. Raises ConfigurationError as `load` does, but not for certificates: a
-    process that takes up what was accepted before must not fail because one of them has gone meanwhile.
+    process that takes up what was accepted before must not fail because one of them has gone meanwhile. Unless it is
+    `tried_in` a data folder, it is in service, from the folder `served_from` or the one it names itself: without the
+    secret of that folder nothing is made from a secret of the site.
     """
-    return _load(path, StoredTexts(texts, absolute(Path.cwd(), path).parent), environ, tried_in=tried_in)
+    stored = StoredTexts(texts, absolute(Path.cwd(), path).parent)
+    return _load(path, stored, environ, data=tried_in or served_from, is_tried=tried_in is not None)
 
 
 def load_from(texts: Texts, path: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
@@ -121,7 +129,8 @@ def _load(
     environ: Mapping[str, str],
     *,
     is_looked_at_closely: bool = False,
-    tried_in: Path | None = None,
+    data: Path | None = None,
+    is_tried: bool = False,
 ) -> Configuration:
     place = absolute(Path.cwd(), path)
     reading = Reading(texts, place.parent)
@@ -145,7 +154,9 @@ def _load(
         system=settings.appliance.ae_title,
         original_attributes=settings.archive.original_attributes,
         conceal=document.concealed_text,
-        secret=site_secret(tried_in or absolute(place.parent, settings.appliance.data)),
+        secret=site_secret(
+            data or absolute(place.parent, settings.appliance.data), for_a_trial=is_looked_at_closely or is_tried
+        ),
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)

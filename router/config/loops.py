@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
-from router.config.nodes import DicomDestination, DicomSource
+from router.config.nodes import IMPORT, DicomDestination, DicomSource
 from router.config.settings import Settings
 from rules import Finding, Sender, possible
-
-IMPORT = "import"
 
 
 def senders_of(settings: Settings) -> list[Sender]:

@@ -8,6 +8,8 @@ from router.config.fields import AeTitle, Count, Factor, FilePath, Host, Part, P
 from router.config.secrets import Secret
 from rules import Duration, Flag, GiveUp, Window
 
+IMPORT = "import"  # the source of what comes from a medium; every site has it
+
 
 class Retry(Part):
     """When a delivery that failed is tried again."""

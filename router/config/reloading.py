@@ -24,6 +24,7 @@ class Snapshot:
     """
 
     def __init__(self, data: Path, environ: Mapping[str, str] = os.environ) -> None:
+        self._data = data
         self._file = data / "configuration" / "active.json"
         self._environ = environ
         self._seen: tuple[int, int, int] | None = None
@@ -60,7 +61,7 @@ class Snapshot:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SnapshotError(f"{self._file} cannot be read ({type(error).__name__})") from None
         self._seen = seen
-        configuration = load_texts(texts, path, self._environ)
+        configuration = load_texts(texts, path, self._environ, served_from=self._data)
         if configuration.revision != revision:
             raise SnapshotError(f"{self._file} is not the configuration it says it is")
         return configuration

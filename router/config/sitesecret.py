@@ -9,12 +9,16 @@ SECRET_BYTES = 32
 NOT_IN_SERVICE = b"no appliance has run in this folder"  # so that rules can be tried before one has
 
 
-def site_secret(data: Path) -> bytes:
-    """The secret kept in the data folder; where no appliance has run yet one that is as good for a trial."""
+def site_secret(data: Path, *, for_a_trial: bool) -> bytes:
+    """The secret kept in the data folder.
+
+    Where it cannot be had, nothing, from which nobody makes a pseudonym; or one that everybody knows, but only
+    `for_a_trial`: what is made of it never leaves.
+    """
     with suppress(OSError):
         if len(found := _file(data).read_bytes()) >= SECRET_BYTES:
             return found
-    return NOT_IN_SERVICE
+    return NOT_IN_SERVICE if for_a_trial else b""
 
 
 def make_site_secret(data: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive import Held
+from router.ingest import UID
 
 FEW = 3
 
@@ -27,10 +28,13 @@ class Group:
 
     @property
     def name(self) -> str:
-        """What to call them by in a command: their arrivals if they are few, else the study where that means them."""
+        """What to call them by in a command: their arrivals if they are few, else the study where that means them.
+
+        What was received as a UID and is none is no word of a command: a shell might take it for more than one.
+        """
         arrivals = [each.arrival for each in self.members]
-        if len(arrivals) > 1 and self.is_whole_study and self.study_uid is not None:
-            return self.study_uid
+        if len(arrivals) > 1 and self.is_whole_study and UID.fullmatch(self.study_uid or ""):
+            return str(self.study_uid)
         return " ".join(arrivals[:FEW]) + (" …" if len(arrivals) > FEW else "")
 
 

@@ -90,7 +90,7 @@ def _missing(missing: Missing, configuration: Configuration, fix: str) -> Remedy
     file = configuration.settings.tables[missing.table]
     return Remedy(
         f"add a line for {missing.key!r} to table {missing.table} ({file.as_posix()}): "
-        f"{fix} --table {missing.table} --to …; or give it another value: {by_hand}",
+        f"{fix} --table {missing.table} --to …; or give this one the value it shall have: {by_hand}",
         missing,
     )
 

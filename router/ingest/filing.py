@@ -95,7 +95,7 @@ class Filer:
         """
         entries = self._read(self._spool.sealed(limit))
         try:
-            batch = self._file([(entry, None, None) for entry in entries])
+            batch = self._file([(entry, None, None, None) for entry in entries])
         except EntryUnreadableError as error:
             if error.arrival is None:
                 raise
@@ -145,7 +145,7 @@ class Filer:
     def _file_one(self, entry: Entry) -> _Batch:
         """Only this one, after a batch with it was refused: so the one at fault is found, held, and stops no other."""
         try:
-            return self._file([(entry, None, None)])
+            return self._file([(entry, None, None, None)])
         except UNFIT as error:
             log.error("instance cannot be filed, it is held", arrival=entry.arrival, error=type(error).__name__)  # noqa: TRY400 - the text may hold patient data
             return self._file_judged(
@@ -157,7 +157,7 @@ class Filer:
         with suppress(FileNotFoundError):
             self._spool.set_aside(arrival)
 
-    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None]]) -> _Batch:
+    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None, str | None]]) -> _Batch:
         """Judge, place and record `entries`; a second one of a key is left for the next batch."""
         if not entries:
             return _Batch()
@@ -165,12 +165,12 @@ class Filer:
         ruleset, zone = configuration.ruleset, configuration.zone
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
         judged = []
-        for entry, fixes, let_by in entries:
+        for entry, fixes, let_by, held_by in entries:
             before = studies.series_of(entry) if studies else ()
-            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, let_by, before))
+            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, let_by, before, held_by))
             if studies:
                 studies.add(judged[-1])
-        fresh = frozenset(entry.arrival for entry, fixes, _ in entries if fixes is None)
+        fresh = frozenset(entry.arrival for entry, fixes, *_ in entries if fixes is None)
         return self._file_judged(judged, fresh, configuration)
 
     def _named(self, entry: Entry, configuration: Configuration) -> Entry:

@@ -79,18 +79,20 @@ def judge(
     fixes: Mapping[str, str] | None,
     let_by: str | None = None,
     filed_series: tuple[FiledSeries, ...] = (),
+    held_by: str | None = None,
 ) -> Judgement:
     """Read the header of `entry` and ask the rules; what is no header, or cannot be evaluated, is held.
 
     `zone` is the site's time zone (None: the machine's); `fixes` are the corrections, by keyword, of a person
-    who released it (None: it has just arrived), and `let_by` the rule whose hold they let it by; `filed_series` are
-    those of its study. Raises EntryUnreadableError where the disk fails.
+    who released it (None: it has just arrived), `let_by` the rule whose hold they let it by, `held_by` the one that
+    held it; `filed_series` are those of its study. Raises EntryUnreadableError where the disk fails.
     """
     try:
         header = header_of(entry)
         if fixes is None and is_cut_short(entry, header):
             return Judgement(entry, IndexedAttributes(header), held=CUT_SHORT)
-        decision = ruleset.decide(header, arrival_of(entry.origin, zone, filed_series), fixes, let_by=let_by)
+        arrival = arrival_of(entry.origin, zone, filed_series)
+        decision = ruleset.decide(header, arrival, fixes, let_by=let_by, held_by=held_by)
         attributes = IndexedAttributes(decision.header)
     except RulesError as error:
         return Judgement(entry, {}, held=Verdict(None, str(error)))

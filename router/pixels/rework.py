@@ -16,6 +16,7 @@ from rules import (
     PixelWork,
     deflate,
     edited,
+    has_overlay_in_pixels,
     is_compressed,
     pixel_element,
     recast,
@@ -28,7 +29,6 @@ _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _OF_COMPRESSED = tuple(
     Attribute.parse(each) for each in ("IconImageSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 )
-_OVERLAY_BITS = tuple(Attribute.parse(f"({group:04X},0102)") for group in range(0x6000, 0x6020, 2))
 
 
 def rework(data_set: bytes, transfer_syntax_uid: str, work: PixelWork) -> bytes:
@@ -64,7 +64,7 @@ def _with_pixels(header: Header, source: str, work: PixelWork) -> bytes:
             header, in_other_order(pixels, _word_bits(header, image)) if source == BIG_ENDIAN_UID else pixels
         )
     if is_compressed(target):
-        if any(header.values(bits) not in (None, (), ("0",)) for bits in _OVERLAY_BITS):
+        if has_overlay_in_pixels(header):
             raise PixelsError("an overlay lies in bits of the pixels that transcode would lose")
         pixels, image = codecs.encode(pixels, image, target)
     tail = _tail(header, target)

@@ -8,7 +8,7 @@ from rules.anonymising.identifiers import Identifiers, names_a_class
 from rules.anonymising.parts import drop_private
 from rules.anonymising.pseudonyms import Pseudonyms
 from rules.anonymising.text import without_identity, without_words
-from rules.attribute import SPECIFIC_CHARACTER_SET
+from rules.attribute import SPECIFIC_CHARACTER_SET, tag_vr
 from rules.charset import UnencodableError
 from rules.decoding import TEXT_VRS
 from rules.encoding import encode_values
@@ -47,6 +47,8 @@ class Cleaner:
 
     def clean(self, level: EditedLevel, within: Within | None = None) -> None:
         """Every element of the level and of its items. EditError where one cannot be made safe."""
+        if level.level.repeated:  # only the last of two is ever read, here and by the search of the result
+            raise EditError("the header has an element twice")
         for tag in drop_private(level, self.safe_private):
             vr = level.vr(tag)
             self._act(level, tag, vr, self._private_action(vr))
@@ -66,7 +68,12 @@ class Cleaner:
                 self._forget(level, tag, vr)
 
     def _unlisted(self, tag: int, vr: str) -> Action:
-        """What is done to an attribute that the table does not list, by what its VR shows it to be."""
+        """What is done to an attribute that the table does not list, by what its VR shows it to be.
+
+        What the dictionary does not know either goes, whatever VR it is sent with: nobody can tell what it is.
+        """
+        if tag_vr(tag) is None:
+            return "X"
         if vr in {"PN", "UR"}:
             return "D"
         if vr in {"DA", "DT"}:

@@ -16,10 +16,13 @@ from rules.profiles import Profile
 
 _WORDS = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d{8}")
+_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-./ ](\d{1,2})[-./ ](\d{1,2})(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4})(?!\d)")
 _DATE_VRS = frozenset({"DA", "DT"})
 _NO_TEXT = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV"})
 _OPAQUE = frozenset({"OB", "OW", "UN"})
 _SHORTEST_IN_NUMBERS = 6  # an identifier that a measured number hardly is by chance
+_NAMES_IN_A_TERM = 2
 _DUMMY_DATE = "19000101"
 
 
@@ -69,14 +72,14 @@ class Egress:
         return any(match[0] in self._dates - {_DUMMY_DATE} for match in map(_DIGITS.match, same) if match)
 
     def _is_in(self, value: str, vr: str) -> bool:
-        """Whether a text has any of it. A coded string is a defined term, which a name may be as well."""
+        """Whether a text has any of it. A coded string is a defined term, which a name may be as well, but no two."""
         text = value.lower()
         shortest = _SHORTEST_IN_NUMBERS if vr in {"DS", "IS"} else 0
         if any(len(number) >= shortest and _stands_alone(number, text) for number in self._known.numbers):
             return True
-        if vr != "CS" and not self._known.words.isdisjoint(_WORDS.findall(text)):
+        if len(self._known.words.intersection(_WORDS.findall(text))) >= (_NAMES_IN_A_TERM if vr == "CS" else 1):
             return True
-        if any(match in self._dates for match in _DIGITS.findall(text)):
+        if self._dates and not self._dates.isdisjoint(_dates_in(text)):
             return True
         return "." in text and any(uid in text for uid in self._uids)
 
@@ -84,6 +87,16 @@ class Egress:
         """What cannot be there by chance in bytes that are no text."""
         yield from (each for each in (*self._known.numbers, *self._known.words) if len(each) >= 6)
         yield from self._uids
+
+
+def _dates_in(text: str) -> Iterator[str]:
+    """The dates in a text as DICOM writes them, in whatever order their parts stand."""
+    yield from _DIGITS.findall(text)
+    for year, month, day in _YEAR_FIRST.findall(text):
+        yield f"{year}{month:0>2}{day:0>2}"
+    for one, other, year in _YEAR_LAST.findall(text):
+        yield f"{year}{one:0>2}{other:0>2}"
+        yield f"{year}{other:0>2}{one:0>2}"
 
 
 def _stands_alone(number: str, text: str) -> bool:

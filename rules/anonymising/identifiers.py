@@ -19,7 +19,7 @@ _NUMBERS = """
 DEVICE = frozenset(map(tag_for_keyword, ("DeviceSerialNumber", "DetectorID", "DeviceID")))
 INSTITUTION = frozenset(map(tag_for_keyword, ("InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName")))
 _IDENTIFYING = frozenset(map(tag_for_keyword, _NUMBERS)) | DEVICE | INSTITUTION
-_SHORTEST = {"name": 3, "number": 4}
+_SHORTEST = {"name": 3, "number": 4, "bare number": 6}
 _NAME_PARTS = re.compile(r"[\s^=,;./()\[\]-]+")
 _NOBODY = frozenset(
     [
@@ -101,10 +101,20 @@ def _add(found: Identifiers, vr: str, value: str) -> None:
         if digits and digits[0] != "00000000":
             found.dates.add(digits[0])
     elif vr == "PN":
-        parts = (part.lower() for part in _NAME_PARTS.split(value))
-        found.words.update(part for part in parts if _tells(part))
+        for group in value.lower().split("="):
+            _add_name(found, [part for part in _NAME_PARTS.split(group) if part])
     elif len(value) >= _SHORTEST["number"]:
         found.numbers.add(value.lower())
+        if value.isdecimal() and len(bare := value.lstrip("0")) >= _SHORTEST["bare number"]:
+            found.numbers.add(bare)  # as people write it who do not write leading zeros
+
+
+def _add_name(found: Identifiers, parts: list[str]) -> None:
+    """The parts of a name that say who it is; where each is too short for that, all of them together."""
+    words = [part for part in parts if _tells(part)]
+    found.words.update(words)
+    if not words and len(parts) > 1 and _NOBODY.isdisjoint(parts):
+        found.numbers.update(name for join in " ^" if len(name := join.join(parts)) >= _SHORTEST["number"])
 
 
 def _tells(part: str) -> bool:

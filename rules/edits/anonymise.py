@@ -10,6 +10,7 @@ from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
 from rules.errors import EditError, EditHeldError, RulesError
 from rules.header import Header
+from rules.pixels import has_overlay_in_pixels
 from rules.profiles import profile, safe_private
 
 Keep = Literal["uids", "device", "institution", "patient-characteristics", "safe-private"]
@@ -19,6 +20,10 @@ _BURNED_IN = Attribute.parse("BurnedInAnnotation")
 _WRITES = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyDate", "SOPInstanceUID")
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and all classes below
 _CARRIES_TEXT = frozenset({"DOC", "ECG", "ES", "IVUS", "OAM", "OT", "SC", "US", "XC"})  # modalities
+_OVERLAY_LEFT = (
+    "an overlay lies in bits of the pixels, and names may be written in it: taking its header away leaves it there; "
+    "burned_in: trust, if this device writes none"
+)
 _DATES = {"remove": (), "shift": ("modified-dates",), "keep": ("full-dates",)}
 
 
@@ -54,8 +59,9 @@ class AnonymiseEdit(Edit):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """A mapping of the options, or the name of the profile alone."""
-        return cls.model_validate({"profile": value} if isinstance(value, str) else value)
+        """A mapping of the options, the name of the profile alone, or nothing: the profile without any option."""
+        options = {} if value is None else {"profile": value} if isinstance(value, str) else value
+        return cls.model_validate(options)
 
     @property
     def options(self) -> frozenset[str]:
@@ -65,12 +71,12 @@ class AnonymiseEdit(Edit):
     def apply(self, draft: Draft, context: EditContext) -> None:
         """De-identify every element at every depth. EditHeldError where a person has to look first."""
         is_blanked = bool(draft.regions) and draft.header.pixel_tag is not None
-        if self.burned_in == "hold" and not is_blanked and (reason := _may_show_names(draft)):
-            raise EditHeldError(reason)
-        secret = self.secret.encode() if self.secret else context.secret
-        if not secret:
-            raise EditHeldError("anonymise has no secret to make pseudonyms from")
-        pseudonyms = Pseudonyms(secret)
+        if self.burned_in == "hold":
+            if draft.header.pixel_tag is not None and has_overlay_in_pixels(draft.header):
+                raise EditHeldError(_OVERLAY_LEFT)
+            if not is_blanked and (reason := _may_show_names(draft)):
+                raise EditHeldError(reason)
+        pseudonyms = Pseudonyms(context.secret_or(self.secret))
         patient_id = _first(draft, "PatientID")
         who = patient_id or _first(draft, "StudyInstanceUID")
         pseudonym = self._pseudonym(patient_id, context) or pseudonyms.patient(who)

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator
 
-from rules.attribute import Attribute
+from rules.attribute import Attribute, Step
 from rules.draft import Draft
 from rules.edits.table import Table
-from rules.errors import AttributeNameError
+from rules.errors import AttributeNameError, EditHeldError
 from rules.facts import Arrival
 from rules.header import Header
 from rules.values import refusal, text_of
@@ -22,11 +22,24 @@ _OPAQUE = frozenset({"SQ", "OB", "OD", "OF", "OL", "OV", "OW", "UN", "OB or OW"}
 
 @dataclass(frozen=True, slots=True)
 class EditContext:
-    """What an edit may use besides the draft: facts of the arrival, tables by name, and the site's secret."""
+    """What an edit may use besides the draft: facts of the arrival, tables by name, and the site's secret.
+
+    `by_hand` are the attributes that a person has given a value in answer to the rule, by their steps.
+    """
 
     arrival: Arrival
     tables: Mapping[str, Table]
     secret: bytes = b""  # the site's own, from which pseudonyms are made
+    by_hand: frozenset[tuple[Step, ...]] = frozenset()
+
+    def secret_or(self, own: str | None) -> bytes:
+        """An edit's `own` secret, else the site's. EditHeldError where there is neither."""
+        if secret := own.encode() if own else self.secret:
+            return secret
+        raise EditHeldError(
+            "there is no secret to make new values from: put data/configuration/secret back and start the appliance "
+            "again, or name one in the rule (secret: ...)"
+        )
 
 
 class Edit(BaseModel):

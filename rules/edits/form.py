@@ -70,7 +70,11 @@ class EditForm(TypedDict, total=False):
     new_uids: Annotated[
         NewUidsEdit, PlainValidator(NewUidsEdit.parse, json_schema_input_type=NewUidsEdit | bool), _said(NewUidsEdit)
     ]
-    shift_dates: Annotated[ShiftDatesEdit, _said(ShiftDatesEdit)]
+    shift_dates: Annotated[
+        ShiftDatesEdit,
+        PlainValidator(ShiftDatesEdit.parse, json_schema_input_type=ShiftDatesEdit | int | bool),
+        _said(ShiftDatesEdit),
+    ]
     private: Annotated[
         PrivateEdit,
         PlainValidator(PrivateEdit.parse, json_schema_input_type=Literal["remove", "keep-safe", "keep"]),
@@ -91,6 +95,7 @@ class EditForm(TypedDict, total=False):
 
 _FORM: TypeAdapter[Any] = TypeAdapter(EditForm)
 _NAMES = frozenset(EditForm.__annotations__)
+_WITHOUT_OPTIONS = ("anonymise", "new_uids", "shift_dates")  # these may have none
 
 
 def parse_edit(value: object) -> Edit:
@@ -98,6 +103,8 @@ def parse_edit(value: object) -> Edit:
     if isinstance(value, Edit):
         return value
     if not isinstance(value, Mapping) or len(value) != 1:
+        if value in _WITHOUT_OPTIONS:
+            raise refusal(f"{value!r} needs a colon after it: '{value}:'")
         raise refusal("an edit is a mapping with exactly one key, such as 'set: {InstitutionName: text}'")
     name = str(next(iter(value)))
     if name not in _NAMES:

@@ -8,7 +8,6 @@ from rules.anonymising import Pseudonyms, drop_private, everywhere, replace_uids
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
-from rules.errors import EditHeldError
 from rules.profiles import safe_private
 from rules.values import refusal, text_of
 
@@ -29,6 +28,11 @@ def _days(value: object) -> int:
     return days
 
 
+def _is_bare(value: object) -> bool:
+    """Whether an edit stands without options."""
+    return value is None or str(value).strip().lower() in {"true", "yes"}
+
+
 class _SecretEdit(Edit):
     """An edit whose result is made from a secret."""
 
@@ -38,10 +42,7 @@ class _SecretEdit(Edit):
 
     def pseudonyms(self, context: EditContext) -> Pseudonyms:
         """What the secret yields. EditHeldError where there is none."""
-        secret = self.secret.encode() if self.secret else context.secret
-        if not secret:
-            raise EditHeldError("there is no secret to make new values from")
-        return Pseudonyms(secret)
+        return Pseudonyms(context.secret_or(self.secret))
 
 
 class NewUidsEdit(_SecretEdit):
@@ -52,7 +53,7 @@ class NewUidsEdit(_SecretEdit):
     @classmethod
     def parse(cls, value: object) -> Self:
         """A mapping with a secret, or nothing more than `true`."""
-        return cls() if value is None or str(value).strip().lower() in {"true", "yes"} else cls.model_validate(value)
+        return cls() if _is_bare(value) else cls.model_validate(value)
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """Replace them at every depth."""
@@ -69,6 +70,13 @@ class ShiftDatesEdit(_SecretEdit):
     days: Annotated[int | None, PlainValidator(_days, json_schema_input_type=int | str)] = Field(
         default=None, description="By how many days; without it, by a number made from the secret and the patient ID."
     )
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """A mapping, the number of days alone, or nothing more than `true`."""
+        if _is_bare(value):
+            return cls()
+        return cls.model_validate({"days": value} if isinstance(value, str | int) else value)
 
     def apply(self, draft: Draft, context: EditContext) -> None:
         """Move them at every depth."""

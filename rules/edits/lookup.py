@@ -12,7 +12,10 @@ from rules.errors import EditError, EditHeldError, EditRejectedError, Missing, R
 
 
 class LookupEdit(Edit):
-    """Replace the value by what a table has for it; an absent or empty one is as one the table has not."""
+    """Replace the value by what a table has for it; an absent or empty one is as one the table has not.
+
+    What a person has given in answer to its hold needs no line in the table: it stays.
+    """
 
     keyword: WritableAttribute = Field(description="The attribute whose value is the key.")
     table: str = Field(min_length=1, description="The name of a table under tables:.")
@@ -30,16 +33,19 @@ class LookupEdit(Edit):
         if not values:
             self._missing(draft)
             return
-        draft.rewrite(self.keyword, lambda values: [self._translate(table, value) for value in values])
+        is_by_hand = self.keyword.steps in context.by_hand
+        draft.rewrite(
+            self.keyword, lambda values: [self._translate(table, value, is_by_hand=is_by_hand) for value in values]
+        )
 
-    def _translate(self, table: Table, value: str) -> str:
+    def _translate(self, table: Table, value: str, *, is_by_hand: bool) -> str:
         """The table's text for one value, or what `missing` says."""
         try:
             found = table.lookup(value, self.column)
         except RulesError as error:
             raise EditError(str(error)) from None
-        if found:
-            return found
+        if found or is_by_hand:
+            return found or value
         if self.missing in {"hold", "reject"}:
             self._refuse(value)
         return value if self.missing == "keep" else ""

@@ -61,7 +61,7 @@ def test_release_file_and_forget(archive: Archive, spool: Spool) -> None:
     spool.remove([entry.arrival])
     archive.release(entry.arrival, "kim", {"PatientID": "00000007"})
     assert archive.held() == []
-    ((waiting, fixes, _),) = archive.released()
+    ((waiting, fixes, *_),) = archive.released()
     assert (waiting.arrival, waiting.digest, fixes) == (entry.arrival, entry.digest, {"PatientID": "00000007"})
     archive.remove_held_files([entry.arrival])
     assert waiting.path.exists(), "a file that is not filed is never removed"
@@ -84,7 +84,7 @@ def test_released_may_be_held_again(archive: Archive, spool: Spool) -> None:
     _hold(archive, entry)
     archive.release(entry.arrival, "kim", {"PatientID": "x"})
     _hold(archive, entry, reason="filed from the spool again after a crash")
-    ((waiting, _, _),) = archive.released()
+    ((waiting, *_),) = archive.released()
     _hold(archive, waiting, reason="still unknown")
     assert [(held.arrival, held.reason) for held in archive.held()] == [(entry.arrival, "still unknown")]
     assert archive.released() == []
@@ -100,7 +100,8 @@ def test_what_was_corrected_stays_corrected(archive: Archive, spool: Spool) -> N
 
     def released(fixes: dict[str, str], *, as_it_came: bool = False) -> tuple[dict[str, str], str | None]:
         archive.release(entry.arrival, "kim", fixes, as_it_came=as_it_came)
-        ((waiting, made, rule),) = archive.released()
+        ((waiting, made, rule, held_by),) = archive.released()
+        assert held_by == archive.held_these([entry.arrival])[0].rule is not None
         _hold(archive, waiting)
         return dict(made), rule
 
@@ -127,7 +128,7 @@ def test_reject(archive: Archive, spool: Spool) -> None:
     assert all(held.path.exists() for held in rejected)
     assert (archive.summary().held, archive.summary().rejected) == (0, 2)
     archive.release(by_rule.arrival, "lee", {})
-    assert [entry.arrival for entry, _, _ in archive.released()] == [by_rule.arrival]
+    assert [entry.arrival for entry, *_ in archive.released()] == [by_rule.arrival]
     archive.remove_held_files([by_hand.arrival])
     assert not rejected[0].path.exists()
     assert [held.arrival for held in archive.held("rejected")] == [by_hand.arrival]
@@ -153,7 +154,7 @@ def test_unreadable_release_goes_back(archive: Archive, spool: Spool) -> None:
     for entry in (broken, sound):
         archive.release(entry.arrival, "kim", {})
     (archive.folder / "hold" / f"{broken.arrival}.dcm").write_bytes(b"")
-    assert [entry.arrival for entry, _, _ in archive.released()] == [sound.arrival]
+    assert [entry.arrival for entry, *_ in archive.released()] == [sound.arrival]
     (held,) = archive.held()
     assert (held.arrival, held.reason) == (broken.arrival, "the head of the file cannot be read")
 

@@ -240,7 +240,7 @@ def test_what_waits_in_hold_is_verified_and_not_filed_when_damaged(archive: Arch
     assert [(each.kept.arrival, each.fault) for each in findings] == [(entries[0].arrival, Fault.CHANGED)]
     for entry in entries:
         archive.release(entry.arrival, "me", {})
-    assert [entry.arrival for entry, _, _ in archive.released()] == [entries[1].arrival]
+    assert [entry.arrival for entry, *_ in archive.released()] == [entries[1].arrival]
     assert [each.reason[:24] for each in archive.held()] == ["the kept file is damaged"]
     flip(damaged.path, damaged.path.stat().st_size - 1)
     archive.release(entries[0].arrival, "me", {})

@@ -200,6 +200,7 @@ REFUSED: list[tuple[object, tuple[object, ...], str, str | None]] = [
         f"'match' is not an operator; there are {NAMES}",
         "matches",
     ),
+    ({"Modality:PT": None}, ("Modality:PT", "[key]"), "'Modality:PT' needs a space after its colon", None),
     ({"PatientID": {"matches": "("}}, ("PatientID", "matches"), "'(' is not a regular expression: missing ): (", None),
     ({"PatientID": {"matches": r"(a)\1"}}, ("PatientID", "matches"), "is not a regular expression", None),
     ({"PatientID": {"starts": "1", "ends": "2"}}, ("PatientID",), "one operator only", None),

@@ -18,6 +18,7 @@ from rules.errors import EditError, HeaderError, RulesError
 from rules.header import Header
 from tests.support.data import data_set, name_of, needs_data, sample
 from tests.support.elements import DEFLATED, EXPLICIT, IMPLICIT, UNDEFINED, explicit, implicit, item, sequence
+from tests.support.rules import arrival, ruleset
 
 FILES = sample("series", "pet-ct-templates", "modalities", "transfer-syntaxes", "charsets", "malformed", series=1)
 REQUEST = "RequestAttributesSequence[0].RequestedProcedureID"
@@ -316,6 +317,18 @@ def test_repeated_element(order: tuple[str, ...]) -> None:
     draft.remove(Attribute.parse("PatientName"))
     with pytest.raises(EditError):
         draft.splice()
+
+
+@pytest.mark.parametrize("edit", ["blank: PatientName", "set: {PatientName: ''}", "upper: PatientName"])
+def test_repeated_element_that_seems_to_be_as_wished(edit: str) -> None:
+    """Where the last of two is as an edit wants it, the other one is not: the copy is held, not sent as it is."""
+    names = explicit(0x00100010, "PN", b"Hong^Gildong") + explicit(0x00100010, "PN", b"")
+    rules = ruleset(f"routes: [{{name: out, edit: [{{{edit}}}], to: [x]}}]")
+    with pytest.raises(EditError, match="twice"):
+        rules.prepare("out", Header.scan(names, EXPLICIT), arrival())
+    held = ruleset(f"normalise: [{{name: n, edit: [{{{edit}}}]}}]").decide(Header.scan(names, EXPLICIT), arrival()).held
+    assert held is not None
+    assert "twice" in held.reason
 
 
 def test_reread_header() -> None:

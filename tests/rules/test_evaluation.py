@@ -111,6 +111,36 @@ def test_by_hand_comes_first() -> None:
     ]
 
 
+OLD_IDS = """
+normalise:
+  - {name: old, when: {source: dste}, edit: [lookup: {keyword: PatientID, table: ids}]}
+  - {name: other, when: {source: dste}, edit: [lookup: {keyword: PatientID, table: others}]}
+"""
+TABLES = {"ids": "old,new\nA,1\n", "others": "old,new\n1,1\n42,43\n"}
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "let_by", "held_by", "held"),
+    [
+        ({"PatientID": "42"}, None, "old", None),  # they have said what it shall be
+        ({"PatientID": "A"}, None, "old", None),  # or which one it is in the table
+        ({"PatientID": "7"}, None, "old", "other"),  # of the other table nobody has asked them yet
+        ({"PatientID": "7"}, "other", "other", None),
+        ({"PatientID": "42"}, None, "another", "old"),  # they have answered something else
+        ({"StudyID": "42"}, None, "old", "old"),
+        ({"PatientID": ""}, None, "old", "old"),
+        ({}, "old", "old", "old"),
+    ],
+)
+def test_what_is_given_in_answer_to_a_hold_needs_no_line(
+    by_hand: dict[str, str], let_by: str | None, held_by: str, held: str | None
+) -> None:
+    """A lookup that held an instance keeps what a person gave it as the value; no other lookup does."""
+    rules = ruleset(OLD_IDS, TABLES)
+    decision = rules.decide(header(PatientID="999"), arrival(), by_hand, let_by=let_by, held_by=held_by)
+    assert (decision.held.rule if decision.held else None) == held
+
+
 @pytest.mark.parametrize(
     ("name", "text"), [("SOPInstanceUID", "1.2"), ("PatientIDD", "1"), ("StudyInstanceUID", ""), ("Rows", "many")]
 )

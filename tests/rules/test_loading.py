@@ -7,6 +7,14 @@ from rules.document import LoadError, Problem
 from rules.loading import compose
 from rules.problems import closest, problems_from
 
+MAPPING = (
+    "1:5: mapping values are not allowed in this context: put a text that holds ': ' in quotes, "
+    "or look at the indentation"
+)
+BELONGS = " those it belongs to, or a text before it needs quotes"
+DASH = " what it belongs to, or its dash is missing"
+ALIAS = "; a text that begins with * needs quotes"
+
 
 def problems(text: str) -> list[str]:
     """The problems of a text, without the file name."""
@@ -61,8 +69,21 @@ def test_a_quoted_merge_key_is_text() -> None:
         ("a: !env HOME", "1:4: tag '!env' is not allowed; every value is text"),
         ("a:\n\tb: 1", "2:1: a tab; YAML is indented with spaces"),
         ("a: @x", "1:4: a value cannot start with '@'; put the text in quotes"),
-        ("a: b: c", "1:5: mapping values are not allowed in this context"),
-        ("a: *nowhere", "1:4: alias '*nowhere' has no anchor '&nowhere' before it"),
+        ("a: b: c", MAPPING),
+        ("a:\n  - b: 1\n - c: 2", "3:2: did not find expected key: this line is indented unlike" + BELONGS),
+        ("a:\n  - b: 1\n   c: 2", "3:4: did not find expected '-' indicator: this line is indented unlike" + DASH),
+        ("a: 1\nb:[c]\n", "3:1: could not find expected ':': a key has a colon and a space after it"),
+        ('a: "\\d"', "1:5: found unknown escape character: write a text with a backslash in single quotes"),
+        (
+            "a: *x*",
+            "1:6: did not find expected alphabetic or numeric character: a text that begins with * needs quotes",
+        ),
+        (
+            "a: & x",
+            "1:5: did not find expected alphabetic or numeric character: a text that begins with & needs quotes",
+        ),
+        ("a: \u201cb\u201d", "1:4: \u201c is no quote in YAML: write \" or '"),
+        ("a: *nowhere", "1:4: alias '*nowhere' has no anchor '&nowhere' before it" + ALIAS),
         ("a: &a [*a]", "1:8: alias '*a' stands inside what it names"),
         ("a: 1\n---\nb: 2", "2:1: a second document starts here; a file holds one"),
         ("~: 1", "1:1: a key must be text"),

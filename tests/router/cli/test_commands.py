@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from router.appliance import Appliance, utc_now
 from router.cli.application import application
 from router.config import load
+from router.demo.phantom import write_phantom
 from router.security import Folding, Ledger, ledger_folder
 from tests.support.appliance import free_port
 
@@ -174,3 +175,19 @@ def test_status_tells_of_security_events(file: Path) -> None:
         ("unknown PDU", "10.1.1.9", 1),
         ("unknown PDU", "10.1.1.8", 1),
     ]
+
+
+def test_explain_takes_the_source_of_what_is_imported(tmp_path: Path) -> None:
+    """Rules may ask for the source `import`, which no file has to name; one that is none is told with all there are."""
+    config = tmp_path / "site.yaml"
+    config.write_text(
+        "destinations: {disk: {type: folder, path: ./out}}\n"
+        "routes: [{name: from a disc, when: {source: import}, to: [disk]}]\n",
+        encoding="utf-8",
+    )
+    image = write_phantom(tmp_path / "phantom", slices=1, seed="disc").files[0]
+    code, output, _ = run("explain", image, "--source", "import", "-c", config, "--json")
+    assert (code, [each["destination"] for each in json.loads(output)[0]["dispatches"]]) == (0, ["disk"])
+    code, _, errors = run("explain", image, "--source", "imports", "-c", config)
+    assert code == 2
+    assert "sources: import" in errors

@@ -1,6 +1,7 @@
 """`micropacs config`: what was in force is listed, shown and compared, and goes back into the files, or not at all."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,47 @@ def test_what_would_not_be_the_same_is_not_put_back(file: Path, monkeypatch: pyt
     assert (code, rules(file).read_text(encoding="utf-8")) == (1, SECOND)
     assert "never" in errors
     assert listed(file)[-1]["revision"] == first != second
+
+
+def test_what_a_broken_file_does_not_name_is_kept_as_well(file: Path) -> None:
+    """Where the main file cannot be understood, what it includes is not known: it is kept before it is written over."""
+    _, first = (each["revision"] for each in listed(file))
+    file.write_text("appliance: {data: ./data\n", encoding="utf-8")
+    rules(file).write_text("# two hours of work\n" + SECOND, encoding="utf-8")
+    code, output, errors = run(file, "rollback", first, "--json")
+    assert code == 0, errors
+    told = json.loads(output)
+    assert told["written"] == ["more/rules.yaml", "site.yaml"]
+    kept = run(file, "show", told["saved"])[1]
+    assert "two hours of work" in kept
+    assert "appliance: {data: ./data\n" in kept
+    assert load(file).revision == first
+
+
+def test_what_cannot_be_kept_is_not_written_over(file: Path) -> None:
+    """A file in another encoding than UTF-8 is none that could be shown again: it has to be moved away first."""
+    _, first = (each["revision"] for each in listed(file))
+    for broken in (rules(file), file):
+        before = broken.read_bytes()
+        broken.write_bytes(before + b"# M\xfcller\n")
+        code, _, errors = run(file, "rollback", first)
+        assert code == 1
+        assert f"{broken.name} would be written over" in errors.replace("more/", "")
+        assert "move it away" in errors
+        assert broken.read_bytes() == before + b"# M\xfcller\n"
+        broken.write_bytes(before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_to_a_file_stays_one(file: Path) -> None:
+    """A configuration that lies in another folder, with a link to it, is put back where it lies."""
+    _, first = (each["revision"] for each in listed(file))
+    kept = file.parent / "elsewhere.txt"
+    rules(file).rename(kept)
+    rules(file).symlink_to(kept)
+    assert run(file, "rollback", first)[0] == 0
+    assert rules(file).is_symlink()
+    assert kept.read_text(encoding="utf-8") == FIRST
 
 
 def test_who_brought_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from archive import Entry, Identity
+from archive import Archive, Entry, Identity
 from router.appliance import Appliance
 from router.cli.application import application
 from router.config import load
@@ -253,3 +253,46 @@ def test_corrections_are_forgotten_when_asked(desk: Desk) -> None:
     assert (told["rule"], told["fixes"]) == ("quality", {})
     assert desk.run("release", entry.arrival)[0] == 0
     assert desk.filer().file_released() == 1
+
+
+def test_what_was_received_is_no_word_of_a_command(desk: Desk) -> None:
+    """Advice is pasted into a shell: a study is called by the UID it was received with only if that is one."""
+    hostile = "1.2;reboot"
+    entries = [desk.arrive(StationName="QC", StudyInstanceUID=hostile) for _ in range(2)]
+    code, listed = desk.run("list")
+    assert (code, len(listed)) == (0, 2)
+    for each in listed:
+        assert "reboot" not in each["remedy"]
+        assert f"micropacs held release {entries[0].arrival} {entries[1].arrival}" in each["remedy"]
+
+
+def test_a_value_given_by_hand_needs_no_line_in_the_table(desk: Desk) -> None:
+    """Who knows the right ID gives it, and the instance is filed with it; one that the table has is translated."""
+    right, old = (desk.arrive(PatientID="DLS-999", StationName="DLS").arrival for _ in range(2))
+    assert desk.run("fix", right, "PatientID=00412877")[0] == 0
+    assert desk.filer().file_released() == 1
+    assert {each["PatientID"] for each in desk.appliance.archive.find("study", {})} == {"00412877"}
+    assert desk.run("fix", old, "StudyID=7")[0] == 0
+    assert desk.filer().file_released() == 0
+    assert desk.run("fix", old, "PatientID=1")[0] == 0
+    assert desk.filer().file_released() == 1
+    filed = desk.appliance.archive.held_these([right, old])
+    assert [each.state for each in filed] == ["filed", "filed"]
+    [study] = desk.appliance.archive.find("study", {})
+    changes = desk.appliance.archive.changes(desk.appliance.archive.study_id(study["StudyInstanceUID"]) or 0)
+    assert ("old", "1", "00000001") in {(each.rule, each.old, each.new) for each in changes}
+
+
+def test_a_line_for_what_somebody_else_lets_go_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is written all the same, and it is told what has become of what waited."""
+    arrival = desk.arrive(PatientID="999", StationName="DLS").arrival
+    release = Archive.release
+
+    def overtaken(archive: Archive, *arguments: Any, **options: Any) -> None:
+        release(archive, *arguments, **options)
+        release(archive, *arguments, **options)
+
+    monkeypatch.setattr(Archive, "release", overtaken)
+    code, told = desk.run("fix", arrival, "--table", "old-ids", "--to", "00412877")
+    assert (code, told["released"]) == (0, [arrival])
+    assert "999,00412877" in desk.table.read_text()

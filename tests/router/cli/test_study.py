@@ -89,6 +89,12 @@ def test_programs_are_told_in_json_and_asked_nothing(site: Site) -> None:
     assert (code, json.loads(output)["instances"]) == (1, 0)
 
 
+def test_json_alone_asks_nothing(site: Site) -> None:
+    """A program that wants JSON gets one document and is not asked, whether it says `--yes` or not."""
+    code, output, errors = run(site, "undo", STUDY, "--json")
+    assert (code, json.loads(output)["instances"], errors) == (0, 2, "")
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from router.config import ConfigurationError, Snapshot, SnapshotError, load
+from router.appliance import Appliance
+from router.config import Configuration, ConfigurationError, Snapshot, SnapshotError, load, load_texts
+from rules import EditHeldError
+from tests.support.rules import arrival, header
 
 SITE = """
 appliance: {database: "postgresql+psycopg://u:${PASSWORD}@db/micropacs"}
@@ -73,3 +76,46 @@ def test_a_secret_that_is_gone_is_a_problem(tmp_path: Path) -> None:
     Snapshot(tmp_path, ENVIRONMENT).write(load(write_site(tmp_path), ENVIRONMENT))
     with pytest.raises(ConfigurationError, match="there is no environment variable PASSWORD"):
         Snapshot(tmp_path, {}).read()
+
+
+ANONYMISING = """
+appliance: {data: ./elsewhere}
+destinations: {research: {type: folder, path: ./out}}
+routes: [{name: out, edit: [anonymise: basic], to: [research]}]
+"""
+
+
+def pseudonym(configuration: Configuration) -> str:
+    """What research would get as the patient's ID."""
+    copy = configuration.ruleset.prepare("out", header(PatientID="4711", SOPInstanceUID="1.2"), arrival())
+    [made] = [each.new for each in copy.changes if each.attribute == "PatientID"]
+    assert made is not None
+    return made
+
+
+def test_in_service_pseudonyms_come_of_the_secret_of_the_data_folder_alone(tmp_path: Path) -> None:
+    """Whatever folder the texts name: with another secret they are others, and without any no copy is made."""
+    tried = load(write_site(tmp_path, ANONYMISING))
+    made = []
+    for data in (tmp_path / "data", tmp_path / "moved"):
+        snapshot = Snapshot(data)
+        snapshot.write(tried)
+        made.append(pseudonym(snapshot.read()))
+        assert pseudonym(load_texts(tried.texts, tried.path, served_from=data)) == made[-1]
+        (data / "configuration" / "secret").unlink()
+        for served in (snapshot.read(), load_texts(tried.texts, tried.path)):
+            with pytest.raises(EditHeldError, match="put data/configuration/secret back"):
+                pseudonym(served)
+    assert len({pseudonym(tried), *made}) == 3  # what is only tried can be made by everybody
+
+
+def test_an_earlier_revision_makes_the_pseudonyms_of_the_folder_it_is_served_from(tmp_path: Path) -> None:
+    """A data folder that was moved has its secret with it, though the texts of then name another place."""
+    now = load(write_site(tmp_path, ANONYMISING.replace("./elsewhere", "./here")))
+    Snapshot(now.data).write(now)
+    appliance = Appliance.open(now)
+    then = load(write_site(tmp_path, ANONYMISING))
+    appliance.revisions.remember_texts(then.revision, then.path, then.texts)
+    earlier = appliance.revisions.ruleset(then.revision).prepare("out", header(PatientID="4711"), arrival())
+    appliance.close()
+    assert pseudonym(Snapshot(now.data).read()) in [each.new for each in earlier.changes]

@@ -8,7 +8,8 @@ from pydicom.sequence import Sequence
 
 from rules import Header, RulesError
 from rules.anonymising import Pseudonyms, shifted
-from rules.errors import EditHeldError
+from rules.errors import EditError, EditHeldError
+from tests.support.elements import explicit, item, sequence
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, decoded, encoded, header, ruleset
 
 PET = "1.2.840.10008.5.1.4.1.1.128"
@@ -216,3 +217,51 @@ routes:
     assert 0x02 not in block
     assert not any(element.tag.group == 0x0011 for element in made)
     assert (made.PatientName, made.PatientID, made.SOPClassUID) == ("Muster^Eva", "4711", PET)
+
+
+def test_an_element_twice_in_an_item_holds() -> None:
+    """The first of two would leave unseen, for readers of headers see the last one only."""
+    twice = explicit(0x00281054, "LO", b"HONG GILDONG") + explicit(0x00281054, "LO", b"US")
+    before = encoded(data_set(SOPInstanceUID="1.2", PatientID="4711", PatientName="Hong^Gildong"))
+    whole = Header.scan(before + sequence(0x00283000, item(twice)), EXPLICIT_LITTLE_ENDIAN)
+    with pytest.raises(EditError, match="twice"):
+        rules().prepare("out", whole, arrival())
+
+
+@pytest.mark.parametrize("text", ["seen 1951-02-17", "seen 17.2.1951", "seen 2/17/1951"])
+def test_a_date_in_another_order_holds(text: str) -> None:
+    """Kept text in which a date of the patient stands as people write it does not leave; one of nobody does."""
+    with pytest.raises(EditHeldError, match="FilterType"):
+        copy(data_set(PatientBirthDate="19510217", SOPInstanceUID="1.2", FilterType=text), "profile: basic")
+    assert copy(data_set(SOPInstanceUID="1.2", FilterType=text), "profile: basic").FilterType == text
+
+
+@pytest.mark.parametrize(
+    ("text", "person"),
+    [
+        ("of 412877", {"AccessionNumber": "00412877"}),
+        ("of Yu Na", {"PatientName": "YU^NA"}),
+        ("of YU^NA", {"ReferringPhysicianName": "Yu^Na"}),
+    ],
+)
+def test_numbers_without_zeros_and_names_of_short_parts_go(text: str, person: dict[str, str]) -> None:
+    """Kept text loses a number as people write it, and a name of which no part alone would tell."""
+    assert copy(data_set(SOPInstanceUID="1.2", FilterType=text, **person), "profile: basic").FilterType == "of"
+    assert copy(data_set(SOPInstanceUID="1.2", FilterType=text), "profile: basic").FilterType == text
+
+
+def test_what_no_dictionary_knows_goes() -> None:
+    """With whatever VR it is sent: a text of a newer standard, or of a device that keeps to none, may be a name."""
+    before = data_set(PatientID="4711", SOPInstanceUID="1.2", FilterType="STRIP")
+    before.add_new(0x00087777, "LO", "call Dr Kim")
+    before.add_new(0x00087778, "SQ", Sequence([data_set(FilterType="call Dr Kim")]))
+    made = copy(before, "profile: basic")
+    assert (made.FilterType, 0x00087777 in made, 0x00087778 in made) == ("STRIP", False, False)
+
+
+def test_two_parts_of_a_name_in_a_coded_string_hold() -> None:
+    """One may be a defined term that somebody is called as; a family name and a given name are no such term."""
+    person = {"PatientName": "PRONE^GILDONG", "SOPInstanceUID": "1.2"}
+    assert copy(data_set(PatientPosition="PRONE", **person), "profile: basic").PatientPosition == "PRONE"
+    with pytest.raises(EditHeldError, match="PatientPosition"):
+        copy(data_set(PatientPosition="GILDONG PRONE", **person), "profile: basic")

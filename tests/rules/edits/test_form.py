@@ -40,6 +40,8 @@ MISTAKES: list[tuple[Any, tuple[int | str, ...], str]] = [
     ({"lookup": {"keyword": "PatientID", "table": "t", "missing": "h"}}, ("lookup", "missing"), "'hold', 'keep'"),
     ({"set": {"PatientID": "1"}, "blank": "PatientName"}, (), "exactly one key"),
     ("set", (), "exactly one key"),
+    ("new_uids", (), "'new_uids' needs a colon after it: 'new_uids:'"),
+    ({"shift_dates": "-30d"}, ("shift_dates", "days"), "'-30d' is not a number of days"),
     (None, (), "exactly one key"),
 ]
 
@@ -66,6 +68,22 @@ def test_suggestion() -> None:
     with pytest.raises(ValidationError) as caught:
         EDITS.validate_python([{"upper": ["PatientNme"]}])
     assert caught.value.errors()[0]["ctx"]["suggestion"] == "PatientName"
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({"shift_dates": "-30"}, {"shift_dates": {"days": "-30"}}),
+        ({"shift_dates": None}, {"shift_dates": {}}),
+        ({"shift_dates": "true"}, {"shift_dates": {}}),
+        ({"new_uids": None}, {"new_uids": {}}),
+        ({"anonymise": None}, {"anonymise": {"profile": "basic"}}),
+        ({"anonymise": "basic"}, {"anonymise": {"profile": "basic"}}),
+    ],
+)
+def test_options_that_go_without_saying(short: object, long: object) -> None:
+    """An edit without options may stand alone, and the number of days without its name."""
+    assert EDITS.validate_python([short]) == EDITS.validate_python([long])
 
 
 def test_json_schema() -> None:

@@ -10,6 +10,7 @@ from rules.edits import AnyEdit, Edit
 from rules.errors import EditHeldError
 from rules.header import Header
 from rules.pixels import TARGETS, PixelWork, Region
+from tests.support.elements import explicit, implicit
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, decoded, encoded, ruleset
 
 EDIT: TypeAdapter[Edit] = TypeAdapter(AnyEdit)
@@ -17,6 +18,7 @@ RLE = TARGETS["rle"]
 JPEG = "1.2.840.10008.1.2.4.50"
 BLANK = "blank_pixels: {regions: [[0, 0, 512, 40]]}"
 TOP = Region(0, 0, 512, 40)
+PICTURE = explicit(0x7FE00010, "OW", bytes(8))
 
 
 def picture(uid: str = EXPLICIT_LITTLE_ENDIAN, *, pixels: bool = True, **attributes: object) -> Header:
@@ -137,3 +139,27 @@ def test_anonymise_alone_says_nothing_of_clean_pixels() -> None:
     assert made.splice is not None
     codes = [item.CodeValue for item in decoded(made.splice.prefix).DeidentificationMethodCodeSequence]
     assert codes == ["113100"]
+
+
+@pytest.mark.parametrize("edits", [(BLANK,), (BLANK, "transcode: explicit"), (BLANK, "upper: StationName")])
+def test_a_header_read_by_other_means_never_leaves_with_its_picture_as_it_came(edits: tuple[str, ...]) -> None:
+    """Where nobody can say where its pixels lie, an instance whose regions are to be black is held."""
+    irregular = implicit(0x00080070, b"X ")  # among elements of explicit VR
+    header = Header.scan(encoded(data_set(SOPInstanceUID="1.2")) + irregular + PICTURE, EXPLICIT_LITTLE_ENDIAN)
+    assert not header.editable
+    with pytest.raises(EditHeldError, match="too irregular for its pixels"):
+        prepared(header, *edits)
+
+
+@pytest.mark.parametrize("before", [(), (BLANK,)])
+def test_an_overlay_in_bits_of_the_pixels_is_held(before: tuple[str, ...]) -> None:
+    """Its attributes are taken away, the overlay itself is not: a person has to look, or the device is trusted."""
+    overlay = Header.scan(
+        encoded(data_set(PatientID="1", SOPInstanceUID="1.2", BurnedInAnnotation="NO"))
+        + explicit(0x60000102, "US", b"\x0c\0")
+        + PICTURE,
+        EXPLICIT_LITTLE_ENDIAN,
+    )
+    with pytest.raises(EditHeldError, match="an overlay lies in bits of the pixels"):
+        prepared(overlay, *before, "anonymise: basic")
+    assert prepared(overlay, *before, "anonymise: {burned_in: trust}").splice is not None
