@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 SCHEMA := examples/micropacs.schema.json
 CONFIG ?= examples/hospital.yaml
 STUDY ?=
-WORKERS ?= auto
+# Tests wait for programs more than they compute
+WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 FUZZ_SECONDS ?= 60
 ONLY ?=
 LONG := $(addprefix tests/,faults scenarios archive/test_crash_points.py archive/test_power_loss.py rules/anonymising)
