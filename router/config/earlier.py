@@ -29,7 +29,7 @@ class _Over:
             return self._disk.read(path)
 
     def match(self, pattern: Path) -> list[Path]:
-        """The files whose names match the pattern's last part, sorted."""
+        """The files that the pattern fits, sorted."""
         return sorted({*self._written.match(pattern), *self._disk.match(pattern)})
 
 

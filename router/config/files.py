@@ -2,7 +2,7 @@
 
 import fnmatch
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Texts(Protocol):
         ...
 
     def match(self, pattern: Path) -> list[Path]:
-        """The files whose names match the pattern's last part, sorted."""
+        """The files that the pattern fits, sorted; it may have wildcards in any part, `**` for folders of any depth."""
         ...
 
 
@@ -46,10 +46,12 @@ class TextsOnDisk:
             raise FileUnreadableError(f"it is not text in UTF-8 (line {line}); save it as such") from None
 
     def match(self, pattern: Path) -> list[Path]:
-        """The files whose names match the pattern's last part, sorted."""
-        if not pattern.parent.is_dir():
+        """The files that the pattern fits, sorted; it may have wildcards in any part, `**` for folders of any depth."""
+        fixed = next(folder for folder in pattern.parents if not has_wildcard(str(folder)))
+        if not fixed.is_dir():
             return []
-        return sorted(path for path in pattern.parent.iterdir() if matches(path, pattern) and path.is_file())
+        found = fixed.glob(str(pattern.relative_to(fixed)))
+        return sorted(path for path in found if matches(path, pattern) and path.is_file())
 
 
 class StoredTexts:
@@ -66,8 +68,8 @@ class StoredTexts:
             raise FileUnreadableError("it is not among the stored texts") from None
 
     def match(self, pattern: Path) -> list[Path]:
-        """The files whose names match the pattern's last part, sorted."""
-        return sorted(path for path in self._texts if path.parent == pattern.parent and matches(path, pattern))
+        """The files that the pattern fits, sorted; it may have wildcards in any part, `**` for folders of any depth."""
+        return sorted(path for path in self._texts if matches(path, pattern))
 
 
 def absolute(folder: Path, name: str | Path) -> Path:
@@ -86,6 +88,14 @@ def has_wildcard(name: str) -> bool:
 
 
 def matches(path: Path, pattern: Path) -> bool:
-    """Whether the name of `path` fits that of `pattern`; hidden files fit only a pattern that begins with a dot."""
-    is_hidden = path.name.startswith(".") and not pattern.name.startswith(".")
-    return not is_hidden and fnmatch.fnmatchcase(path.name, pattern.name)
+    """Whether the path fits the pattern, part by part; hidden names fit only a part that begins with a dot."""
+    return _fit(path.parts, pattern.parts)
+
+
+def _fit(names: Sequence[str], parts: Sequence[str]) -> bool:
+    if not parts or not names:
+        return not parts and not names
+    if parts[0] == "**":
+        return _fit(names, parts[1:]) or (not names[0].startswith(".") and _fit(names[1:], parts))
+    is_hidden = names[0].startswith(".") and not parts[0].startswith(".")
+    return not is_hidden and fnmatch.fnmatchcase(names[0], parts[0]) and _fit(names[1:], parts[1:])

@@ -1,5 +1,6 @@
 """One configuration from several files: reads what `include` names, merges the sections. Checks no content."""
 
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,12 +82,10 @@ def _included(reading: Reading, main: Node, path: Path) -> Mapping[Path, Positio
     found: dict[Path, Position] = {}
     named = main.get("include")
     for name, node in named.texts() if named is not None else ():
-        pattern = absolute(reading.folder, name)
-        if has_wildcard(str(pattern.parent)):
-            message = f"{name!r}: wildcards may stand in the file's name only, not in its folder's"
-            reading.problems.append(Problem.at(node.position, message))
-            continue
-        files = reading.texts.match(pattern) if has_wildcard(pattern.name) else [pattern]
+        if has_wildcard(name):
+            files = reading.texts.match(absolute(Path(glob.escape(str(reading.folder))), name))
+        else:
+            files = [absolute(reading.folder, name)]
         if not files:
             reading.warnings.append(Problem.at(node.position, f"no file matches {name!r}"))
         for file in files:

@@ -71,7 +71,7 @@ class Ledger:
                 del self._noted[event.key]
                 self._written[event.key] = now
         for event in events:
-            log.warning("security event", what=event.what, host=event.host, count=event.count)
+            log.warning("security event", what=str(event.what), host=event.host, count=event.count)
 
     def _append(self, events: list[SecurityEvent]) -> bool:
         """False when they could not be written: they are counted on."""

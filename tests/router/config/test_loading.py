@@ -190,6 +190,30 @@ def test_rules_of_included_files_follow_in_order(tmp_path: Path) -> None:
     assert configuration.files == tuple(tmp_path / name for name in configuration.texts)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("sites/*/*.yaml", ["north/a", "south/b"]),
+        ("sites/n*/a.yaml", ["north/a"]),
+        ("sites/**/*.yaml", ["north/a", "north/deep/c", "south/b", "top"]),
+        ("sites/[s]outh/?.yaml", ["south/b"]),
+        ("**/c.yaml", ["north/deep/c"]),
+    ],
+)
+def test_patterns_may_name_folders(tmp_path: Path, pattern: str, found: list[str]) -> None:
+    """In any part, from the disk and from stored texts; not hidden ones, and brackets of our own folder are none."""
+    folder = tmp_path / "[site]"
+    folder.mkdir()
+    files = ["north/a", "south/b", "north/deep/c", "top", ".hidden/d", "north/.e"]
+    others = {
+        f"sites/{name}.yaml": f"sources: {{s{number}: {{ae_title: S{number}}}}}\n" for number, name in enumerate(files)
+    }
+    before = loaded(folder, SMALL + f"include: '{pattern}'\n", others)
+    included = [name.removeprefix("sites/").removesuffix(".yaml") for name in before.texts if name.endswith(".yaml")]
+    assert included == ["site", *found]
+    assert load_texts(before.texts, before.path, ENVIRONMENT).revision == before.revision
+
+
 def test_a_pattern_that_matches_nothing_is_a_warning(tmp_path: Path) -> None:
     """An empty folder of sites is no mistake, but is told."""
     configuration = loaded(tmp_path, SMALL + "include: sites/*.yaml\n")
