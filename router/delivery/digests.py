@@ -5,6 +5,7 @@ SHA-256 of a CT slice takes as long as sending it, so it is not waited for (deci
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import tzinfo
 from typing import Any
 
@@ -21,7 +22,7 @@ from router.delivery.states import State
 from router.delivery.tables import deliveries
 from router.delivery.transactions import write
 from router.pixels import Workshop
-from rules import Ruleset
+from rules import RulesError, Ruleset
 
 AT_ONCE = 64  # copies made between two transactions
 
@@ -85,17 +86,19 @@ def _digest(packer: Packer, row: sa.Row[Any], stored: Stored | None) -> str | No
     made = packer.pack(row, stored)
     if isinstance(made, Outcome):
         return None
-    for copy in _as_it_may_have_left(made):
-        digest, check = hashlib.sha256(), xxh3_128()
-        for chunk in data_set(copy):
-            digest.update(chunk)
-            check.update(chunk)
-        if check.hexdigest() == row.check_sent:
-            return digest.hexdigest()
+    with suppress(OSError, RulesError):
+        for copy in _as_it_may_have_left(made):
+            digest, check = hashlib.sha256(), xxh3_128()
+            for chunk in data_set(copy):
+                digest.update(chunk)
+                check.update(chunk)
+            if check.hexdigest() == row.check_sent:
+                return digest.hexdigest()
     return None
 
 
 def _as_it_may_have_left(copy: Shipment) -> Iterator[Shipment]:
+    """As it was made and, where the destination may have taken nothing else, converted. RulesError, OSError."""
     yield copy
     if copy.identity.transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN:
         yield as_implicit(copy)

@@ -107,3 +107,16 @@ def test_what_is_short_is_digested_while_it_is_sent(
         departures.wait_for(State.DELIVERED)
     [row] = _sums(departures).values()
     assert (row.digest_sent, row.check_sent) == (hashlib.sha256(_arrived(script)[0]).hexdigest(), None)
+
+
+def test_a_file_that_is_gone_stops_nothing(departures: Departures, script: Script) -> None:
+    """Without edits it is only opened to be digested, and that it is gone is no reason to fold nothing."""
+    text = (departures.folder / "micropacs.yaml").read_text(encoding="utf-8").partition("\n")[2]
+    departures.configure(text.replace("edit: [set: {PatientID: '0042'}], ", ""))
+    sent = _sent(departures, 1)
+    [row] = sent.values()
+    is_converted = script.syntaxes == [IMPLICIT]
+    assert (row.check_sent is not None, row.digest_sent is None) == (is_converted, is_converted)
+    departures.archive.stored(sorted(sent))[row.instance_id].path.unlink()
+    [detail] = _folded(departures)
+    assert (detail.get("check"), detail.get("digest")) == (row.check_sent, row.digest_sent)
