@@ -6,6 +6,7 @@ from router.delivery.following import Holder
 from router.delivery.lines import Lines
 from router.delivery.outcomes import Kind, Outcome
 from router.delivery.queue import Queue
+from router.delivery.redeciding import InForce
 from router.delivery.sender import DestinationError, Sender, Shipment
 from router.delivery.states import State
 from router.delivery.tables import metadata
@@ -14,6 +15,7 @@ __all__ = [
     "DestinationError",
     "Digests",
     "Holder",
+    "InForce",
     "Kind",
     "Leased",
     "LineState",
