@@ -156,6 +156,11 @@ class Ruleset:
         return any(leaf.asks_for_filed_series for when in conditions for leaf in when.leaves())
 
     @property
+    def needs_secret(self) -> bool:
+        """Whether a rule makes values from the secret of the site."""
+        return any(edit.needs_secret for rule in self.settings.rules if not rule.disabled for edit in rule.edit)
+
+    @property
     def destinations(self) -> frozenset[str]:
         """The names of all destinations that a route or `otherwise` sends to."""
         otherwise = self.settings.otherwise

@@ -10,7 +10,7 @@ from router.appliance import database_url
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console, errors, fail
 from router.cli.test import as_plain, tell
-from router.config import Configuration, never_sent, tls_destinations
+from router.config import Configuration, SecretLostError, is_secret_lost, never_sent, tls_destinations
 from router.upkeep import NOT_SYNCHRONISED
 from rules import Problem
 
@@ -30,11 +30,14 @@ def check(
     loaded = configuration(config)
     results = loaded.ruleset.run_tests()
     passed = all(result.passed for result in results)
+    lost = SecretLostError(loaded.data) if loaded.ruleset.needs_secret and is_secret_lost(loaded.data) else None
     warnings = [*loaded.warnings, *_never_sent(loaded)]
     if json:
         problems = [problem.as_dict() for problem in warnings]
         machine = {} if synchronises() else {"machine": NOT_SYNCHRONISED}
-        as_json({"ok": passed, "revision": loaded.revision, "warnings": problems, "tests": as_plain(results)} | machine)
+        lack = {} if lost is None else {"secret": f"{lost}; {lost.hint}"}
+        told = {"ok": passed and lost is None, "revision": loaded.revision, "warnings": problems}
+        as_json(told | {"tests": as_plain(results)} | machine | lack)
     else:
         for warning in warnings:
             errors.print(str(warning), markup=False)
@@ -51,8 +54,10 @@ def check(
         )
         for line in _tls(loaded):
             console.print(line, markup=False)
+        if lost is not None:
+            fail(f"serve would refuse it: {lost}", Exit.NOT_SO, hint=lost.hint)
         console.print("[green]good[/]" if passed else "[red]a test fails, so serve would refuse it[/]")
-    raise typer.Exit(Exit.DONE if passed else Exit.NOT_SO)
+    raise typer.Exit(Exit.DONE if passed and lost is None else Exit.NOT_SO)
 
 
 def _never_sent(loaded: Configuration) -> list[Problem]:

@@ -19,6 +19,7 @@ from router.config.reloading import Snapshot, SnapshotError
 from router.config.schema import json_schema
 from router.config.secrets import Secret
 from router.config.settings import ApplianceSettings, ArchiveSettings, Limits, Settings
+from router.config.sitesecret import SecretLostError, is_secret_lost, make_site_secret
 from router.config.unsent import never_sent
 
 __all__ = [
@@ -37,14 +38,17 @@ __all__ = [
     "Limits",
     "Retry",
     "Secret",
+    "SecretLostError",
     "Settings",
     "Snapshot",
     "SnapshotError",
     "Source",
     "configuration_in_force",
+    "is_secret_lost",
     "json_schema",
     "load",
     "load_texts",
+    "make_site_secret",
     "never_sent",
     "revision_of",
     "tls_destinations",

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from archive import Identity
 from router.cli.application import application
-from router.config import Snapshot
+from router.config import Snapshot, make_site_secret
 from router.delivery import Lines, State
 from router.senders import sender_for
 from tests.support.arrivals import origin
@@ -30,6 +30,7 @@ ELSEWHERE = "{name: all, edit: [anonymise: {burned_in: trust}], to: [station]}"
 def site(tmp_path: Path) -> Iterator[Site]:
     """A site whose anonymising route holds a picture that may have names written into it."""
     site = Site(tmp_path)
+    make_site_secret(site.configuration.data)
     serve(site, SENDS, ANONYMISES)
     values = {
         "SOPClassUID": CAPTURE,
@@ -53,7 +54,6 @@ def serve(site: Site, old: str, new: str) -> None:
     """Put this route in force instead of that one."""
     site.take_up(old, new)
     Snapshot(site.configuration.data).write(site.configuration)
-    site.take_up(new, new)  # with the secret of the data folder, which is there by now
     site.appliance.revisions.remember(site.configuration)
 
 
