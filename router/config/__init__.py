@@ -15,6 +15,7 @@ from router.config.nodes import (
     Retry,
     Source,
 )
+from router.config.places import place_of
 from router.config.reloading import Snapshot, SnapshotError
 from router.config.schema import json_schema
 from router.config.secrets import Secret
@@ -50,6 +51,7 @@ __all__ = [
     "load_texts",
     "make_site_secret",
     "never_sent",
+    "place_of",
     "revision_of",
     "tls_destinations",
 ]
