@@ -147,7 +147,7 @@ def new_secret(config: Config = None, json: Json = False) -> None:
     except OSError as error:
         fail(f"it cannot be written to {data}: {error.strerror}", Exit.NOT_SO)
     if is_secret_lost(data):
-        fail("the file of the old one is there, but cannot be read as one; move it away first", Exit.NOT_SO)
+        fail("the file of the old one is there, but cut short; move it away first", Exit.NOT_SO)
     if json:
         as_json({"made": True})
     else:

@@ -142,12 +142,12 @@ def retry(
     raise typer.Exit(Exit.DONE if done.due and not done.held else Exit.NOT_SO)
 
 
-def _rules_in_force(appliance: Appliance, loaded: Configuration, under: Under | None) -> InForce:
-    """Those of the configuration that was served last; of the file, where none was."""
+def _rules_in_force(appliance: Appliance, loaded: Configuration, under: Under | None) -> InForce | None:
+    """Those of the configuration that was served last; None where none was: then what is held keeps its own."""
     try:
         served = Snapshot(loaded.data).read()
     except SnapshotError:
-        served = loaded
+        return None
     except ConfigurationError:
         hint = "run it with the environment and the secrets that the appliance has"
         fail("the configuration in force cannot be read here", Exit.WRONG, hint=hint)

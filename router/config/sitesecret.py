@@ -37,14 +37,15 @@ class SecretLostError(RouterError):
 
     def __init__(self, data: Path) -> None:
         super().__init__(
-            f"{_file(data)} is gone or cannot be read, from which rules make pseudonyms, UIDs or shifts of dates"
+            f"{_file(data)} is gone or cut short, from which rules make pseudonyms, UIDs or shifts of dates"
         )
 
 
 def is_secret_lost(data: Path) -> bool:
-    """Whether the folder was in use before, and has no secret; one that cannot be used is none."""
-    if site_secret(data, for_a_trial=False):
-        return False
+    """Whether the folder was in use before, and has no secret; one that was cut short is none."""
+    with suppress(OSError):
+        if _file(data).stat().st_size >= SECRET_BYTES:
+            return False
     archive = data / "archive"
     signs = data / "configuration" / "active.json", data / "micropacs.db"
     return any(sign.exists() for sign in signs) or (archive.is_dir() and any(archive.iterdir()))

@@ -12,7 +12,8 @@ from router.errors import RouterError
 from rules import RulesError, Ruleset
 
 FEWER_EDITS = (
-    "in the configuration in force the route {!r} lacks an edit, or makes it in another way, than when this was decided"
+    "in the configuration in force the route {!r} lacks an edit that it had when this was decided, or makes it in "
+    "another way"
 )
 UNKNOWN_EDITS = "the configuration that decided this cannot be read any more, so its edits cannot be compared"
 _ANYWAY = "; if those in force are meant: micropacs queue retry --under current"
