@@ -130,11 +130,15 @@ class Revisions:
         with self._lock:
             if revision in self._rulesets:
                 return self._rulesets[revision]
+        ruleset = self.configuration(revision).ruleset
+        with self._lock:
+            self._rulesets[revision] = ruleset
+        return ruleset
+
+    def configuration(self, revision: str) -> Configuration:
+        """All of `revision`, read anew; raises `RevisionUnknownError`, ConfigurationError when a secret is gone."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(revisions).where(revisions.c.revision == revision)).first()
         if row is None:
             raise RevisionUnknownError(f"configuration revision {revision} is not kept")
-        ruleset = load_texts(row.texts, Path(row.path), served_from=self._data).ruleset
-        with self._lock:
-            self._rulesets[revision] = ruleset
-        return ruleset
+        return load_texts(row.texts, Path(row.path), served_from=self._data)

@@ -99,6 +99,21 @@ class Ruleset:
         """Whether the copy that a route sends is edited at all. RulesError for a route there is not."""
         return bool(self._edits(route))
 
+    def sends(self, route: str, destination: str) -> bool:
+        """Whether there is such a route, and whether it sends there."""
+        if route == OTHERWISE:
+            return not isinstance(self.settings.otherwise, str) and destination in self.settings.otherwise
+        rule = self._routes.get(route)
+        return rule is not None and not rule.disabled and destination in rule.to
+
+    def edits_as(self, route: str, earlier: "Ruleset") -> bool:
+        """Whether this route makes all edits here that it made by `earlier` rules, in their order, and maybe more.
+
+        RulesError where either has no such route.
+        """
+        made, edits = earlier._edits(route), iter(self._edits(route))  # noqa: SLF001 - of this class, too
+        return all(any(edit.covers(each) for edit in edits) for each in made)
+
     def copy_basis(self, route: str) -> tuple[object, ...]:
         """All that a route's copy comes of, but header and arrival: where two are equal, so are the copies.
 
@@ -139,6 +154,11 @@ class Ruleset:
         """Whether a rule looks at the series of the study that were filed before."""
         conditions = (rule.when for rule in self.settings.rules if rule.when and not rule.disabled)
         return any(leaf.asks_for_filed_series for when in conditions for leaf in when.leaves())
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether a rule makes values from the secret of the site."""
+        return any(edit.needs_secret for rule in self.settings.rules if not rule.disabled for edit in rule.edit)
 
     @property
     def destinations(self) -> frozenset[str]:

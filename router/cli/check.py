@@ -1,16 +1,19 @@
 """`micropacs check`: would the appliance take this configuration, and what is odd about it."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from archive import Database, samples, synchronises
-from router.appliance import database_url
+from router.appliance import database_url, utc_now
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console, errors, fail
 from router.cli.test import as_plain, tell
-from router.config import Configuration, never_sent, tls_destinations
+from router.config import Configuration, SecretLostError, is_secret_lost, never_sent, tls_destinations
+from router.repointed import Repointed, repointed
+from router.revisions import Revisions
 from router.upkeep import NOT_SYNCHRONISED
 from rules import Problem
 
@@ -30,14 +33,25 @@ def check(
     loaded = configuration(config)
     results = loaded.ruleset.run_tests()
     passed = all(result.passed for result in results)
-    warnings = [*loaded.warnings, *_never_sent(loaded)]
+    lost = SecretLostError(loaded.data) if loaded.ruleset.needs_secret and is_secret_lost(loaded.data) else None
+    warnings, elsewhere = [*loaded.warnings], list[Repointed]()
+    if (database := _database(loaded)) is not None:
+        warnings += _never_sent(loaded, database)
+        elsewhere = _repointed(loaded, database)
+        database.dispose()
     if json:
         problems = [problem.as_dict() for problem in warnings]
         machine = {} if synchronises() else {"machine": NOT_SYNCHRONISED}
-        as_json({"ok": passed, "revision": loaded.revision, "warnings": problems, "tests": as_plain(results)} | machine)
+        lack = {} if lost is None else {"secret": f"{lost}; {lost.hint}"}
+        told = {"ok": passed and lost is None, "revision": loaded.revision, "warnings": problems}
+        as_json(
+            told | {"tests": as_plain(results)} | machine | lack | {"repointed": [asdict(each) for each in elsewhere]}
+        )
     else:
         for warning in warnings:
             errors.print(str(warning), markup=False)
+        for each in elsewhere:
+            errors.print(str(each), markup=False)
         if not synchronises():
             errors.print(NOT_SYNCHRONISED, markup=False)
         if results:
@@ -51,21 +65,33 @@ def check(
         )
         for line in _tls(loaded):
             console.print(line, markup=False)
+        if lost is not None:
+            fail(f"serve would refuse it: {lost}", Exit.NOT_SO, hint=lost.hint)
         console.print("[green]good[/]" if passed else "[red]a test fails, so serve would refuse it[/]")
-    raise typer.Exit(Exit.DONE if passed else Exit.NOT_SO)
+    raise typer.Exit(Exit.DONE if passed and lost is None else Exit.NOT_SO)
 
 
-def _never_sent(loaded: Configuration) -> list[Problem]:
-    """What the archive's index says of the conditions; nothing where it cannot be asked."""
+def _database(loaded: Configuration) -> Database | None:
+    """The appliance's database; None where it has never run."""
     if loaded.settings.appliance.database is None and not (loaded.data / "micropacs.db").exists():
-        return []
-    database = Database(database_url(loaded))
+        return None
+    return Database(database_url(loaded))
+
+
+def _never_sent(loaded: Configuration, database: Database) -> list[Problem]:
+    """What the archive's index says of the conditions; nothing where it cannot be asked."""
     try:
         return list(never_sent(loaded, samples(database)))
     except (SQLAlchemyError, OSError):
         return []
-    finally:
-        database.dispose()
+
+
+def _repointed(loaded: Configuration, database: Database) -> list[Repointed]:
+    """What is pending and would go elsewhere; nothing where the queue cannot be asked."""
+    try:
+        return repointed(database, Revisions(database, utc_now, loaded.data), loaded)
+    except (SQLAlchemyError, OSError):
+        return []
 
 
 def _tls(loaded: Configuration) -> list[str]:

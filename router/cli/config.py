@@ -14,7 +14,7 @@ from rich.markup import escape
 from router.appliance import Appliance
 from router.cli.options import Config, Json, configuration_path, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
-from router.config import configuration_in_force, revision_of
+from router.config import configuration_in_force, is_secret_lost, make_site_secret, revision_of
 from router.config.earlier import NotPutBackError, besides, check_earlier, put_back, texts_on_disk
 from router.inbox import person
 from router.revisions import Remembered
@@ -134,6 +134,24 @@ def rollback(
         console.print(f"{', '.join(written)} as in {found.revision}; what was there is kept as {saved}", markup=False)
     else:
         console.print("the files are those of this revision already")
+
+
+@application.command("new-secret")
+def new_secret(config: Config = None, json: Json = False) -> None:
+    """Make a new secret of the site where the old one is lost: from now on the same patients get other pseudonyms."""
+    data = in_force(config).data
+    if not is_secret_lost(data):
+        fail("the secret of the site is not lost", Exit.NOT_SO)
+    try:
+        make_site_secret(data)
+    except OSError as error:
+        fail(f"it cannot be written to {data}: {error.strerror}", Exit.NOT_SO)
+    if is_secret_lost(data):
+        fail("the file of the old one is there, but cut short; move it away first", Exit.NOT_SO)
+    if json:
+        as_json({"made": True})
+    else:
+        console.print("made; back it up, and start the appliance again", markup=False)
 
 
 def _current(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from archive import Archive, NotKeptError
 from router.cli.held_lines import add_line
 from router.cli.held_listing import COLUMNS, advised, as_plain, chosen, row_of, tell_candidates, tell_corrections
 from router.cli.options import Config, Json, configuration, in_force, opened
-from router.cli.output import Exit, as_json, console, fail, printable, table
+from router.cli.output import Exit, as_json, console, errors, fail, printable, table
 from router.inbox import Group, grouped, person
 from rules import Attribute, AttributeNameError
 
@@ -154,8 +154,8 @@ def reject(
     """Decide that instances are never filed or sent. The file stays in the hold, as rejected."""
     if not why.strip():
         fail("--why needs a reason", Exit.WRONG)
-    count = _decide(arrivals, lambda archive, arrival: archive.reject(arrival, person(by), why), config)
-    _told(count, "rejected", json=json)
+    done = _decide(arrivals, lambda archive, arrival: archive.reject(arrival, person(by), why), config)
+    _told(*done, "rejected", json=json)
 
 
 def _release(
@@ -164,20 +164,21 @@ def _release(
     def let(archive: Archive, arrival: str) -> None:
         archive.release(arrival, person(by), fixes, as_it_came=as_it_came)
 
-    count = _decide(arrivals, let, config)
-    _told(count, "released; what the rules still hold comes back with its reason", json=json)
+    done = _decide(arrivals, let, config)
+    _told(*done, "released; what the rules still hold comes back with its reason", json=json)
 
 
-def _decide(arrivals: list[str], decide: Callable[[Archive, str], None], config: Config) -> int:
-    """Decide on each of them; how many they are. Ends the program at one that is not held."""
+def _decide(arrivals: list[str], decide: Callable[[Archive, str], None], config: Config) -> tuple[int, list[str]]:
+    """Decide on each of them that is held; how many those are, and which are not."""
+    not_held = []
     with opened(in_force(config)) as appliance:
         meant = chosen(appliance.archive, arrivals)
         for arrival in meant:
             try:
                 decide(appliance.archive, arrival)
             except NotKeptError:
-                fail(f"{arrival} is not held", Exit.NOT_SO, hint="look with: micropacs held")
-    return len(meant)
+                not_held.append(arrival)
+    return len(meant) - len(not_held), not_held
 
 
 def _fixes(values: list[str]) -> dict[str, str]:
@@ -193,9 +194,14 @@ def _fixes(values: list[str]) -> dict[str, str]:
     return fixes
 
 
-def _told(count: int, what: str, *, json: bool) -> None:
+def _told(count: int, not_held: list[str], what: str, *, json: bool) -> None:
+    """Say how many it was done to, and which of them could not be; code 1 where there are any, or nothing was done."""
     if json:
-        as_json({"instances": count})
+        as_json({"instances": count} | ({"not_held": not_held} if not_held else {}))
     else:
         console.print(f"{count} {what}")
-    raise typer.Exit(Exit.DONE if count else Exit.NOT_SO)
+    for each in not_held:
+        errors.print(f"{each} is not held", markup=False)
+    if not_held:
+        errors.print("  look with: micropacs held", markup=False)
+    raise typer.Exit(Exit.DONE if count and not not_held else Exit.NOT_SO)

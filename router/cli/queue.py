@@ -4,6 +4,7 @@ import dataclasses
 import getpass
 from collections import Counter
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,8 @@ import typer
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened, or_before
 from router.cli.output import Exit, ago, as_json, console, fail, table
-from router.delivery import LineState, Listed, State
+from router.config import Configuration, ConfigurationError, Snapshot, SnapshotError
+from router.delivery import InForce, LineState, Listed, State
 
 application = typer.Typer(help="Deliveries and destinations, with the reason why each waits.", no_args_is_help=False)
 
@@ -21,6 +23,13 @@ Study = Annotated[
 ]
 OneDestination = Annotated[str | None, typer.Option(help="Which destination.", show_default=False, callback=or_before)]
 UNDELIVERED = tuple(state for state in State if state not in {State.DELIVERED, State.CANCELLED, State.IGNORED})
+
+
+class Under(StrEnum):
+    """By which rules a held delivery is tried again."""
+
+    current = "current"
+    filed = "filed"
 
 
 @application.callback(invoke_without_command=True)
@@ -107,14 +116,43 @@ def tell_deliveries(deliveries: list[Listed], studies: Mapping[int, str]) -> Non
 def retry(
     destination: Destination = None,
     study: Study = None,
+    under: Annotated[
+        Under | None,
+        typer.Option(
+            help="What is held: current takes the edits in force though they do less than those it was decided with, "
+            "filed leaves it those. Without it those in force, if they do no less.",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Try again now what is parked, held, or waits for its next attempt."""
-    with opened(in_force(config)) as appliance:
+    """Try again now what is parked, held (by the rules in force), or waits for its next attempt."""
+    loaded = in_force(config)
+    with opened(loaded) as appliance:
         _check_known(appliance, destination)
-        count = appliance.queue.retry(destination, _study_id(appliance, study))
-    _done(count, "due again", json=json)
+        rules = None if under is Under.filed else _rules_in_force(appliance, loaded, under)
+        done = appliance.queue.retry(destination, _study_id(appliance, study), rules)
+    if json:
+        as_json({"deliveries": done.due, "held": done.held})
+    else:
+        console.print(f"{done.due} deliveries due again")
+        if done.held:
+            console.print(f"{done.held} stay held, and why is said by: micropacs queue")
+    raise typer.Exit(Exit.DONE if done.due and not done.held else Exit.NOT_SO)
+
+
+def _rules_in_force(appliance: Appliance, loaded: Configuration, under: Under | None) -> InForce | None:
+    """Those of the configuration that was served last; None where none was: then what is held keeps its own."""
+    try:
+        served = Snapshot(loaded.data).read()
+    except SnapshotError:
+        return None
+    except ConfigurationError:
+        hint = "run it with the environment and the secrets that the appliance has"
+        fail("the configuration in force cannot be read here", Exit.WRONG, hint=hint)
+    appliance.revisions.remember(served)
+    return InForce(served.revision, appliance.revisions.ruleset, as_they_are=under is Under.current)
 
 
 @application.command()

@@ -5,6 +5,7 @@ import structlog
 from archive import synchronises
 from router.cli.options import Config, configuration
 from router.cli.output import Exit, errors, fail
+from router.config import SecretLostError
 from router.locking import LockedError
 from router.roles import ListenError, Supervisor
 from router.telemetry import start_logging
@@ -28,6 +29,8 @@ def serve(config: Config = None) -> None:
         Supervisor(loaded).run()
     except LockedError:
         fail(f"another micropacs already serves {loaded.data}", Exit.WRONG)
+    except SecretLostError as error:
+        fail(str(error), Exit.WRONG, hint=error.hint)
     except OSError as error:
         hint = f"may this user read and write all of {loaded.data}?"
         fail(f"cannot run with {loaded.data}: {error.strerror}", Exit.WRONG, hint=hint)

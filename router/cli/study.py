@@ -101,7 +101,7 @@ def edit(
 def undo(study: Study, resend: Resend = False, yes: Yes = False, config: Config = None, json: Json = False) -> None:
     """Take back every change, by rules and by hand: each instance gets the bytes it was received with."""
     with _correcting(study, config) as (appliance, corrector, study_id):
-        if not (yes or json):
+        if not (yes or json) and sys.stdin.isatty():
             _confirm(appliance, study, study_id)
         done = corrector.undo(study_id, resend=resend)
         _told(appliance, corrector, study_id, done, "as received again", asks=not (resend or yes or json), json=json)
@@ -141,7 +141,7 @@ def _wanted(values: list[str]) -> dict[str, str]:
 
 
 def _confirm(appliance: Appliance, study: str, study_id: int) -> None:
-    """Ask whether it is meant; who does not say so changes nothing."""
+    """Ask the person at the terminal whether it is meant; who does not say so changes nothing."""
     changes = [each for each in appliance.archive.changes(study_id) if each.undone_at is None]
     shown = [(each.rule, each.attribute, each.new, each.old, each.instances) for each in changes]
     if shown:

@@ -15,10 +15,12 @@ from router.config.nodes import (
     Retry,
     Source,
 )
+from router.config.places import place_of
 from router.config.reloading import Snapshot, SnapshotError
 from router.config.schema import json_schema
 from router.config.secrets import Secret
 from router.config.settings import ApplianceSettings, ArchiveSettings, Limits, Settings
+from router.config.sitesecret import SecretLostError, is_secret_lost, make_site_secret
 from router.config.unsent import never_sent
 
 __all__ = [
@@ -37,15 +39,19 @@ __all__ = [
     "Limits",
     "Retry",
     "Secret",
+    "SecretLostError",
     "Settings",
     "Snapshot",
     "SnapshotError",
     "Source",
     "configuration_in_force",
+    "is_secret_lost",
     "json_schema",
     "load",
     "load_texts",
+    "make_site_secret",
     "never_sent",
+    "place_of",
     "revision_of",
     "tls_destinations",
 ]

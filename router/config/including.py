@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.config.files import FileUnreadableError, Texts, absolute, has_wildcard, relative_name
+from router.config.remarks import cut_short
 from rules import Document, Entry, LoadError, Node, Position, Problem, compose
 
 MERGED_BY_KEY = frozenset({"appliance", "archive", "sources", "destinations", "tables"})
@@ -49,6 +50,7 @@ class Reading:
         except LoadError as error:
             self.problems.extend(error.problems)
             return None
+        self.warnings.extend(cut_short(root, text))
         if root.value is None:
             self.warnings.append(Problem(shown, 1, 1, "the file is empty"))
         elif not isinstance(root.value, dict):

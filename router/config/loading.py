@@ -20,6 +20,7 @@ from router.config.loops import senders_of, sent_back, unrouted
 from router.config.secrets import resolve
 from router.config.settings import Settings
 from router.config.sitesecret import site_secret
+from router.config.unrecorded import unrecorded
 from router.config.zone import MachineZone
 from router.errors import RouterError
 from rules import (
@@ -218,7 +219,8 @@ def _findings(
 
 def _analysed(settings: Settings) -> list[Finding]:
     senders = senders_of(settings)
-    return [*analyse(settings, senders), *sent_back(settings, senders), *unrouted(settings, senders)]
+    of_senders = [*analyse(settings, senders), *sent_back(settings, senders), *unrouted(settings, senders)]
+    return [*of_senders, *unrecorded(settings)]
 
 
 def _places(settings: Settings, document: Document) -> dict[str, Position]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from router.config.loading import Configuration, load_texts
-from router.config.sitesecret import make_site_secret
+from router.config.sitesecret import provide_site_secret
 from router.errors import RouterError
 
 
@@ -30,14 +30,18 @@ class Snapshot:
         self._seen: tuple[int, int, int] | None = None
 
     def write(self, configuration: Configuration) -> None:
-        """Put `configuration` in force: the file is replaced whole, and on the disk, before this returns."""
+        """Put `configuration` in force: the file is replaced whole, and on the disk, before this returns.
+
+        Raises OSError; SecretLostError where it makes values from the secret of the site, and that is gone.
+        """
         content = {
             "revision": configuration.revision,
             "path": str(configuration.path),
             "texts": dict(configuration.texts),
         }
         folder = self._file.parent
-        make_site_secret(folder.parent)
+        provide_site_secret(folder.parent, is_needed=configuration.ruleset.needs_secret)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="active-", suffix=".tmp", dir=folder)
         temporary = Path(name)
         temporary.chmod(0o640)

@@ -4,8 +4,10 @@ from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Set
 from router.delivery.digests import Digests
 from router.delivery.following import Holder
 from router.delivery.lines import Lines
+from router.delivery.listing import pending_by_revision
 from router.delivery.outcomes import Kind, Outcome
 from router.delivery.queue import Queue
+from router.delivery.redeciding import InForce
 from router.delivery.sender import DestinationError, Sender, Shipment
 from router.delivery.states import State
 from router.delivery.tables import metadata
@@ -14,6 +16,7 @@ __all__ = [
     "DestinationError",
     "Digests",
     "Holder",
+    "InForce",
     "Kind",
     "Leased",
     "LineState",
@@ -27,4 +30,5 @@ __all__ = [
     "Shipment",
     "State",
     "metadata",
+    "pending_by_revision",
 ]

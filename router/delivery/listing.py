@@ -1,5 +1,6 @@
 """The queue as a person sees it: each delivery with the reason why it waits, each destination with its counts."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 
 from archive import Database
 from router.delivery.delivery import LineState, Listed
-from router.delivery.states import State
+from router.delivery.states import SETTLED, State
 from router.delivery.tables import deliveries, destinations, quiet_periods
 from rules import Priority
 
@@ -26,6 +27,9 @@ _IN_LINE = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _COUNT = sa.select(sa.func.count()).select_from(deliveries).where(_place)
+_BY_REVISION = (
+    sa.select(deliveries.c.revision, sa.func.count().label("deliveries")).where(_place).group_by(deliveries.c.revision)
+)
 _OLDEST = sa.select(deliveries.c.created_at).where(
     deliveries.c.id
     == sa.select(sa.func.min(deliveries.c.id))
@@ -72,6 +76,17 @@ def names_in_queue(connection: sa.Connection) -> list[str]:
     while (name := connection.scalar(_NEXT_NAME, {"after": names[-1] if names else ""})) is not None:
         names.append(name)
     return names
+
+
+def pending_by_revision(database: Database) -> list[tuple[str, str, int]]:
+    """How many deliveries to a destination, decided by a revision, are neither delivered nor given up."""
+    counts: Counter[tuple[str, str]] = Counter()
+    with database.read() as connection:
+        for name in names_in_queue(connection):
+            for state in set(State) - SETTLED:
+                for row in connection.execute(_BY_REVISION, {"destination": name, "state": state}):
+                    counts[name, row.revision] += row.deliveries
+    return [(name, revision, count) for (name, revision), count in sorted(counts.items())]
 
 
 def _first_in_line(connection: sa.Connection, places: Sequence[tuple[str, State]], limit: int) -> list[int]:

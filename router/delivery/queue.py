@@ -10,6 +10,8 @@ from router.delivery import enqueueing, following, leasing, line_state, listing,
 from router.delivery.backoff import Retry
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
 from router.delivery.following import Holder
+from router.delivery.orders import Retried
+from router.delivery.redeciding import InForce
 from router.delivery.states import State
 from router.delivery.stepping import SteppedClock
 from router.delivery.transactions import write
@@ -120,9 +122,11 @@ class Queue:
 
     # people
 
-    def retry(self, destination: str | None = None, study_id: int | None = None) -> int:
-        """Try again now what is parked, held or waits for its next attempt; how many."""
-        return orders.retry(self._database, self._now(), destination, study_id)
+    def retry(
+        self, destination: str | None = None, study_id: int | None = None, in_force: InForce | None = None
+    ) -> Retried:
+        """Try again now what is parked, held or waits for its next attempt. See `orders.retry` for `in_force`."""
+        return orders.retry(self._database, self._now(), destination, study_id, in_force)
 
     def cancel(self, by: str, destination: str | None = None, study_id: int | None = None) -> int:
         """Send no more what is not delivered yet; how many."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from router.config import Address, Configuration, ConfigurationError, Snapshot, load
+from router.config import Address, Configuration, ConfigurationError, SecretLostError, Snapshot, load
 from router.locking import FileLock
 from router.roles.listening import ListenError, listen
 from router.roles.watching import Watcher, watch_files
@@ -57,7 +57,8 @@ class Supervisor:
     def run(self) -> None:
         """Start the roles, restart those that die, reload on change; returns after a drained stop.
 
-        Raises `LockedError` when the data folder is in use, `ListenError` when a port is.
+        Raises `LockedError` when the data folder is in use, `ListenError` when a port is, `SecretLostError` when the
+        site's secret is gone and needed.
         """
         lock = FileLock(self._data / "locks" / "serve.lock")
         lock.acquire()
@@ -117,6 +118,10 @@ class Supervisor:
             self._snapshot.write(configuration)
         except OSError as error:
             log.error("configuration refused, it cannot be written to the data folder", reason=error.strerror)  # noqa: TRY400
+            return False
+        except SecretLostError as error:
+            log.error("configuration refused", reason=str(error), what_to_do=error.hint)  # noqa: TRY400
+            self._follow_files(*configuration.files)
             return False
         self._configuration = configuration
         self._follow_files()

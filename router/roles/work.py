@@ -18,6 +18,7 @@ from router.disks import look
 from router.inbox import person
 from router.ingest import Filer
 from router.locking import FileLock
+from router.repointed import tell_repointed
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
@@ -62,8 +63,14 @@ def main() -> None:
 
 def _opened(configuration: Configuration) -> Appliance:
     appliance = Appliance.open(configuration)
-    appliance.revisions.remember(configuration, person(None))
+    _take_up(appliance, configuration)
     return appliance
+
+
+def _take_up(appliance: Appliance, configuration: Configuration) -> None:
+    """Keep it, and warn of what is pending and goes elsewhere by it."""
+    appliance.revisions.remember(configuration, person(None))
+    tell_repointed(appliance.database, appliance.revisions, appliance.journal, configuration)
 
 
 def _insist(step: Callable[[], T], stop: threading.Event) -> T | None:
@@ -97,7 +104,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     upkeep = Upkeep(appliance.archive, appliance.queue, digests, rounds, disks)
 
     def accept(configuration: Configuration) -> None:
-        appliance.revisions.remember(configuration, person(None))
+        _take_up(appliance, configuration)
         lines.reconfigure(configuration)
 
     appliance.archive.sweep()

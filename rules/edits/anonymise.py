@@ -102,6 +102,15 @@ class AnonymiseEdit(Edit):
             places = ", ".join(found[:5])
             raise EditHeldError(f"after de-identification something that identifies is left in {places}")
 
+    @property
+    def needs_secret(self) -> bool:
+        """Unless it names its own: UIDs are made from it also where pseudonyms come from a table."""
+        return self.secret is None
+
+    def covers(self, earlier: Edit) -> bool:
+        """Whether it keeps no more of a header; what is trusted in pictures, and the pseudonyms, may be others."""
+        return isinstance(earlier, AnonymiseEdit) and self.options <= earlier.options
+
     def writes(self) -> tuple[Attribute, ...]:
         """The best known of all it may change."""
         return tuple(map(Attribute.parse, _WRITES))

@@ -56,6 +56,15 @@ class Edit(BaseModel):
     def check(self, before: Header, after: Header) -> None:
         """Look at what all edits of a rule have made of a header. EditHeldError where it must not leave."""
 
+    @property
+    def needs_secret(self) -> bool:
+        """Whether its result is made from the secret of the site."""
+        return False
+
+    def covers(self, earlier: "Edit") -> bool:
+        """Whether nothing is left in a copy by this edit that an `earlier` one in its place would have changed."""
+        return self == earlier
+
     def writes(self) -> tuple[Attribute, ...]:
         """The attributes the edit may change."""
         raise NotImplementedError

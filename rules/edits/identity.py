@@ -40,6 +40,11 @@ class _SecretEdit(Edit):
         default=None, min_length=8, description="From this it is made; else from the site's own."
     )
 
+    @property
+    def needs_secret(self) -> bool:
+        """Unless it names its own."""
+        return self.secret is None
+
     def pseudonyms(self, context: EditContext) -> Pseudonyms:
         """What the secret yields. EditHeldError where there is none."""
         return Pseudonyms(context.secret_or(self.secret))
@@ -70,6 +75,11 @@ class ShiftDatesEdit(_SecretEdit):
     days: Annotated[int | None, PlainValidator(_days, json_schema_input_type=int | str)] = Field(
         default=None, description="By how many days; without it, by a number made from the secret and the patient ID."
     )
+
+    @property
+    def needs_secret(self) -> bool:
+        """Unless it names its own, or the number of days."""
+        return self.secret is None and self.days is None
 
     @classmethod
     def parse(cls, value: object) -> Self:

@@ -197,6 +197,26 @@ def test_fixing_several_at_once(desk: Desk) -> None:
     assert [each["PatientID"] for each in desk.appliance.archive.find("study", {})] == ["00000001"]
 
 
+@pytest.mark.parametrize(
+    ("command", "state"),
+    [(["release"], "released"), (["fix", "StudyID=7"], "released"), (["reject", "--why", "no"], "rejected")],
+)
+def test_one_that_is_not_held_stops_no_other(desk: Desk, command: list[str], state: str) -> None:
+    """What can be done is done and counted, the others are named, and the command ends with 1."""
+    first, second = (desk.arrive(StationName="QC", uid=f"1.2.3.{number}").arrival for number in (1, 2))
+    gone = ["0" * 24, "f" * 24]
+    code, told = desk.run(command[0], first, gone[0], second, gone[1], *command[1:])
+    assert (code, told) == (1, {"instances": 2, "not_held": gone})
+    assert desk.states() == {state: 2}
+    arguments = ["held", command[0], *gone, *command[1:], "-c", str(desk.file)]
+    done = CliRunner().invoke(application, arguments)
+    assert done.exit_code == 1
+    assert done.stdout.startswith("0 ")
+    assert [line for line in done.stderr.splitlines() if "is not held" in line] == [
+        f"{each} is not held" for each in gone
+    ]
+
+
 def test_a_reject_needs_a_reason(desk: Desk) -> None:
     """Without one it is a wrong command, and nothing is decided; with one it is kept with who gave it."""
     arrival = desk.arrive(StationName="QC").arrival

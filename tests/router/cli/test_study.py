@@ -1,6 +1,9 @@
 """`micropacs study`: what it shows, corrects and takes back, what it says to people and programs, its exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,25 +61,38 @@ def test_show_tells_everything(site: Site) -> None:
 
 
 def test_edit_and_undo(site: Site) -> None:
-    """Edited it says who has the old version and how to follow up; undone, confirmed, every digest is the received."""
+    """Edited it says who has the old version and how to follow up; undone, unasked, every digest is the received."""
     code, output, _ = run(site, "edit", STUDY, "PatientID=0042", "PatientName=Roe^Richard")
     assert code == 0
     assert "2 instances corrected" in output
     assert "disk" in output
     assert "--resend" in output
     assert shown(site)["outdated"] == [{"destination": "disk", "instances": 2, "is_configured": True}]
-    assert run(site, "undo", STUDY, said="n\n")[0] == 1
-    assert run(site, "undo", STUDY)[0] == 1
-    assert shown(site)["attributes"]["PatientID"] == "0042"
 
-    code, output, _ = run(site, "undo", STUDY, "--resend", said="y\n")
-    assert code == 0
+    code, output, errors = run(site, "undo", STUDY, "--resend")
+    assert (code, errors) == (0, "")
     assert "2 instances are sent to disk again" in output
     told = shown(site)
     assert (told["attributes"]["PatientID"], told["outdated"]) == ("1", [])
     assert all(each["digest"] == each["received_digest"] for each in told["series"][0]["instances"])
     assert all(change["undone_by"] for change in told["changes"])
     assert {each["state"] for each in told["deliveries"]} == {"due"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_only_a_person_at_a_terminal_is_asked(site: Site) -> None:
+    """At a terminal `undo` tells what it would take back, and does it only after a yes; then it offers to follow up."""
+    for said, code in ((b"n\n", 1), (b"y\nn\n", 0)):
+        ours, theirs = os.openpty()
+        os.write(ours, said)
+        command = [sys.executable, "-m", "router.cli", "-c", str(site.file), "study", "undo", STUDY]
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False, timeout=60)
+        os.close(ours)
+        os.close(theirs)
+        assert done.returncode == code, done.stderr
+        assert "InstitutionName" in done.stdout
+        assert f"Give every instance of {STUDY}" in done.stderr
+        assert ("2 instances as received again" in done.stdout) is (code == 0)
 
 
 def test_programs_are_told_in_json_and_asked_nothing(site: Site) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from router.delivery import Kind, Outcome, Settlement, State
+from router.delivery.orders import Retried
 from router.delivery.tables import attempts, deliveries
 from tests.support.deliveries import DELIVERED, LATER, PARKED, Bench, GiveUp, Retry
 
@@ -166,7 +167,7 @@ def test_retry_frees_what_is_parked_held_or_waiting_for_its_attempt(bench: Bench
     bench.settle([second], Outcome(Kind.HELD, None, "edit failed"))
     bench.settle([third], LATER, wait_seconds=3600)
     bench.put([4], study=2)
-    assert bench.queue.retry(study_id=1) == 3
+    assert bench.queue.retry(study_id=1) == Retried(due=3, held=0)
     assert [(each.instance_id, each.attempts) for each in bench.queue.lease("pacs", 10)] == [(1, 0), (2, 0), (3, 0)]
 
 
