@@ -101,7 +101,7 @@ class RunningAppliance:
         assert self.process is not None
         found: dict[str, int] = {}
         listing = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True
         )
         for line in listing.stdout.splitlines():
             pid, _, arguments = line.strip().partition(" ")
