@@ -76,7 +76,7 @@ def test_72_hours_without_a_destination(tmp_path: Path) -> None:
             began = time.monotonic()
 
             def is_drained() -> bool:
-                """Whether all is delivered; what was probed before the destination was there is probed again in time."""
+                """Whether all is delivered; a probe that came before the destination is made again."""
                 [line] = departures.queue.overview()
                 if line.retry_at is not None and line.retry_at > clock():
                     clock.moment = line.retry_at
