@@ -96,9 +96,13 @@ def read_at(file: FileIO, size: int, offset: int) -> bytes:
 
 
 def start_to_sync(file: FileIO, offset: int = 0, size: int = 0) -> None:
-    """Let the system begin to write the file (0: to its end) to the disk, where it can be asked to; does not wait."""
+    """Let the system begin to write the file (0: to its end) to the disk, where it can be asked to; does not wait.
+
+    It is advice: a file system that takes none is no error, and one that fails tells so when the file is synchronised.
+    """
     if hasattr(os, "posix_fadvise"):  # Linux writes what is dirty before it lets go
-        os.posix_fadvise(file.fileno(), offset, size, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            os.posix_fadvise(file.fileno(), offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def sync_file(file: FileIO) -> None:

@@ -115,6 +115,21 @@ def test_segment_that_failed_is_not_used_again(
     assert before.path not in _segments(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system takes no advice")
+def test_a_file_system_that_takes_no_advice_keeps_long_instances(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beginning to write early is a favour that is asked for: where it is refused, nothing else is."""
+    asked = []
+
+    def refuse(*arguments: int) -> None:
+        asked.append(arguments)
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    content = bytes(range(256)) * (writing._CHUNK_BYTES // 100)
+    assert spool.read(sealed(spool, content).arrival).content == content
+    assert asked
+
+
 def _receive(under_way: Incoming, content: bytes) -> None:
     under_way.write(content)
     under_way.seal()
