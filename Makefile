@@ -40,16 +40,18 @@ help:
 	@echo "make setup   create .venv; afterwards .venv/bin/micropacs exists"
 
 $(VENV)/.product: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "micropacs needs Python 3.11 or newer (PYTHON=python3.12 make ...)"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "micropacs needs Python 3.11 or newer (PYTHON=python3.12 make ...)"; exit 1; }
+	@echo "installing micropacs into $(VENV), a minute the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(SCHEMA): $(VENV)/.product $(wildcard router/config/*.py rules/*.py rules/edits/*.py)
 	@$(BIN)/micropacs schema > $@
 
 $(VENV)/.development: pyproject.toml $(VENV)/.product
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 setup: $(VENV)/.product $(SCHEMA)
