@@ -13,8 +13,6 @@ from benchmarks.settings import Settings
 from benchmarks.site import Site, operator, settle_disk, site
 from benchmarks.study import Study, counts, scanner
 
-LINE_RESTS = "up to 0.5 s of ours is the line's rest before it sees that its destination is resumed"
-
 
 @dataclass(slots=True)
 class Sent:
@@ -74,13 +72,7 @@ def measure(settings: Settings) -> list[Figure]:
             "forward a study, first to last arrival", "s", ours.from_first, peer.from_first, "dcmsend", *bounds
         ),
         ours_to_peer(
-            "forward a study, order to last arrival",
-            "s",
-            ours.from_order,
-            peer.from_order,
-            "dcmsend",
-            *bounds,
-            LINE_RESTS,
+            "forward a study, order to last arrival", "s", ours.from_order, peer.from_order, "dcmsend", *bounds
         ),
     ]
     rounds = min(settings.rounds, MOST_ROUNDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from archive import Archive, Database, Spool, replace_durably
 from router.config import Configuration
-from router.delivery import Queue
+from router.delivery import Bell, Queue
 from router.disks import refuse_what_is_missing, reserve
 from router.journal import Journal
 from router.migrations import upgrade
@@ -51,6 +51,7 @@ class Appliance:
     queue: Queue
     journal: Journal
     revisions: Revisions
+    bell: Bell
 
     @classmethod
     def open(cls, configuration: Configuration, now: Callable[[], datetime] = utc_now) -> "Appliance":
@@ -64,13 +65,15 @@ class Appliance:
         database = Database(database_url(configuration))
         upgrade(database)
         archive = Archive(database, data / "archive")
+        bell = Bell(data / "bell")
         return cls(
             database,
             open_spool(configuration),
             archive,
-            Queue(database, holder=_holder(data), now=now, touch=archive.touch, steady=time.monotonic),
+            Queue(database, holder=_holder(data), now=now, touch=archive.touch, steady=time.monotonic, bell=bell),
             Journal(database, now),
             Revisions(database, now, data),
+            bell,
         )
 
     def close(self) -> None:

@@ -91,7 +91,9 @@ class Corrector:
         """Send the version of now to every destination that has an older one; how many instances, by destination."""
         every = self._archive.stored([kept.row for kept in self._archive.instances_of(study_id)])
         series_of = {row: each.series_id for row, each in every.items()}
-        return write(self._archive.database, lambda connection: self._resend(connection, study_id, series_of))
+        resent = write(self._archive.database, lambda connection: self._resend(connection, study_id, series_of))
+        self._queue.ring()
+        return resent
 
     def _resend(self, connection: Connection, study_id: int, series_of: Mapping[int, int]) -> Mapping[str, int]:
         resent = self._queue.resend(connection, study_id, series_of)

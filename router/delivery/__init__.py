@@ -1,5 +1,6 @@
 """Leaving: the queue of deliveries, and the lines that send them."""
 
+from router.delivery.bell import Bell
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
 from router.delivery.digests import Digests
 from router.delivery.following import Holder
@@ -13,6 +14,7 @@ from router.delivery.states import State
 from router.delivery.tables import metadata
 
 __all__ = [
+    "Bell",
     "DestinationError",
     "Digests",
     "Holder",

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from archive import Database, Place
 from router.delivery import enqueueing, following, leasing, line_state, listing, orders, quiet, receipts, settling
 from router.delivery.backoff import Retry
+from router.delivery.bell import Bell
 from router.delivery.delivery import Leased, LineState, Listed, NewDelivery, Settlement
 from router.delivery.following import Holder
 from router.delivery.orders import Retried
@@ -22,7 +23,7 @@ class Queue:
 
     `holder` names this process's leases and stays the same after a restart; `now` is the wall clock, aware; `touch` is
     called, in the same transaction, with the studies of which something was settled; `steady` is a clock that nobody
-    sets, by which it is noticed when the wall clock is (None: it is not).
+    sets, by which it is noticed when the wall clock is (None: it is not); `bell` is rung when something is ordered.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Queue:
         now: Callable[[], datetime],
         touch: Callable[[sa.Connection, Collection[int]], None] = lambda _connection, _study_ids: None,
         steady: Callable[[], float] | None = None,
+        bell: Bell | None = None,
     ) -> None:
         self._database = database
         self._touch = touch
         self._holder = holder
         self._now = now
+        self._bell = bell
         self._due_now = SteppedClock(database, holder, now, steady).now if steady is not None else now
 
     @property
@@ -118,7 +121,9 @@ class Queue:
 
     def resume(self, destination: str) -> bool:
         """Lease to it again, at once; False if there is no such destination."""
-        return line_state.resume(self._database, destination)
+        is_known = line_state.resume(self._database, destination)
+        self.ring()
+        return is_known
 
     # people
 
@@ -126,7 +131,14 @@ class Queue:
         self, destination: str | None = None, study_id: int | None = None, in_force: InForce | None = None
     ) -> Retried:
         """Try again now what is parked, held or waits for its next attempt. See `orders.retry` for `in_force`."""
-        return orders.retry(self._database, self._now(), destination, study_id, in_force)
+        retried = orders.retry(self._database, self._now(), destination, study_id, in_force)
+        self.ring()
+        return retried
+
+    def ring(self) -> None:
+        """Have the lines of this machine look into the queue at once, whatever process they are in."""
+        if self._bell is not None:
+            self._bell.ring()
 
     def cancel(self, by: str, destination: str | None = None, study_id: int | None = None) -> int:
         """Send no more what is not delivered yet; how many."""

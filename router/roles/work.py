@@ -30,6 +30,7 @@ MANY = 64  # done in one step: more waits already
 RELEASED_SECONDS = 0.2
 QUIET_SECONDS = 0.1
 SECURITY_SECONDS = 0.1
+BELL_SECONDS = 0.1  # a person waits who has ordered something
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -121,6 +122,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
             "quiet", lambda: appliance.queue.release_quiet(_filed_through(appliance)), QUIET_SECONDS, stop, lines.wake
         ),
     ]
+    threads.append(_loop("bell", appliance.bell.has_rung, BELL_SECONDS, stop, lines.wake, tiring=1))
     folding = Folding(ledger_folder(active().data), appliance.database, appliance.journal, utc_now)
     threads.append(_loop("security", folding.fold, SECURITY_SECONDS, stop, lambda: None))
     log.info("working", revision=active().revision)
@@ -140,11 +142,16 @@ def _filed_through(appliance: Appliance) -> datetime | None:
 
 
 def _loop(
-    name: str, step: Callable[[], int], rest_seconds: float, stop: threading.Event, then: Callable[[], None]
+    name: str,
+    step: Callable[[], int],
+    rest_seconds: float,
+    stop: threading.Event,
+    then: Callable[[], None],
+    tiring: float = 10,
 ) -> threading.Thread:
     """A thread that takes `step` again and again; trouble never ends it.
 
-    It rests when there was nothing to do, and after many such rests ten times as long.
+    It rests when there was nothing to do, and after many such rests `tiring` times as long.
     """
 
     def run() -> None:
@@ -163,7 +170,7 @@ def _loop(
                 then()
             if done < MANY:
                 stop.wait(rest)
-                rest = min(rest * 1.1, 10 * rest_seconds)
+                rest = min(rest * 1.1, tiring * rest_seconds)
 
     thread = threading.Thread(target=run, name=name)
     thread.start()
