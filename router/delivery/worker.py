@@ -23,7 +23,7 @@ from router.telemetry import reason_of
 from rules import Window
 
 AHEAD = 32  # so many before its end the lot after this one is leased
-IDLE_SECONDS = 0.5  # between two looks into the queue; whoever enqueues wakes the line earlier
+IDLE_SECONDS = 1.0  # between two looks into the queue; whoever enqueues or orders wakes the line earlier
 GATHER_SECONDS = 0.03  # after being woken: what is filed in the same moment goes in one lease
 WINDOW_SECONDS = 1.0
 TROUBLE_SECONDS = 2.0
@@ -118,8 +118,7 @@ class Line:
                 log.exception("delivery interrupted, trying again", destination=self.settings.name)
                 rest = TROUBLE_SECONDS
                 self._clear_up()
-            if rest:
-                self._awake.wait(rest)
+            if rest and self._awake.wait(rest):
                 self._stopping.wait(GATHER_SECONDS)
             self._awake.clear()
         self._hang_up()

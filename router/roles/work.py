@@ -13,7 +13,7 @@ import structlog
 
 from router.appliance import Appliance, utc_now
 from router.config import Configuration
-from router.delivery import Digests, Lines
+from router.delivery import Bell, Digests, Lines
 from router.disks import look
 from router.inbox import person
 from router.ingest import Filer
@@ -30,7 +30,7 @@ MANY = 64  # done in one step: more waits already
 RELEASED_SECONDS = 0.2
 QUIET_SECONDS = 0.1
 SECURITY_SECONDS = 0.1
-BELL_SECONDS = 0.1  # a person waits who has ordered something
+RINGS_APART_SECONDS = 0.02
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
@@ -122,15 +122,32 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
             "quiet", lambda: appliance.queue.release_quiet(_filed_through(appliance)), QUIET_SECONDS, stop, lines.wake
         ),
     ]
-    threads.append(_loop("bell", appliance.bell.has_rung, BELL_SECONDS, stop, lines.wake, tiring=1))
     folding = Folding(ledger_folder(active().data), appliance.database, appliance.journal, utc_now)
     threads.append(_loop("security", folding.fold, SECURITY_SECONDS, stop, lambda: None))
     log.info("working", revision=active().revision)
+    _heed(appliance.bell, stop, lines.wake)
     active.follow(stop, accept)
     for thread in threads:
         thread.join()
     lines.stop(DRAIN_SECONDS)
     upkeep.stop()
+
+
+def _heed(bell: Bell, stop: threading.Event, then: Callable[[], None]) -> None:
+    """Do `then` whenever a command rings, in a thread that ends with the process."""
+    try:
+        listener = bell.listener()
+    except OSError as error:
+        log.info("commands are not heard at once", reason=type(error).__name__)
+        return
+
+    def heed() -> None:
+        while not stop.is_set():
+            listener.wait()
+            then()
+            stop.wait(RINGS_APART_SECONDS)
+
+    threading.Thread(target=heed, name="bell", daemon=True).start()
 
 
 def _filed_through(appliance: Appliance) -> datetime | None:
@@ -142,16 +159,11 @@ def _filed_through(appliance: Appliance) -> datetime | None:
 
 
 def _loop(
-    name: str,
-    step: Callable[[], int],
-    rest_seconds: float,
-    stop: threading.Event,
-    then: Callable[[], None],
-    tiring: float = 10,
+    name: str, step: Callable[[], int], rest_seconds: float, stop: threading.Event, then: Callable[[], None]
 ) -> threading.Thread:
     """A thread that takes `step` again and again; trouble never ends it.
 
-    It rests when there was nothing to do, and after many such rests `tiring` times as long.
+    It rests when there was nothing to do, and after many such rests ten times as long.
     """
 
     def run() -> None:
@@ -170,7 +182,7 @@ def _loop(
                 then()
             if done < MANY:
                 stop.wait(rest)
-                rest = min(rest * 1.1, tiring * rest_seconds)
+                rest = min(rest * 1.1, 10 * rest_seconds)
 
     thread = threading.Thread(target=run, name=name)
     thread.start()

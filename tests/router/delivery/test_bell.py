@@ -1,40 +1,59 @@
 """What is ordered in one program is heard in another at once."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from router.delivery import Bell, Queue
+from router.delivery.bell import Listener
 from tests.support.deliveries import Bench
 
-
-def test_a_ring_is_heard_once_by_each_who_listens(tmp_path: Path) -> None:
-    """Each has a bell of its own on the same file, and hears what came since it asked last, not what was before."""
-    command = Bell(tmp_path / "bell")
-    command.ring()
-    first, second = Bell(tmp_path / "bell"), Bell(tmp_path / "bell")
-    assert not first.has_rung()
-    command.ring()
-    assert [first.has_rung(), second.has_rung(), first.has_rung()] == [True, True, False]
-    for _ in range(3):
-        command.ring()
-        assert first.has_rung()
+_SOON = 20.0
 
 
-def test_nobody_fails_for_want_of_a_bell(tmp_path: Path) -> None:
-    """A folder that is away costs only the quick way."""
-    bell = Bell(tmp_path / "away" / "bell")
-    bell.ring()
-    assert not bell.has_rung()
+def _hears(listener: Listener, act: Callable[[], object]) -> bool:
+    """Whether who listens in another thread hears what `act` rings."""
+    heard = threading.Event()
+
+    def listen() -> None:
+        listener.wait()
+        heard.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    act()
+    return heard.wait(_SOON)
 
 
-def test_orders_ring(bench: Bench, tmp_path: Path) -> None:
-    """Resuming a destination and trying again do; looking does not."""
-    listener = Bell(tmp_path / "bell")
-    queue = Queue(bench.database, "a command", bench.clock, bell=Bell(tmp_path / "bell"))
+def test_the_last_who_listens_is_rung(tmp_path: Path) -> None:
+    """Also when a process that listened before has died and left its port behind."""
+    bell = Bell(tmp_path / "bell")
+    bell.listener()
+    assert _hears(bell.listener(), bell.ring)
+    assert [path.name for path in tmp_path.iterdir()] == ["bell"]
+
+
+@pytest.mark.parametrize("port", [None, "", "no port", "1e3", "99999999999999999999", "70000", "-1"])
+def test_nobody_fails_for_want_of_a_bell(tmp_path: Path, port: str | None) -> None:
+    """Where nobody listens, or the file is not what it should be, only the quick way is lost."""
+    if port is not None:
+        (tmp_path / "bell").write_text(port, "ascii")
+    Bell(tmp_path / "bell").ring()
+    assert _hears(Bell(tmp_path / "bell").listener(), Bell(tmp_path / "bell").ring)
+
+
+def test_where_it_cannot_be_heard_that_is_told(tmp_path: Path) -> None:
+    """A folder that is away is an OSError for who wants to listen."""
+    with pytest.raises(OSError, match="away"):
+        Bell(tmp_path / "away" / "bell").listener()
+
+
+@pytest.mark.parametrize("order", ["resume", "retry"])
+def test_orders_ring(bench: Bench, tmp_path: Path, order: str) -> None:
+    """Resuming a destination and trying again do."""
+    bell = Bell(tmp_path / "bell")
+    queue = Queue(bench.database, "a command", bench.clock, bell=bell)
     queue.configure(["pacs"])
-    queue.pause("pacs", "for a test")
-    queue.overview()
-    assert not listener.has_rung()
-    assert queue.resume("pacs")
-    assert listener.has_rung()
-    queue.retry("pacs")
-    assert listener.has_rung()
+    assert queue.pause("pacs", "for a test")
+    assert _hears(bell.listener(), lambda: getattr(queue, order)("pacs"))
