@@ -12,7 +12,7 @@ from rich.markup import escape
 from archive import ChangeMade
 from router.cli.options import Config, Json, configuration, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
-from router.cli.queue import UNDELIVERED, tell_deliveries
+from router.cli.queue_listing import UNDELIVERED, tell_deliveries
 from router.config import IMPORT, Configuration
 from router.errors import RouterError
 from router.part10 import part_ten

@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from archive import replace_durably
+from router.config.configuration import Configuration, ConfigurationError
 from router.config.files import FileUnreadableError, StoredTexts, TextsOnDisk, absolute, relative_name
-from router.config.loading import Configuration, ConfigurationError, load, load_from
+from router.config.loading import load, load_from
 from router.errors import RouterError
 
 
