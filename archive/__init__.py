@@ -3,7 +3,8 @@
 from archive.archive import Archive
 from archive.attributes import INDEXED, Level
 from archive.candidates import Candidate
-from archive.database import Blob, Database, Id, Json, UtcDateTime, text
+from archive.columns import Blob, Id, Json, UtcDateTime, text
+from archive.database import Database
 from archive.entry import Entry
 from archive.errors import (
     ArchiveError,

@@ -24,16 +24,18 @@ from archive.attributes import Level
 from archive.candidates import Candidate
 from archive.database import Database
 from archive.entry import Entry
-from archive.filing import Filing, InstanceKey, Placed, Rewritten, Shelves, Version
+from archive.filing import Filing, InstanceKey, Placed, Rewritten, Version
 from archive.history import ChangeMade, SeriesFiled, StudyKept
 from archive.holding import Held, Hold, Released
 from archive.moving import Place
 from archive.quarantine import Round
 from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.rewriting import Applied, Revised
+from archive.shelves import Shelves
 from archive.spool import Backlog
 from archive.tables import metadata
 from archive.verification import Finding, Kept
+from archive.versions import write_versions
 
 
 class Archive:
@@ -140,7 +142,7 @@ class Archive:
 
     def rewrite(self, versions: Sequence[Version]) -> list[Rewritten]:
         """Other versions of kept files, on the disk when this returns; `revise` makes them those that are kept."""
-        return self._shelves.rewrite(versions, lambda files: rewriting.announce(self.database, files))
+        return write_versions(self._shelves, versions, lambda files: rewriting.announce(self.database, files))
 
     def revise(self, connection: Connection, study_id: int, revised: Sequence[Revised], by: str) -> Mapping[int, Place]:
         """In the caller's transaction: the study is kept like this from now on; see `rewriting.revise`."""

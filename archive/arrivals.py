@@ -12,7 +12,8 @@ from io import FileIO
 from pathlib import Path
 
 from archive.errors import NotKeptError
-from archive.files import create, lock, read_at, unlock, write_at
+from archive.files import create, read_at, write_at
+from archive.locks import lock, unlock
 
 ARRIVAL_LENGTH = 24
 _ARRIVAL = re.compile(r"[0-9a-f]{24}")

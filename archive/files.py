@@ -1,4 +1,4 @@
-"""Durable primitives for files and folders: what has returned is on the disk. Knows nothing of DICOM or the index."""
+"""Durable primitives for files: what has returned is on the disk. Knows nothing of DICOM or the index."""
 
 import errno
 import os
@@ -9,22 +9,18 @@ from io import FileIO
 from pathlib import Path
 from uuid import uuid4
 
-if sys.platform == "win32":
-    import msvcrt
-else:
+from archive.locks import try_lock
+
+if sys.platform == "darwin":
     import fcntl
 
 FILE_MODE = 0o640
-FOLDER_MODE = 0o750
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHORT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # says nothing of the file that was to be read
 _HAS_POSITIONS = hasattr(os, "pwrite")
 _HAS_PARTS = hasattr(os, "pwritev")
 _DURABLY = getattr(os, "RWF_DSYNC", 0)  # Linux
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
-
-
-FOLDERS_REMEMBERED = 1000
 
 
 def create(path: Path | str) -> FileIO:
@@ -136,36 +132,6 @@ def is_in_place(file: FileIO, path: Path) -> bool:
         return False
 
 
-def try_lock(file: FileIO) -> bool:
-    """Take the file's advisory lock if no other process holds it; it is given back when the file is closed."""
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def lock(file: FileIO) -> None:
-    """Wait for the file's advisory lock; on Windows it is its first byte that is locked."""
-    if sys.platform == "win32":
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-    else:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-
-
-def unlock(file: FileIO) -> None:
-    """Give the lock back."""
-    if sys.platform == "win32":
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
-
-
 def link(existing: Path, name: Path) -> bool:
     """A second name for the same file, not synchronised; False where the file system has no links between the two."""
     try:
@@ -204,51 +170,3 @@ def _give_to_owner_of(path: Path, part: Path) -> None:
         with suppress(PermissionError):
             os.chown(part, found.st_uid, found.st_gid)
     part.chmod(found.st_mode & 0o777)
-
-
-class Folders:
-    """Makes folders and sees to it that each of their names is on the disk, and remembers those it saw to last."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._first: Path | None = None  # while this is there the root is no empty mount point
-        self._known: set[Path] = set()
-        was_there = root.is_dir()
-        try:
-            self._make(root)
-        except PermissionError:
-            if not was_there:  # a root that an administrator made may lie in a folder we cannot open
-                raise
-
-    def ensure(self, folder: Path) -> None:
-        """The folder below the root is there, and synchronised in its parents, also if another process made it."""
-        if folder in self._known and folder.is_dir():
-            return
-        if self._first is not None and not self._first.is_dir():
-            raise OSError(errno.ENODEV, "what was in the folder is gone")
-        for parent in [*reversed(folder.parents), folder]:
-            if parent != self._root and parent.is_relative_to(self._root):
-                self._make(parent)
-        if len(self._known) >= FOLDERS_REMEMBERED:  # else every study there is would be in memory in the end
-            self._known = set()
-        self._known.add(folder)
-        self._first = self._first or folder
-
-    def _make(self, folder: Path) -> None:
-        if not folder.parent.is_dir():
-            self._make(folder.parent)
-        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        sync_folder(folder.parent)  # even if it was there: whoever made it may have died before this
-
-
-def drop_abandoned(folder: Path) -> int:
-    """Remove the unfinished files (`*.part`) whose process has died and so holds no lock on them; gives how many."""
-    dropped = 0
-    for path in folder.glob("*.part"):
-        with suppress(OSError):
-            with FileIO(path, "r+") as file:
-                is_abandoned = try_lock(file)
-            if is_abandoned:
-                path.unlink()  # closed before: Windows removes no open file
-                dropped += 1
-    return dropped

@@ -14,7 +14,7 @@ from archive.attributes import fitted_uid, plain_text
 from archive.database import Database
 from archive.entry import Entry, read_entry
 from archive.errors import EntryUnreadableError, NotKeptError
-from archive.origin import Identity, Origin
+from archive.origin import Identity, Origin, identity_of, origin_of
 from archive.records import in_parts
 from archive.rows import ARRIVAL_COLUMNS, arrival_values
 from archive.tables import held as table
@@ -202,8 +202,8 @@ def _held(row: Row[Any], folder: Path) -> Held:
         rule=row.rule,
         revision=row.revision,
         attributes=row.attributes,
-        identity=Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
-        origin=Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at),
+        identity=identity_of(row),
+        origin=origin_of(row),
         bytes=row.bytes,
         digest=row.digest,
         held_at=row.held_at,

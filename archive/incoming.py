@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from archive.arrivals import ArrivalNames
 from archive.errors import SpoolFailedError, SpoolFullError
-from archive.files import FULL, create, sync_file, sync_folder, try_lock, write
+from archive.files import FULL, create, sync_file, sync_folder, write
+from archive.locks import try_lock
 from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
 from archive.segment import LARGEST_BYTES

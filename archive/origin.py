@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +25,13 @@ class Origin:
     called_ae: str
     host: str
     received_at: datetime
+
+
+def identity_of(row: Row[*tuple[Any, ...]]) -> Identity:
+    """As a row of the index, of an instance or of something held, has it."""
+    return Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid)
+
+
+def origin_of(row: Row[*tuple[Any, ...]]) -> Origin:
+    """As a row of the index has it."""
+    return Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at)

@@ -16,7 +16,7 @@ from archive.attributes import fitted_uid
 from archive.database import Database
 from archive.errors import EntryUnreadableError
 from archive.files import SHORT_OF_MEANS
-from archive.origin import Identity, Origin
+from archive.origin import Identity, Origin, identity_of, origin_of
 from archive.part10 import read_head
 from archive.records import in_parts
 from archive.tables import amendments, damaged, held, instances, series, studies
@@ -125,8 +125,8 @@ class PastArrivals:
         return Past(
             row.arrival,
             self._folder / row.file,
-            Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
-            _origin(row),
+            identity_of(row),
+            origin_of(row),
             row.study_instance_uid,
             row.bytes,
             row.data_set_offset,
@@ -141,8 +141,8 @@ class PastArrivals:
         return Past(
             row.arrival,
             self._folder / row.file,
-            Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
-            _origin(row),
+            identity_of(row),
+            origin_of(row),
             row.attributes.get("StudyInstanceUID", ""),
             row.bytes,
             None,
@@ -182,7 +182,3 @@ def beginning(past: Past, limit: int) -> Beginning:
 
 def _these(query: Select[*tuple[Any, ...]], column: Any, numbers: Sequence[int]) -> Select[*tuple[Any, ...]]:  # noqa: ANN401 - SQLAlchemy's
     return query.where(column.in_(numbers)).order_by(column.desc())
-
-
-def _origin(row: Row[*tuple[Any, ...]]) -> Origin:
-    return Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from archive.attributes import fitted_uid
 from archive.filing import Filing, InstanceKey, Placed
-from archive.origin import Identity, Origin
+from archive.origin import Identity, Origin, identity_of, origin_of
 from archive.tables import damaged, held, instances, series, studies
 
 T = TypeVar("T")
@@ -155,8 +155,8 @@ def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) ->
                 path=folder / row.file,
                 data_set_offset=row.data_set_offset,
                 bytes=row.bytes,
-                identity=Identity(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid),
-                origin=Origin(row.source, row.calling_ae, row.called_ae, row.host, row.received_at),
+                identity=identity_of(row),
+                origin=origin_of(row),
                 digest=row.digest,
                 study_id=row.study_id,
                 series_id=row.series_id,

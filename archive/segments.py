@@ -11,7 +11,9 @@ from io import FileIO
 from pathlib import Path
 from uuid import uuid4
 
-from archive.files import Folders, create, sync_folder, try_lock
+from archive.files import create, sync_folder
+from archive.folders import Folders
+from archive.locks import try_lock
 from archive.register import State, register_of
 from archive.segment import SUFFIX, has_room
 from archive.writing import Segment

@@ -15,7 +15,8 @@ from pathlib import Path
 from archive.arrivals import ArrivalNames, checked, is_arrival
 from archive.entry import Entry, read_entry
 from archive.errors import EntryUnreadableError, SpoolFullError
-from archive.files import Folders, drop_abandoned, sync_folder
+from archive.files import sync_folder
+from archive.folders import Folders, drop_abandoned
 from archive.incoming import Incoming, translated
 from archive.origin import Identity, Origin
 from archive.segments import Segments

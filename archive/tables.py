@@ -4,7 +4,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Ta
 
 from archive.arrivals import ARRIVAL_LENGTH
 from archive.attributes import UID_LENGTH, Indexed, at_level
-from archive.database import Blob, Id, Json, UtcDateTime, text
+from archive.columns import Blob, Id, Json, UtcDateTime, text
 
 DIGEST_LENGTH = 64
 NAMES = {

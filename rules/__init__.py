@@ -21,7 +21,7 @@ from rules.errors import (
 )
 from rules.evaluation import Ruleset
 from rules.example import Example, example
-from rules.explanation import CopyTrace, Explanation
+from rules.explanation import CopyTrace, Explanation, explained
 from rules.facts import Arrival, Condition, Facts, FiledSeries, Readable
 from rules.finding import Finding
 from rules.header import Header, identify
@@ -34,7 +34,7 @@ from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix, pixel_element, recast
 from rules.schema import NormaliseRule, Otherwise, RouteRule, RulesSettings
 from rules.splicing import deflate, edited
-from rules.testing import TestResult
+from rules.testing import TestResult, run_tests
 from rules.trace import ClauseTrace, RuleTrace
 from rules.values import After, Duration, Flag, GiveUp, Size, Window, one_of, parse_duration
 
@@ -109,6 +109,7 @@ __all__ = [
     "differences",
     "edited",
     "example",
+    "explained",
     "filed_series",
     "has_overlay_in_pixels",
     "identify",
@@ -122,6 +123,7 @@ __all__ = [
     "possible",
     "problems_from",
     "recast",
+    "run_tests",
     "spliced",
     "undo",
 ]

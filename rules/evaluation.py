@@ -4,7 +4,6 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from rules.analysis import mistakes
@@ -12,12 +11,10 @@ from rules.copies import Copies
 from rules.decision import Decision, Prepared, Verdict
 from rules.edits import Edit, Table
 from rules.errors import EditHeldError, EditRejectedError, RulesError
-from rules.explanation import Explanation, explain
 from rules.facts import Arrival
 from rules.header import Header
 from rules.matching import Matching
 from rules.schema import OTHERWISE, RulesSettings
-from rules.testing import TestResult, run
 from rules.trace import Witness
 from rules.walk import Walk
 
@@ -44,7 +41,7 @@ class Ruleset:
             raise RulesError(mistake.message)
         self.settings = settings
         self._tables = dict(tables)
-        self._conceal = conceal
+        self.conceal = conceal
         self._secret = secret
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
@@ -139,15 +136,6 @@ class Ruleset:
         if rule is None:
             raise RulesError(f"there is no route {route!r} in these rules")
         return rule.edit
-
-    def explain(self, header: Header, arrival: Arrival) -> Explanation:
-        """Every rule, every condition with its actual value, and what changes. It holds a patient's values."""
-        return explain(self, header, arrival)
-
-    def run_tests(self) -> list[TestResult]:
-        """The tests of the configuration, run for real."""
-        results = (run(case, self) for case in self.settings.tests)
-        return [replace(result, failures=[self._conceal(each) for each in result.failures]) for result in results]
 
     @property
     def asks_for_filed_series(self) -> bool:

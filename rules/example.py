@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import cycle
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -15,15 +14,13 @@ from rules.attribute import Attribute
 from rules.cases import TestCase, parse_given
 from rules.decision import Decision
 from rules.errors import RulesError
+from rules.evaluation import Ruleset
 from rules.facts import Arrival
 from rules.header import Header
 from rules.profiles import profile
 from rules.subject import Subject, fact_values, fold
 from rules.testing import header_of, run
 from rules.trace import ClauseTrace, Witness
-
-if TYPE_CHECKING:
-    from rules.evaluation import Ruleset
 
 Plain = str | list[str]
 _MADE_UP = {
@@ -51,7 +48,7 @@ class Example:
         return {"name": self.name, "given": dict(self.given), "expect": dict(self.expect)}
 
 
-def example(ruleset: "Ruleset", header: Header, arrival: Arrival, name: str) -> Example:
+def example(ruleset: Ruleset, header: Header, arrival: Arrival, name: str) -> Example:
     """The test that shows what these rules do with an instance as it arrived; it passes.
 
     RulesError where no test can show it, since a rule looks at what a test cannot give.
@@ -77,7 +74,7 @@ def example(ruleset: "Ruleset", header: Header, arrival: Arrival, name: str) -> 
     return made
 
 
-def _looked_at(ruleset: "Ruleset") -> Iterator[Subject]:
+def _looked_at(ruleset: Ruleset) -> Iterator[Subject]:
     """Every fact and attribute that a condition asks for or that an edit on arrival starts from, each once."""
     seen: set[object] = {"source"}
     for subject in _subjects(ruleset):
@@ -86,7 +83,7 @@ def _looked_at(ruleset: "Ruleset") -> Iterator[Subject]:
             yield subject
 
 
-def _subjects(ruleset: "Ruleset") -> Iterator[Subject]:
+def _subjects(ruleset: Ruleset) -> Iterator[Subject]:
     for rule in ruleset.settings.rules:
         if rule.when is not None and not rule.disabled:
             yield from rule.when.subjects()
@@ -115,7 +112,7 @@ def _made(given: Mapping[str, Plain]) -> tuple[Header, Arrival]:
     return header_of(parsed), parsed.arrival
 
 
-def _course(ruleset: "Ruleset", header: Header, arrival: Arrival) -> object:
+def _course(ruleset: Ruleset, header: Header, arrival: Arrival) -> object:
     """What every rule said, condition by condition, and what became of the instance, without any value."""
     witness = Witness()
     decision = ruleset.decide(header, arrival, witness=witness)
@@ -134,9 +131,7 @@ def _identifies(subject: Subject) -> bool:
     return tag is None or tag >> 16 & 1 == 1 or profile(frozenset()).action(tag, None) is not None
 
 
-def _without_identity(
-    given: dict[str, Plain], subject: Subject, ruleset: "Ruleset", course: object
-) -> dict[str, Plain]:
+def _without_identity(given: dict[str, Plain], subject: Subject, ruleset: Ruleset, course: object) -> dict[str, Plain]:
     """The same with another value of one attribute, if the rules decide the same by it."""
     for candidate in _candidates(given[subject.name], subject, ruleset):
         changed = {**given, subject.name: candidate}
@@ -148,7 +143,7 @@ def _without_identity(
     return given
 
 
-def _candidates(value: Plain, subject: Subject, ruleset: "Ruleset") -> Iterator[Plain]:
+def _candidates(value: Plain, subject: Subject, ruleset: Ruleset) -> Iterator[Plain]:
     """Values to put in the place of a real one, the least like it first."""
     texts = [value] if isinstance(value, str) else value
     if subject.vr in _MADE_UP:
@@ -160,7 +155,7 @@ def _candidates(value: Plain, subject: Subject, ruleset: "Ruleset") -> Iterator[
     yield _plain(tuple(_like(text, sought) for text in texts))
 
 
-def _sought(subject: Subject, ruleset: "Ruleset") -> tuple[str, ...]:
+def _sought(subject: Subject, ruleset: Ruleset) -> tuple[str, ...]:
     """The texts that conditions look for in an attribute."""
     rules = [rule.when for rule in ruleset.settings.rules if rule.when is not None]
     leaves = [leaf for when in rules for leaf in when.leaves() if leaf.operator in _SOUGHT]

@@ -5,19 +5,17 @@ It holds a patient's values: it is for the person who asks, never for a log.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rules.comparison import Difference, differing_elements
 from rules.decision import Change, Decision, Dispatch, Verdict
 from rules.errors import RulesError
+from rules.evaluation import Ruleset
 from rules.facts import Arrival
 from rules.header import Header
 from rules.nearest import NotChosen, not_chosen
 from rules.splicing import edited
 from rules.trace import ClauseTrace, RuleTrace, Witness
-
-if TYPE_CHECKING:
-    from rules.evaluation import Ruleset
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,11 @@ class Explanation:
         yield from (f"not to {each}" for each in self.not_chosen)
 
 
-def explain(ruleset: "Ruleset", header: Header, arrival: Arrival) -> Explanation:
-    """Decide as ever, with a witness; then make the copies."""
+def explained(ruleset: Ruleset, header: Header, arrival: Arrival) -> Explanation:
+    """Every rule, every condition with its actual value, and what changes. It holds a patient's values.
+
+    It is decided as ever, with a witness; then the copies are made.
+    """
     witness = Witness()
     decision = ruleset.decide(header, arrival, witness=witness)
     witness.saw_nothing_of(ruleset.settings)
@@ -104,7 +105,7 @@ def archived(header: Header, decision: Decision) -> Header:
     return edited(header, decision.splice)
 
 
-def _copy(ruleset: "Ruleset", dispatch: Dispatch, header: Header, arrival: Arrival) -> CopyTrace:
+def _copy(ruleset: Ruleset, dispatch: Dispatch, header: Header, arrival: Arrival) -> CopyTrace:
     try:
         prepared = ruleset.prepare(dispatch.route, header, arrival)
     except RulesError as error:

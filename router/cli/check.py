@@ -15,7 +15,7 @@ from router.config import Configuration, SecretLostError, is_secret_lost, never_
 from router.repointed import Repointed, repointed
 from router.revisions import Revisions
 from router.upkeep import NOT_SYNCHRONISED
-from rules import Problem
+from rules import Problem, run_tests
 
 
 def check(
@@ -31,7 +31,7 @@ def check(
             hint="micropacs echo NAME asks one destination whether it answers",
         )
     loaded = configuration(config)
-    results = loaded.ruleset.run_tests()
+    results = run_tests(loaded.ruleset)
     passed = all(result.passed for result in results)
     lost = SecretLostError(loaded.data) if loaded.ruleset.needs_secret and is_secret_lost(loaded.data) else None
     warnings, elsewhere = [*loaded.warnings], list[Repointed]()

@@ -12,12 +12,12 @@ from rich.markup import escape
 from archive import ChangeMade
 from router.cli.options import Config, Json, configuration, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, printable, table
-from router.cli.queue import UNDELIVERED, tell_deliveries
+from router.cli.queue_listing import UNDELIVERED, tell_deliveries
 from router.config import IMPORT, Configuration
 from router.errors import RouterError
 from router.part10 import part_ten
 from router.reading import read_header
-from rules import Arrival, Explanation, Header, RulesError
+from rules import Arrival, Explanation, Header, RulesError, explained
 
 _STYLES = {"-": "red", "+": "green", "✗": "red", "✓": "green", "!": "yellow"}
 
@@ -49,7 +49,7 @@ def explain(
 
 
 def _explained(loaded: Configuration, file: Path, source: str | None) -> Explanation:
-    return loaded.ruleset.explain(file_header(file), arrival_from(loaded, source))
+    return explained(loaded.ruleset, file_header(file), arrival_from(loaded, source))
 
 
 def file_header(file: Path) -> Header:

@@ -2,8 +2,6 @@
 
 import dataclasses
 import getpass
-from collections import Counter
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,7 +9,8 @@ import typer
 
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened, or_before
-from router.cli.output import Exit, ago, as_json, console, fail, table
+from router.cli.output import Exit, as_json, console, fail
+from router.cli.queue_listing import UNDELIVERED, tell_deliveries, tell_lines
 from router.config import Configuration, ConfigurationError, Snapshot, SnapshotError
 from router.delivery import InForce, LineState, Listed, State
 
@@ -22,7 +21,6 @@ Study = Annotated[
     str | None, typer.Option(metavar="UID", help="Only this study.", show_default=False, callback=or_before)
 ]
 OneDestination = Annotated[str | None, typer.Option(help="Which destination.", show_default=False, callback=or_before)]
-UNDELIVERED = tuple(state for state in State if state not in {State.DELIVERED, State.CANCELLED, State.IGNORED})
 
 
 class Under(StrEnum):
@@ -70,46 +68,6 @@ def list_deliveries(
     if deliveries:
         console.print()
         tell_deliveries(deliveries, studies)
-
-
-def tell_lines(lines: list[LineState]) -> None:
-    """Print one row a destination."""
-    rows = [
-        (
-            line.destination,
-            _condition(line),
-            *(
-                line.counts.get(state, 0)
-                for state in (State.WAITING, State.DUE, State.LEASED, State.PARKED, State.HELD, State.DELIVERED)
-            ),
-            ago(line.oldest_at),
-            (line.failures and line.last_error) or "",
-        )
-        for line in lines
-    ]
-    columns = (
-        "destination",
-        "line",
-        "waiting",
-        "due",
-        "sending",
-        "parked",
-        "held",
-        "delivered",
-        "oldest",
-        "last error",
-    )
-    table(columns, rows)
-
-
-def tell_deliveries(deliveries: list[Listed], studies: Mapping[int, str]) -> None:
-    """Print one row for deliveries of a study to a destination that are in the same state for the same reason."""
-    groups = Counter((each.study_id, each.destination, each.route, each.state, each.reason) for each in deliveries)
-    rows = [
-        (studies.get(study_id, "–"), destination, route, state, count, reason)
-        for (study_id, destination, route, state, reason), count in groups.items()
-    ]
-    table(("study", "destination", "route", "state", "instances", "why"), rows)
 
 
 @application.command()
@@ -218,14 +176,6 @@ def _check_known(appliance: Appliance, destination: str | None) -> None:
     known = [line.destination for line in appliance.queue.overview()]
     if destination is not None and destination not in known:
         fail(f"there is no destination {destination!r}", Exit.WRONG, hint=f"destinations: {', '.join(known) or 'none'}")
-
-
-def _condition(line: LineState) -> str:
-    if not line.is_configured:
-        return "not configured"
-    if line.is_paused:
-        return f"paused: {line.paused_reason}"
-    return f"failing, {line.failures} in a row" if line.failures else "good"
 
 
 def _plain(value: Listed | LineState) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from router.config import Configuration, ConfigurationError, Snapshot, SnapshotE
 from router.replay import Choice, Deed, Pair, Seen, Tally, as_plain, moves
 from router.replay import replay as replayed
 from router.replay.telling import WORDS, first
-from rules import parse_duration
+from rules import parse_duration, run_tests
 
 MOST_SHOWN = 200
 LONGEST_VALUE = 60  # characters
@@ -95,7 +95,7 @@ def _tried(path: Path, running: Configuration, *, json: bool) -> Configuration:
     except ConfigurationError as error:
         refuse([problem.as_dict() for problem in error.problems], str(error))
         raise typer.Exit(Exit.WRONG) from None
-    results = tried.ruleset.run_tests()
+    results = run_tests(tried.ruleset)
     if not all(result.passed for result in results):
         if json:
             as_json({"ok": False, "tests": tests_as_plain(results)})

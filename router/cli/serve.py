@@ -10,6 +10,7 @@ from router.locking import LockedError
 from router.roles import ListenError, Supervisor
 from router.telemetry import start_logging
 from router.upkeep import NOT_SYNCHRONISED
+from rules import run_tests
 
 
 def serve(config: Config = None) -> None:
@@ -17,7 +18,7 @@ def serve(config: Config = None) -> None:
     loaded = configuration(config)
     for warning in loaded.warnings:
         errors.print(f"{warning}", markup=False)
-    failed = [result for result in loaded.ruleset.run_tests() if not result.passed]
+    failed = [result for result in run_tests(loaded.ruleset) if not result.passed]
     for result in failed:
         errors.print(f"test failed: {result.name}: {'; '.join(result.failures)}", markup=False)
     if failed:

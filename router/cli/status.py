@@ -10,7 +10,7 @@ from rich.markup import escape
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, ago, as_json, console, printable
-from router.cli.queue import tell_lines
+from router.cli.queue_listing import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
 from router.delivery import LineState
 from router.disks import Health, look

@@ -14,7 +14,7 @@ from router.appliance import Appliance, utc_now
 from router.cli.explain import tell_changes, tell_receipts
 from router.cli.options import Config, Json, in_force, opened
 from router.cli.output import Exit, as_json, console, fail, table
-from router.cli.queue import UNDELIVERED, tell_deliveries
+from router.cli.queue_listing import UNDELIVERED, tell_deliveries
 from router.config import Configuration
 from router.corrections import Corrected, CorrectionError, Corrector, correctable
 from router.delivery import Digests, Holder

@@ -8,7 +8,7 @@ import typer
 from router.cli.example import write_tests
 from router.cli.options import Config, Json, configuration
 from router.cli.output import Exit, as_json, console
-from rules import TestResult
+from rules import TestResult, run_tests
 
 
 def test(
@@ -25,7 +25,7 @@ def test(
     if template is not None:
         write_tests(loaded, template, source, json=json)
         return
-    results = loaded.ruleset.run_tests()
+    results = run_tests(loaded.ruleset)
     passed = all(result.passed for result in results)
     if json:
         as_json({"ok": passed, "tests": as_plain(results)})

@@ -1,8 +1,9 @@
 """The configuration: what a site wrote in its file, checked and in force."""
 
 from router.config.certificates import tls_destinations
+from router.config.configuration import Configuration, ConfigurationError, revision_of
 from router.config.fields import Address
-from router.config.loading import Configuration, ConfigurationError, load, load_texts, revision_of
+from router.config.loading import load, load_texts
 from router.config.looking import configuration_in_force
 from router.config.nodes import (
     IMPORT,

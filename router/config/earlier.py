@@ -5,9 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from archive import replace_durably
+from router.config.configuration import Configuration, ConfigurationError
 from router.config.files import FileUnreadableError, StoredTexts, TextsOnDisk, absolute, relative_name
-from router.config.loading import Configuration, ConfigurationError, load, load_from
+from router.config.loading import load, load_from
 from router.errors import RouterError
+from rules import run_tests
 
 
 class NotPutBackError(RouterError):
@@ -58,7 +60,7 @@ def check_earlier(texts: Mapping[str, str], path: Path, revision: str) -> Config
         raise NotPutBackError(f"these files would be read as well, move them away: {', '.join(more)}")
     if configuration.revision != revision:
         raise NotPutBackError("it would be another configuration today")
-    failed = [result.name for result in configuration.ruleset.run_tests() if not result.passed]
+    failed = [result.name for result in run_tests(configuration.ruleset) if not result.passed]
     if failed:
         raise NotPutBackError(f"its tests fail: {', '.join(failed)}")
     return configuration

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from router.config.configuration import Configuration, ConfigurationError
 from router.config.files import absolute
-from router.config.loading import Configuration, ConfigurationError
 from router.config.reloading import Snapshot, SnapshotError
 
 _DATA = re.compile(r"""\bdata:\s*["']?([^"',#}\n]+)""")

@@ -8,7 +8,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from router.config.loading import Configuration, load_texts
+from router.config.configuration import Configuration
+from router.config.loading import load_texts
 from router.config.sitesecret import provide_site_secret
 from router.errors import RouterError
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from archive import INDEXED, Sample
-from router.config.loading import Configuration
+from router.config.configuration import Configuration
 from router.config.loops import senders_of
 from rules import Problem, needs
 

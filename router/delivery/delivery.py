@@ -21,27 +21,32 @@ class NewDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class Ordered:
+    """What is known of a delivery when its copy is made. `replaces`: the destination has another version already."""
+
+    delivery_id: int
+    instance_id: int
+    route: str
+    revision: str
+    replaces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leased(Ordered):
     """A delivery in the hands of one connection; `token` proves whose it is.
 
     `attempts` are its own so far, `line_failures` those of its line while it was due, `line_failures_in_a_row` those
     the line has not recovered from. `is_probe`: the destination failed before, and this one finds out how it is now.
-    `replaces`: the destination has another version of it already.
     """
 
-    delivery_id: int
     token: int
-    instance_id: int
     study_id: int
-    route: str
-    revision: str
     attempts: int
     line_failures: int
     line_failures_in_a_row: int
     created_at: datetime
     due_since: datetime
     is_probe: bool
-    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

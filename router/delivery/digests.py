@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import tzinfo
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -15,6 +14,7 @@ from xxhash import xxh3_128
 
 from archive import Archive, Database, Stored
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, as_implicit, data_set
+from router.delivery.delivery import Ordered
 from router.delivery.outcomes import Outcome
 from router.delivery.packing import Packer
 from router.delivery.sender import Shipment
@@ -27,10 +27,7 @@ from rules import RulesError, Ruleset
 AT_ONCE = 64  # copies made between two transactions
 
 _MISSING = (
-    sa.select(
-        deliveries.c.id.label("delivery_id"),
-        *(deliveries.c[name] for name in ("instance_id", "route", "revision", "replaces", "check_sent")),
-    )
+    sa.select(*(deliveries.c[name] for name in ("id", "instance_id", "route", "revision", "replaces", "check_sent")))
     .where(deliveries.c.study_id == sa.bindparam("study_id"), deliveries.c.state == State.DELIVERED)
     .where(deliveries.c.check_sent.is_not(None))
     .order_by(deliveries.c.id)
@@ -63,27 +60,27 @@ class Digests:
         """Enter the digests of what was delivered of a study; a copy that cannot be made again keeps its check."""
         query = _MISSING if destination is None else _MISSING.where(deliveries.c.destination == destination)
         with self._database.read() as connection:
-            rows = connection.execute(query, {"study_id": study_id}).all()
+            copies = [(Ordered(*row[:-1]), row.check_sent) for row in connection.execute(query, {"study_id": study_id})]
         packer = Packer(self._archive, self._rulesets, self._zone(), Workshop())
-        for start in range(0, len(rows), AT_ONCE):
-            self._enter(packer, rows[start : start + AT_ONCE])
+        for start in range(0, len(copies), AT_ONCE):
+            self._enter(packer, copies[start : start + AT_ONCE])
 
-    def _enter(self, packer: Packer, rows: Sequence[sa.Row[Any]]) -> None:
-        stored = packer.stored(rows)
+    def _enter(self, packer: Packer, copies: Sequence[tuple[Ordered, str]]) -> None:
+        stored = packer.stored([ordered for ordered, _ in copies])
         found = [
-            {"of": row.delivery_id, "check": row.check_sent, "digest": digest}
-            for row in rows
-            if (digest := _digest(packer, row, stored.get(row.instance_id))) is not None
+            {"of": ordered.delivery_id, "check": check, "digest": digest}
+            for ordered, check in copies
+            if (digest := _digest(packer, ordered, stored.get(ordered.instance_id), check)) is not None
         ]
-        if len(found) < len(rows):
-            log.warning("copies cannot be made again, their receipts have a checksum", copies=len(rows) - len(found))
+        if len(found) < len(copies):
+            log.warning("copies cannot be made again, their receipts have a checksum", copies=len(copies) - len(found))
         if found:
             write(self._database, lambda connection: connection.execute(_ENTER, found))
 
 
-def _digest(packer: Packer, row: sa.Row[Any], stored: Stored | None) -> str | None:
+def _digest(packer: Packer, ordered: Ordered, stored: Stored | None, check_sent: str) -> str | None:
     """The digest of the copy that was sent; None if it cannot be made as it was."""
-    made = packer.pack(row, stored)
+    made = packer.pack(ordered, stored)
     if isinstance(made, Outcome):
         return None
     with suppress(OSError, RulesError):
@@ -92,7 +89,7 @@ def _digest(packer: Packer, row: sa.Row[Any], stored: Stored | None) -> str | No
             for chunk in data_set(copy):
                 digest.update(chunk)
                 check.update(chunk)
-            if check.hexdigest() == row.check_sent:
+            if check.hexdigest() == check_sent:
                 return digest.hexdigest()
     return None
 

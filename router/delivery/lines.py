@@ -15,7 +15,8 @@ from router.delivery.outbox import Outbox, ledger_path, recover
 from router.delivery.packing import Packer
 from router.delivery.queue import Queue
 from router.delivery.sender import Sender
-from router.delivery.worker import Line, LineSettings
+from router.delivery.sending import LineSettings, Sending
+from router.delivery.worker import Line
 from router.pixels import Workshop
 from router.telemetry import reason_of
 from rules import Ruleset
@@ -56,7 +57,7 @@ class Lines:
         self._numbers = count(1)
         self._lines: dict[str, list[Line]] = {}
         self._leaving: list[Line] = []
-        self._crews: dict[str, set[Line]] = {}  # by destination, the lines with a connection
+        self._crews: dict[str, set[Sending]] = {}  # by destination, those with a connection
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="lines", daemon=True)

@@ -1,16 +1,15 @@
-"""Makes shipments of leased deliveries: kept instances, edited as their routes ask. Sends nothing."""
+"""Makes shipments of deliveries: kept instances, edited as their routes ask. Sends nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
-from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from archive import Archive, Identity, Stored
 from router.delivery.contents import is_damaged
-from router.delivery.delivery import Leased
+from router.delivery.delivery import Ordered
 from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
 from router.delivery.sender import Shipment
 from router.errors import PixelsError, RouterError
@@ -19,21 +18,6 @@ from router.reading import end_of_pixels, read_start
 from rules import Arrival, PixelWork, RulesError, Ruleset
 
 log = structlog.get_logger(__name__)
-
-
-class Ordered(Protocol):
-    """What is known of a delivery when its copy is made."""
-
-    @property
-    def delivery_id(self) -> int: ...  # noqa: D102
-    @property
-    def instance_id(self) -> int: ...  # noqa: D102
-    @property
-    def route(self) -> str: ...  # noqa: D102
-    @property
-    def revision(self) -> str: ...  # noqa: D102
-    @property
-    def replaces(self) -> bool: ...  # noqa: D102
 
 
 class Packer:
@@ -50,18 +34,18 @@ class Packer:
         self._zone = zone
         self._workshop = workshop
 
-    def stored(self, leased: Sequence[Ordered]) -> Mapping[int, Stored]:
+    def stored(self, ordered: Sequence[Ordered]) -> Mapping[int, Stored]:
         """What the archive has of these deliveries, by the instance's id."""
-        return self._archive.stored([each.instance_id for each in leased])
+        return self._archive.stored([each.instance_id for each in ordered])
 
-    def identities(self, leased: Sequence[Leased], stored: Mapping[int, Stored]) -> list[Identity]:
+    def identities(self, ordered: Sequence[Ordered], stored: Mapping[int, Stored]) -> list[Identity]:
         """What these deliveries may leave as, before they are made: in the transfer syntaxes that their routes ask for.
 
         An instance that is not there, or whose rules are not, is passed over: `pack` says what is wrong with it.
         """
         found: dict[Identity, None] = {}
         known: dict[tuple[str, str, str], tuple[str, ...]] = {}
-        for each in leased:
+        for each in ordered:
             if each.instance_id not in stored:
                 continue
             identity = stored[each.instance_id].identity
@@ -80,7 +64,7 @@ class Packer:
         except Exception:  # noqa: BLE001 - the border of a work loop: `pack` meets the same, and holds the instance
             return (transfer_syntax_uid,)
 
-    def pack(self, leased: Ordered, stored: Stored | None) -> Shipment | Outcome:
+    def pack(self, ordered: Ordered, stored: Stored | None) -> Shipment | Outcome:
         """The shipment, or the outcome that says why there is none: nothing leaves un-edited."""
         if stored is None:
             return Outcome(Kind.HELD, None, "the archive does not hold the instance any more")
@@ -88,7 +72,7 @@ class Packer:
             reason = f"the kept file is damaged: {stored.damage}; micropacs verify"
             return Outcome(Kind.PARKED, None, reason, is_ours=True)
         try:
-            return self._edited(leased, stored)
+            return self._edited(ordered, stored)
         except OSError as error:
             return replace(UNREADABLE, reason=f"{UNREADABLE.reason}: {error.strerror}")
         except (RulesError, RouterError) as error:
@@ -96,12 +80,12 @@ class Packer:
         except SQLAlchemyError:  # says nothing of this instance
             raise
         except Exception:  # the border of a work loop: one instance that breaks the rules engine must not stop its line
-            log.exception("edits failed", delivery=leased.delivery_id, route=leased.route)
+            log.exception("edits failed", delivery=ordered.delivery_id, route=ordered.route)
             return Outcome(Kind.HELD, None, "the edits of the route failed unexpectedly; see the log")
 
-    def _edited(self, leased: Ordered, stored: Stored) -> Shipment | Outcome:
+    def _edited(self, ordered: Ordered, stored: Stored) -> Shipment | Outcome:
         whole = Shipment(
-            leased.delivery_id,
+            ordered.delivery_id,
             stored.identity,
             None,
             0,
@@ -111,14 +95,14 @@ class Packer:
             stored.digest,
             kept_digest=stored.digest,
             kept_checksum=stored.checksum,
-            replaces=leased.replaces,
+            replaces=ordered.replaces,
         )
-        rules = self._rulesets(leased.revision)
-        if not rules.edits(leased.route):  # then nothing of the header is looked at
+        rules = self._rulesets(ordered.revision)
+        if not rules.edits(ordered.route):  # then nothing of the header is looked at
             return whole
         syntax = stored.identity.transfer_syntax_uid
         header, start = read_start(stored.path, stored.data_set_offset, syntax)
-        prepared = rules.prepare(leased.route, header, self._arrival(stored))
+        prepared = rules.prepare(ordered.route, header, self._arrival(stored))
         splice = prepared.splice
         if splice is None and prepared.pixels is None:
             return whole

@@ -10,7 +10,7 @@ from router.config import Configuration, ConfigurationError, load_texts
 from router.config.files import absolute
 from router.errors import RouterError
 from router.locking import FileLock
-from rules import Missing, RulesError, Table, delimiter_of
+from rules import Missing, RulesError, Table, delimiter_of, run_tests
 
 LOCK_SECONDS = 10.0
 _BOM = b"\xef\xbb\xbf"
@@ -93,7 +93,7 @@ def _tried(configuration: Configuration, name: str, text: str) -> Configuration:
         changed = load_texts({**configuration.texts, name: text}, configuration.path)
     except ConfigurationError as error:
         raise AmendingError(f"the configuration could not be used any more: {error.problems[0]}") from None
-    failed = [result.name for result in changed.ruleset.run_tests() if not result.passed]
+    failed = [result.name for result in run_tests(changed.ruleset) if not result.passed]
     if failed:
         raise AmendingError(f"a test of the configuration would fail: {failed[0]}")
     return changed

@@ -29,3 +29,13 @@ def archive(database: Database, tmp_path: Path) -> Archive:
     archive = Archive(database, tmp_path / "archive")
     archive.create_tables()
     return archive
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Archive]:
+    """An empty archive on SQLite, for what is no matter of the database, or of that one only."""
+    database = Database(f"sqlite:///{tmp_path / 'micropacs.db'}")
+    archive = Archive(database, tmp_path / "archive")
+    archive.create_tables()
+    yield archive
+    database.dispose()

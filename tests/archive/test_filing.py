@@ -169,36 +169,3 @@ def test_sweep_drops_half_made_files(keeper: Archive) -> None:
     (keeper.folder / "incoming" / "x.part").write_bytes(b"12")
     assert keeper.sweep() == 1
     assert list((keeper.folder / "incoming").iterdir()) == []
-
-
-def test_folders_are_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever makes folders without end does not remember all of them; each is there all the same."""
-    monkeypatch.setattr(durable, "FOLDERS_REMEMBERED", 5)
-    folders = durable.Folders(tmp_path)
-    for number in range(23):
-        folders.ensure(tmp_path / f"{number}")
-        assert len(folders._known) <= 5
-    assert len(list(tmp_path.iterdir())) == 23
-
-
-def test_a_folder_made_by_a_dead_process_is_synchronised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that is there already is synchronised in its parents all the same, once; a vanished one is made anew.
-
-    Not so when the first one has vanished: then the root is another one, such as a folder with nothing mounted on it.
-    """
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    folders = durable.Folders(tmp_path)
-    folders.ensure(tmp_path / "first")
-    synced: list[Path] = []
-    monkeypatch.setattr(durable, "sync_folder", synced.append)
-    folders.ensure(tmp_path / "a" / "b")
-    folders.ensure(tmp_path / "a" / "b")
-    assert synced == [tmp_path, tmp_path / "a"]
-    (tmp_path / "a" / "b").rmdir()
-    folders.ensure(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
-    for name in ("first", "a/b"):
-        (tmp_path / name).rmdir()
-    with pytest.raises(OSError, match="is gone"):
-        folders.ensure(tmp_path / "a" / "b")
-    assert not (tmp_path / "a" / "b").exists()

@@ -1,23 +1,8 @@
 """What filing costs does not depend on what is kept already."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from archive import Amendment, Archive, Database, InstanceKey, Spool
+from archive import Amendment, Archive, InstanceKey, Spool
 from tests.support.arrivals import RECEIVED_AT, filed, sealed
 from tests.support.plans import scans
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Archive]:
-    """An empty archive on SQLite, which tells its plans."""
-    database = Database(f"sqlite:///{tmp_path / 'micropacs.db'}")
-    archive = Archive(database, tmp_path / "archive")
-    archive.create_tables()
-    yield archive
-    database.dispose()
 
 
 def test_no_statement_of_filing_reads_a_table_through(embedded: Archive, spool: Spool) -> None:

@@ -4,7 +4,6 @@ import errno
 import os
 import random
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 
 from archive import (
     Archive,
-    Database,
     Entry,
     Fault,
     Filing,
@@ -45,16 +43,6 @@ FIRST_HEAD = (  # as version 0.1.0 wrote it, after the preamble
     b'"calling_ae": "GE_DSTE", "called_ae": "MICROPACS", "host": "10.1.1.11", '
     b'"received_at": "2026-11-22T10:30:00.123456+00:00"}'
 )
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Archive]:
-    """An empty archive on SQLite."""
-    database = Database(f"sqlite:///{tmp_path / 'micropacs.db'}")
-    archive = Archive(database, tmp_path / "archive")
-    archive.create_tables()
-    yield archive
-    database.dispose()
 
 
 def everything(archive: Archive) -> list[Kept]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Configuration, ConfigurationError, json_schema, load
-from rules import Ruleset, RulesSettings, Table, compose
+from rules import Ruleset, RulesSettings, Table, compose, run_tests
 from rules.derived import DERIVED
 from tests.support.guide import REPOSITORY, Block, blocks, spans, table_rows
 
@@ -82,7 +82,7 @@ def failures(rules: object, table: str = OLD_IDS) -> list[str]:
     ruleset = Ruleset(
         RulesSettings.model_validate(rules), {"old-ids": Table.from_csv("old-ids", table)}, system="MICROPACS"
     )
-    return [failure for result in ruleset.run_tests() for failure in result.failures]
+    return [failure for result in run_tests(ruleset) for failure in result.failures]
 
 
 def outcome_of(condition: object, given: object) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_whole_example_loads_and_its_tests_pass(block: Block, tmp_path: Path) 
     """What stands in the guide as a configuration is one without a warning, and its own tests pass."""
     configuration = loaded(tmp_path, block.text, {})
     assert configuration.warnings == ()
-    assert [result for result in configuration.ruleset.run_tests() if not result.passed] == []
+    assert [result for result in run_tests(configuration.ruleset) if not result.passed] == []
 
 
 @pytest.mark.parametrize("block", FRAGMENTS, ids=named)

@@ -43,6 +43,23 @@ def _assert_nothing_doubled(appliance: RunningAppliance, instances: int, destina
     assert len(sent) == instances, "it is noted to have been sent with other bytes than elsewhere"
 
 
+def _sent_again(folder: Path, instances: list[Instance], cuts: dict[str, Cut]) -> int:
+    """How many copies are sent again where each destination's connection is cut once: all are whole, none doubled."""
+    scripts = {title: Script() for title in cuts}
+    with ExitStack() as stack:
+        peer = stack.enter_context(answering(scripts))
+        port, relay = stack.enter_context(cutting(peer, cuts))
+        settings = {title.lower(): destination(title, port) for title in scripts}
+        appliance = stack.enter_context(site(folder / "site", settings))
+        send(appliance, instances)
+        settled(appliance, len(instances) * len(cuts))
+        _assert_nothing_doubled(appliance, len(instances), len(cuts))
+    assert relay.done == set(cuts)
+    for title, script in scripts.items():
+        assert script.copies() == digests(instances), title
+    return sum(len(script.requests) for script in scripts.values()) - len(instances) * len(cuts)
+
+
 def test_ended_at_every_image(tmp_path: Path) -> None:
     """By A-ABORT, FIN and RST at image k of 8, for every k: exactly what was not answered is sent again."""
     instances = make_series(17, 1, N)
@@ -72,19 +89,7 @@ def test_cut_at_many_bytes(tmp_path: Path) -> None:
     instances = make_series(17, 2, 5, PIXEL_BYTES)
     span = sum(len(instance.data) + 150 for instance in instances)
     cuts = {f"CUT{n}": Cut(1 + n * span // POSITIONS, (End.FIN, End.RST)[n % 2]) for n in range(POSITIONS)}
-    scripts = {title: Script() for title in cuts}
-    with ExitStack() as stack:
-        peer = stack.enter_context(answering(scripts))
-        port, relay = stack.enter_context(cutting(peer, cuts))
-        settings = {title.lower(): destination(title, port) for title in scripts}
-        appliance = stack.enter_context(site(tmp_path / "site", settings))
-        send(appliance, instances)
-        settled(appliance, len(instances) * POSITIONS)
-        _assert_nothing_doubled(appliance, len(instances), POSITIONS)
-    assert relay.done == set(cuts)
-    for title, script in scripts.items():
-        assert script.copies() == digests(instances), title
-    again = sum(len(script.requests) for script in scripts.values()) - len(instances) * POSITIONS
+    again = _sent_again(tmp_path, instances, cuts)
     print(f"{POSITIONS} cuts over {span} bytes: {again} of {len(instances) * POSITIONS} copies sent again")
     assert again <= POSITIONS
 
@@ -93,19 +98,7 @@ def test_an_answer_lost_on_its_way_to_us(tmp_path: Path) -> None:
     """The peer kept the instance and its answer is cut, at many bytes of it: sent again with the same bytes."""
     instances = make_series(17, 3, 3)
     cuts = {f"LOST{at}": Cut(at, (End.FIN, End.RST)[at // 40 % 2], of_answers=True) for at in range(40, 600, 40)}
-    scripts = {title: Script() for title in cuts}
-    with ExitStack() as stack:
-        peer = stack.enter_context(answering(scripts))
-        port, relay = stack.enter_context(cutting(peer, cuts))
-        settings = {title.lower(): destination(title, port) for title in scripts}
-        appliance = stack.enter_context(site(tmp_path / "site", settings))
-        send(appliance, instances)
-        settled(appliance, len(instances) * len(cuts))
-        _assert_nothing_doubled(appliance, len(instances), len(cuts))
-    assert relay.done == set(cuts)
-    for title, script in scripts.items():
-        assert script.copies() == digests(instances), title
-    again = sum(len(script.requests) for script in scripts.values()) - len(instances) * len(cuts)
+    again = _sent_again(tmp_path, instances, cuts)
     print(f"{len(cuts)} answers cut, {again} of {len(instances) * len(cuts)} copies sent again")
     assert 0 < again <= len(cuts)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rules import run_tests
 from tests.support.rules import ruleset
 
 RULES = """
@@ -81,7 +82,7 @@ FAILING = [
 @pytest.mark.parametrize(("given", "expect"), PASSING)
 def test_passes(given: str, expect: str) -> None:
     """What is so passes."""
-    (result,) = ruleset(RULES % (given, expect), TABLES, original_attributes=True).run_tests()
+    (result,) = run_tests(ruleset(RULES % (given, expect), TABLES, original_attributes=True))
     assert result.failures == []
     assert result.passed
 
@@ -89,7 +90,7 @@ def test_passes(given: str, expect: str) -> None:
 @pytest.mark.parametrize(("given", "expect", "failures"), FAILING)
 def test_fails(given: str, expect: str, failures: list[str]) -> None:
     """What is not so fails, with what was expected and what is."""
-    (result,) = ruleset(RULES % (given, expect), TABLES).run_tests()
+    (result,) = run_tests(ruleset(RULES % (given, expect), TABLES))
     assert not result.passed
     assert len(result.failures) == len(failures)
     assert all(actual.startswith(said) for actual, said in zip(result.failures, failures, strict=True)), result.failures
@@ -98,6 +99,6 @@ def test_fails(given: str, expect: str, failures: list[str]) -> None:
 def test_an_edit_that_fails_at_delivery() -> None:
     """A copy whose edits cannot be made fails the test, with the reason."""
     given, expect = "{Modality: PT}", "{at: {full-pacs: {PatientName: null}}}"
-    (result,) = ruleset(RULES % (given, expect), TABLES).run_tests()
+    (result,) = run_tests(ruleset(RULES % (given, expect), TABLES))
     assert len(result.failures) == 1
     assert result.failures[0].startswith("at full-pacs: held at delivery: ")

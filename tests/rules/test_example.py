@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from rules import Header, RulesError, Ruleset, example
+from rules import Header, RulesError, Ruleset, example, run_tests
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, encoded, header, ruleset
 
 RULES = """
@@ -42,7 +42,7 @@ def written(source: str | None = "dste", rules: str = RULES, **attributes: objec
 def failures(made: dict[str, object], rules: str) -> list[str]:
     """What a pasted test finds wrong with some rules."""
     with_test: Ruleset = ruleset(rules + yaml.safe_dump({"tests": [made]}), TABLES)
-    (result,) = with_test.run_tests()
+    (result,) = run_tests(with_test)
     return result.failures
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rules import explained
 from tests.support.rules import arrival, header, ruleset
 
 RULES = """
@@ -34,7 +35,7 @@ routes:
 def test_explain() -> None:
     """Each rule has its outcome; conditions show what they looked at, evaluated to the end."""
     read = header(PatientID="1234567", PatientName="DOE", Modality="PT", StudyDescription="fdg trial")
-    story = ruleset(RULES).explain(read, arrival())
+    story = explained(ruleset(RULES), read, arrival())
     assert [(rule.kind, rule.name, rule.outcome) for rule in story.rules] == [
         ("normalise", "pad", "matched"),
         ("normalise", "off", "disabled"),
@@ -63,7 +64,7 @@ def test_explain() -> None:
 
 def test_lines() -> None:
     """The story as text is complete and readable."""
-    lines = list(ruleset(RULES).explain(header(Modality="CT", PatientID="12345678"), arrival()).lines())
+    lines = list(explained(ruleset(RULES), header(Modality="CT", PatientID="12345678"), arrival()).lines())
     assert lines == [
         "normalise: pad - not matched",
         "    ✗ PatientID: matches \\d{1,7} (is 12345678)",
@@ -89,7 +90,7 @@ def test_held() -> None:
     rules = ruleset(
         "normalise: [{name: station, edit: [{set: {StudyID: '{StationName}'}}]}]\nroutes: [{name: all, to: [x]}]"
     )
-    story = rules.explain(header(Modality="CT"), arrival())
+    story = explained(rules, header(Modality="CT"), arrival())
     assert [(rule.name, rule.outcome) for rule in story.rules] == [("station", "failed"), ("all", "not reached")]
     assert story.held is not None
     assert list(story.lines())[-1] == f"held by station: {story.held.reason}"
@@ -99,21 +100,23 @@ def test_held() -> None:
 def test_an_edit_that_fails_at_delivery() -> None:
     """A copy whose edits cannot be made is told as held at delivery."""
     rules = ruleset("routes: [{name: all, edit: [{set: {StudyID: '{StationName}'}}], to: [x]}]")
-    (copy,) = rules.explain(header(Modality="CT"), arrival()).copies
+    (copy,) = explained(rules, header(Modality="CT"), arrival()).copies
     assert copy.failure is not None
     assert "StationName" in copy.failure
 
 
 def test_plain_data() -> None:
     """An explanation is plain data for JSON."""
-    story = ruleset(RULES).explain(header(Modality="PT", PatientID="7"), arrival()).as_dict()
+    story = explained(ruleset(RULES), header(Modality="PT", PatientID="7"), arrival()).as_dict()
     assert json.loads(json.dumps(story))["dispatches"][0]["destination"] == "research"
 
 
 def test_the_header_before_and_after() -> None:
     """What differs is told element by element as a diff, of the archive's header and, on top, of each copy's."""
-    story = ruleset(RULES, original_attributes=True).explain(
-        header(PatientID="1234567", PatientName="DOE", Modality="PT", StudyDescription="x TRIAL"), arrival()
+    story = explained(
+        ruleset(RULES, original_attributes=True),
+        header(PatientID="1234567", PatientName="DOE", Modality="PT", StudyDescription="x TRIAL"),
+        arrival(),
     )
     lines = list(story.lines())
     start = lines.index("the archive keeps it with these changes:")
@@ -139,7 +142,7 @@ routes:
     to: [x]
 """
     )
-    (copy,) = rules.explain(header(Modality="CT", StudyID="7", PatientID="1"), arrival()).copies
+    (copy,) = explained(rules, header(Modality="CT", StudyID="7", PatientID="1"), arrival()).copies
     assert [(each.element, each.old, each.new) for each in copy.differences] == [
         ("(0019,0010) PrivateCreator", None, "GEMS_ACQU_01"),
         ("(0019,100C) GEMS_ACQU_01", None, "hello"),
@@ -160,7 +163,7 @@ routes:
 def test_why_not(when: str, told: str) -> None:
     """A destination that gets nothing is told with the conditions that failed, where any would do the fewest."""
     rules = ruleset(f"routes: [{{name: images, when: {when}, to: [full-pacs]}}]")
-    [not_chosen] = rules.explain(header(Modality="SR", PatientID="1"), arrival()).not_chosen
+    [not_chosen] = explained(rules, header(Modality="SR", PatientID="1"), arrival()).not_chosen
     assert str(not_chosen) == f"full-pacs: no route matched; nearest: images failed at {told}"
 
 
@@ -177,7 +180,7 @@ routes:
   - {name: off, disabled: true, to: [disabled]}
 """
     )
-    story = rules.explain(header(Modality="SR", PatientID="1"), arrival())
+    story = explained(rules, header(Modality="SR", PatientID="1"), arrival())
     assert [(each.destination, each.route) for each in story.not_chosen] == [
         ("pacs", "near"),
         ("choice", "either"),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.mutants import REPOSITORY, Mutant, mutants_of, survivors
 
-FILES = ("rules/conditions.py", "rules/operators.py")
+FILES = ("rules/conditions.py", "rules/demands.py", "rules/refusals.py", "rules/operators.py")
 TESTS = ("tests/rules/test_conditions.py", "tests/rules/test_golden.py", "tests/rules/test_schema.py")
 # Mutants that no test can tell from the original, each with the reason.
 EQUIVALENT = {

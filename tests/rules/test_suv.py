@@ -7,7 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from router.demo.phantom_header import SERIES, Identifiers, instance_header, series_header
-from rules import Header
+from rules import Header, explained
 from rules.suv import obstacles
 from tests.support.data import DATA, needs_data
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, encoded, ruleset
@@ -151,10 +151,10 @@ def test_the_reason_is_told_in_hold_and_explanation() -> None:
     decision = rules.decide(scanned(made), arrival())
     assert decision.held is not None
     assert (decision.held.rule, decision.held.reason) == ("gate", "no SUV; PatientWeight is missing")
-    story = "\n".join(rules.explain(scanned(made), arrival()).lines())
+    story = "\n".join(explained(rules, scanned(made), arrival()).lines())
     assert "✓ suv_computable: false (PatientWeight is missing)" in story
     assert "normalise: quality - not reached" in story
-    good = "\n".join(rules.explain(scanned(phantom()), arrival()).lines())
+    good = "\n".join(explained(rules, scanned(phantom()), arrival()).lines())
     assert "✗ suv_computable: false (SUV can be computed)" in good
 
 

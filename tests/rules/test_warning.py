@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules import RulesError, Verdict
+from rules import RulesError, Verdict, explained, run_tests
 from tests.support.rules import arrival, header, ruleset
 
 RULES = """
@@ -43,7 +43,7 @@ def test_what_is_held_is_not_warned_of_yet() -> None:
 
 def test_it_is_explained() -> None:
     """Who asks before the instance comes is told that it would be recorded."""
-    story = "\n".join(ruleset(RULES).explain(header(Modality="CT"), arrival()).lines())
+    story = "\n".join(explained(ruleset(RULES), header(Modality="CT"), arrival()).lines())
     assert "lets it through, and it is recorded: seen" in story
 
 
@@ -54,13 +54,13 @@ def test_it_is_explained() -> None:
 def test_a_test_may_expect_it(expect: str, failure: str | None) -> None:
     """`warned` says whether any rule warns; a test that does not say so does not mind."""
     case = f"tests: [{{name: it, given: {{Modality: CT}}, expect: {{{expect}}}}}]"
-    [result] = ruleset(RULES + case).run_tests()
+    [result] = run_tests(ruleset(RULES + case))
     assert result.failures == ([failure] if failure else [])
 
 
 def test_a_test_may_miss_it() -> None:
     """Where nothing warns and a test expects it, that is told."""
-    [result] = ruleset("tests: [{name: it, given: {Modality: CT}, expect: {warned: yes}}]").run_tests()
+    [result] = run_tests(ruleset("tests: [{name: it, given: {Modality: CT}, expect: {warned: yes}}]"))
     assert result.failures == ["not warned of"]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from router.corrections import Corrector
 from router.delivery import Digests, Leased
 from router.ingest import Filer
 from tests.support.arrivals import CT, origin
+from tests.support.data import sample
 from tests.support.deliveries import DELIVERED, settlement
-from tests.support.part10 import Part10
+from tests.support.part10 import Part10, read_part10
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
 
 YAML = """
@@ -119,6 +121,17 @@ class Site:
         assert study_id is not None
         return study_id
 
+    def arrive_in_every_syntax(self) -> Iterator[tuple[Part10, bytes, Kept]]:
+        """File one file in every transfer syntax, each in a study of its own, but those that no rule can edit.
+
+        Gives each with its data set as it was received.
+        """
+        for number, part in enumerate(filter(None, map(read_part10, sample(SYNTAXES))), start=10):
+            received = _in_a_study_of_its_own(part, number)
+            kept = self.arrive_as(part, received)
+            if kept is not None:
+                yield part, received, kept
+
     def kept(self, uid: str = STUDY) -> list[Kept]:
         """The instances of a study."""
         return self.archive.instances_of(self.study_id(uid))
@@ -159,7 +172,7 @@ class Site:
         assert [file for file, is_orphan in self.archive.files(self.appliance.spool.backlog) if is_orphan] == []
 
 
-def in_a_study_of_its_own(part: Part10, number: int) -> bytes:
+def _in_a_study_of_its_own(part: Part10, number: int) -> bytes:
     """The file's data set: one CT is there in many syntaxes. What is deflated stays as it is."""
     uid = str(pydicom.dcmread(part.path, stop_before_pixels=True).get("StudyInstanceUID", "none")).encode()
     return part.data_set.replace(uid, uid[:-2] + b"%02d" % number)

@@ -1,8 +1,12 @@
 """A site whose archive was filled by the product's own filing, for tests of what looks back at it."""
 
 import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from archive import Identity, Origin
 from router.appliance import Appliance
@@ -28,6 +32,15 @@ class PastSite:
         self.filer = Filer(
             parts.database, parts.spool, parts.archive, parts.queue, parts.journal, lambda: self.configuration
         )
+
+    @classmethod
+    @contextmanager
+    def copied(cls, filled: Path, folder: Path, yaml: str) -> Iterator[Self]:
+        """The site that fills another folder, again in this one."""
+        shutil.copytree(filled, folder, dirs_exist_ok=True)
+        site = cls(folder, yaml)
+        yield site
+        site.close()
 
     def arrive(
         self,

@@ -54,8 +54,15 @@ def receiving(
     spool = spool or Spool(folder)
     sources = sources or Sources(accept_unknown=True)
     reception = Reception("MICROPACS", (StoreScp(spool), EchoScp()), sources, limits)
+    with listening_for(reception, spool, folder) as receiver:
+        yield receiver
+
+
+@contextmanager
+def listening_for(reception: Reception, spool: Spool, folder: Path, *, is_secured: bool = False) -> Iterator[Receiver]:
+    """A listener on a port of its own, over TLS only if it `is_secured`; the spool is closed at the end."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        listener = Listener([listening], reception)
+        listener = Listener([], reception, [listening]) if is_secured else Listener([listening], reception)
         listener.start()
         try:
             yield Receiver(listening.getsockname()[1], listener, spool, folder, reception)

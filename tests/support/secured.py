@@ -8,9 +8,9 @@ from pathlib import Path
 
 from archive import Spool
 from router.certificates import TlsFiles
-from router.dimse import EchoScp, Limits, Listener, Reception, ServerTls, Sources, StoreScp
+from router.dimse import EchoScp, Limits, Reception, ServerTls, Sources, StoreScp
 from tests.support.certificates import Authority, Pair
-from tests.support.receiving import QUICK, Receiver
+from tests.support.receiving import QUICK, Receiver, listening_for
 
 
 def files_of(pair: Pair, authority: Authority) -> TlsFiles:
@@ -26,14 +26,8 @@ def receiving_tls(
     spool = Spool(folder)
     services = (StoreScp(spool), EchoScp())
     reception = Reception("MICROPACS", services, Sources(accept_unknown=True), limits, ServerTls(files, clients))
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        listener = Listener([], reception, [listening])
-        listener.start()
-        try:
-            yield Receiver(listening.getsockname()[1], listener, spool, folder, reception)
-        finally:
-            listener.stop(0)
-            spool.close()
+    with listening_for(reception, spool, folder, is_secured=True) as receiver:
+        yield receiver
 
 
 def connect_tls(port: int, authority: Authority, pair: Pair | None) -> ssl.SSLSocket:

@@ -1,7 +1,6 @@
 """`micropacs replay`: what it says to people and programs, and its exit codes."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,10 +43,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(filled: Path, tmp_path: Path) -> Iterator[PastSite]:
     """The site, for one test alone."""
-    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    site = PastSite(tmp_path, YAML)
-    yield site
-    site.close()
+    with PastSite.copied(filled, tmp_path, YAML) as site:
+        yield site
 
 
 def run(site: PastSite, *arguments: object) -> tuple[int, str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,22 @@ from router.cli.application import application
 from tests.support.corrected import STUDY, Site
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A site with a study of two instances, which a destination has."""
-    site = Site(tmp_path)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site with a study of two instances, which a destination has."""
+    folder = tmp_path_factory.mktemp("filled")
+    site = Site(folder)
     site.arrive(1, 2)
     site.deliver()
+    site.close()
+    return folder
+
+
+@pytest.fixture
+def site(filled: Path, tmp_path: Path) -> Iterator[Site]:
+    """The site, for one test alone."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    site = Site(tmp_path)
     yield site
     site.close()
 

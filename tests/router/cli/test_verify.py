@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from tests.support.arrivals import filed, overwrite, sealed
 YAML = "appliance: {data: ./data}\nsources: {ct: {ae_title: CT1, host: 10.1.1.1}}\n"
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """The configuration of an appliance that keeps 20 instances, one of them in hold."""
-    path = tmp_path / "site.yaml"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an appliance that keeps 20 instances, one of them in hold."""
+    folder = tmp_path_factory.mktemp("filled")
+    path = folder / "site.yaml"
     path.write_text(YAML, encoding="utf-8")
     appliance = Appliance.open(load(path))
     entries = [sealed(appliance.spool, bytes([number]) * 100, f"1.2.{number}") for number in range(20)]
@@ -30,7 +32,14 @@ def file(tmp_path: Path) -> Path:
         appliance.archive.hold(connection, [Hold(entries[0], "why", None, "rev1", "held", {})])
     appliance.spool.remove([entry.arrival for entry in entries])
     appliance.close()
-    return path
+    return folder
+
+
+@pytest.fixture
+def file(filled: Path, tmp_path: Path) -> Path:
+    """Its configuration, of a copy for one test alone."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "site.yaml"
 
 
 def run(*arguments: object) -> tuple[int, str, str]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from router.cli.application import application
 from router.config import json_schema, load
+from rules import run_tests
 
 FOLDER = Path(__file__).parents[3] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))
@@ -30,7 +31,7 @@ def test_an_example_has_nothing_wrong(path: Path) -> None:
     """It loads without a warning, and every test that it carries passes."""
     configuration = load(path, SECRETS)
     assert configuration.warnings == ()
-    results = configuration.ruleset.run_tests()
+    results = run_tests(configuration.ruleset)
     assert [result for result in results if not result.passed] == []
     assert len(results) >= 4
 

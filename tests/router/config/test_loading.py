@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Address, Configuration, ConfigurationError, Secret, load, load_texts
-from rules import GiveUp
+from rules import GiveUp, run_tests
 
 ENVIRONMENT = {"CLOUD_TOKEN": "token-of-the-cloud", "RESEARCH_SECRET": "salt-of-the-earth", "PASSWORD": "hunter2"}
 SMALL = """
@@ -114,7 +114,7 @@ def test_the_documented_example_without_these_loads_and_passes_its_tests(tmp_pat
     assert [warning.message for warning in configuration.warnings] == [
         "appliance.web is not available yet, it has no effect",
     ]
-    assert all(result.passed for result in configuration.ruleset.run_tests())
+    assert all(result.passed for result in run_tests(configuration.ruleset))
     assert configuration.settings.archive.free_space == 20_000_000_000
 
 

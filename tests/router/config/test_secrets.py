@@ -6,7 +6,7 @@ import pytest
 
 from router.config import Secret, load
 from router.config.secrets import resolve
-from rules import Problem, compose
+from rules import Problem, compose, run_tests
 
 ENVIRONMENT = {"NAME": "hunter2", "OTHER": "swordfish", "EMPTY": ""}
 
@@ -109,5 +109,5 @@ def test_a_failing_test_shows_no_secret(tmp_path: Path) -> None:
         "tests: [{name: t, given: {Modality: PT}, expect: {StudyID: other}}]",
         encoding="utf-8",
     )
-    (result,) = load(file, ENVIRONMENT).ruleset.run_tests()
+    (result,) = run_tests(load(file, ENVIRONMENT).ruleset)
     assert result.failures == ["StudyID: expected 'other', but it is '${NAME}'"]

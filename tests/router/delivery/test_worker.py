@@ -14,9 +14,20 @@ from pydicom.filereader import read_dataset
 
 from router.delivery import State
 from tests.support.dcmtk import free_port, needs_dcmtk, storescp
-from tests.support.departures import CT, EXPLICIT, IMPLICIT, Departures, one_peer, wait_until
+from tests.support.departures import CT, EXPLICIT, IMPLICIT, Departures, Kept, one_peer, wait_until
 from tests.support.part10 import read_part10
 from tests.support.scripted import Script, scripted
+
+
+def sent(folder: Path, script: Script, count: int, *states: State) -> tuple[Departures, list[Kept]]:
+    """So many instances of a study, sent to a peer by this script until each delivery is in one of the states."""
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port))
+        kept = departures.keep(count)
+        departures.enqueue(kept, "pacs")
+        with departures.sending():
+            departures.wait_for(*states)
+    return departures, kept
 
 
 @pytest.mark.peer
@@ -129,11 +140,7 @@ def test_a_route_without_edits_reads_no_header(folder: Path) -> None:
 def test_a_status_counts_for_its_instance_only(folder: Path, status: int, state: State) -> None:
     """What the second of three is answered decides about the second, whatever the others were answered."""
     script = Script(answer=lambda number: status if number == 2 else 0)
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        departures.enqueue(departures.keep(3), "pacs")
-        with departures.sending():
-            departures.wait_for(State.DELIVERED, State.PARKED)
+    departures, _ = sent(folder, script, 3, State.DELIVERED, State.PARKED)
     assert departures.states() == [State.DELIVERED, state, State.DELIVERED]
     assert sorted(departures.listed(), key=lambda each: each.delivery_id)[1].status == status
 
@@ -142,12 +149,7 @@ def test_a_status_counts_for_its_instance_only(folder: Path, status: int, state:
 def test_out_of_resources_is_tried_again(folder: Path, status: int) -> None:
     """An instance answered `later` is sent again after its wait, and only that one."""
     script = Script(answer=lambda number: status if number == 1 else 0)
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        kept = departures.keep(3)
-        departures.enqueue(kept, "pacs")
-        with departures.sending():
-            departures.wait_for(State.DELIVERED)
+    _, kept = sent(folder, script, 3, State.DELIVERED)
     assert Counter(script.requests) == {
         kept[0].sop_instance_uid: 2,
         kept[1].sop_instance_uid: 1,
@@ -158,11 +160,7 @@ def test_out_of_resources_is_tried_again(folder: Path, status: int) -> None:
 def test_an_unknown_status_is_tried_three_times_and_parked(folder: Path) -> None:
     """What nobody can explain does not go round for ever."""
     script = Script(answer=lambda _: 0xD123)
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        departures.enqueue(departures.keep(1), "pacs")
-        with departures.sending():
-            departures.wait_for(State.PARKED)
+    sent(folder, script, 1, State.PARKED)
     assert len(script.requests) == 3
 
 
@@ -182,11 +180,7 @@ def test_three_laters_in_a_row_are_about_the_destination(folder: Path) -> None:
 def test_a_transient_rejection_costs_no_attempt(folder: Path) -> None:
     """Rejected for now twice, then accepted: everything arrives and no delivery has a failed attempt."""
     script = Script(rejects=2, rejection=(2, 3, 2))
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        departures.enqueue(departures.keep(5), "pacs")
-        with departures.sending():
-            departures.wait_for(State.DELIVERED)
+    departures, _ = sent(folder, script, 5, State.DELIVERED)
     assert [each.attempts for each in departures.listed()] == [1] * 5
     assert departures.queue.overview()[0].failures == 0
 
@@ -195,23 +189,14 @@ def test_a_transient_rejection_costs_no_attempt(folder: Path) -> None:
 def test_a_permanent_rejection_parks(folder: Path, rejection: tuple[int, int, int]) -> None:
     """A title that is not recognised will not be by waiting: parked, with the reason."""
     script = Script(rejects=100, rejection=rejection)
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        departures.enqueue(departures.keep(2), "pacs")
-        with departures.sending():
-            departures.wait_for(State.PARKED)
+    departures, _ = sent(folder, script, 2, State.PARKED)
     assert "AE title not recognised" in departures.listed()[0].reason
 
 
 def test_after_an_abort_only_what_was_not_answered_is_sent_again(folder: Path) -> None:
     """A peer that aborts at the fourth of ten gets the seven it has not answered, at once, and the three not again."""
     script = Script(answer=lambda number: None if number == 4 else 0)
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        kept = departures.keep(10)
-        departures.enqueue(kept, "pacs")
-        with departures.sending():
-            departures.wait_for(State.DELIVERED)
+    departures, kept = sent(folder, script, 10, State.DELIVERED)
     assert Counter(script.requests) == {each.sop_instance_uid: 2 if each is kept[3] else 1 for each in kept}
     assert sorted(each.attempts for each in departures.listed()) == [1] * 9 + [2]
     assert departures.queue.overview()[0].last_error is None, "some were delivered, so the line does not back off"
@@ -229,12 +214,7 @@ def test_give_up_parks_and_tells(folder: Path) -> None:
 def test_a_peer_that_takes_only_implicit_gets_implicit(folder: Path) -> None:
     """An uncompressed explicit data set is re-encoded for such a peer; values and pixels are the same."""
     script = Script(syntaxes=[IMPLICIT])
-    with scripted(script, [CT]) as port:
-        departures = Departures(folder, one_peer(port))
-        kept = departures.keep(3)
-        departures.enqueue(kept, "pacs")
-        with departures.sending():
-            departures.wait_for(State.DELIVERED)
+    _, kept = sent(folder, script, 3, State.DELIVERED)
     for each in kept:
         assert script.syntax_of[each.sop_instance_uid] == IMPLICIT
         assert _read(script.stored[each.sop_instance_uid], IMPLICIT) == _read(each.data_set, EXPLICIT)

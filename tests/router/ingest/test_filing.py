@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archive import Entry, Identity, Origin, filing, reading
+from archive import Entry, Identity, Origin, drafts, reading
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import Kind, Outcome, Settlement, State
@@ -356,7 +356,7 @@ def test_an_entry_the_disk_does_not_give_back_stops_no_other(
 def test_an_entry_that_fails_while_it_is_copied_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a rule changes an instance its pixels are read too; an error there sets only this one aside."""
     bad, good = site.arrive(1), site.arrive(2)
-    append = filing._append
+    append = drafts._append
 
     def failing(entry: Entry, *rest: Any) -> None:
         if entry.arrival == bad.arrival:
@@ -364,7 +364,7 @@ def test_an_entry_that_fails_while_it_is_copied_stops_no_other(site: Site, monke
         append(entry, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(filing, "_append", failing)
+        patch.setattr(drafts, "_append", failing)
         while site.filer.file_arrivals():
             pass
     found = site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})

@@ -1,6 +1,5 @@
 """A site with a past: twelve studies, normalised, routed and held by the rules in force."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +59,5 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def past(filled: Path, tmp_path: Path) -> Iterator[Past]:
     """The site, filled, for one test alone."""
-    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    past = Past(tmp_path, YAML)
-    yield past
-    past.close()
+    with Past.copied(filled, tmp_path, YAML) as past:
+        yield past

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.config import load
-from router.roles.supervisor import LONGEST_RESTART_SECONDS, Supervisor, rest_seconds
+from router.roles.children import LONGEST_RESTART_SECONDS, rest_seconds
+from router.roles.supervisor import Supervisor
 
 
 def test_the_first_time_it_may_have_been_an_accident() -> None:
