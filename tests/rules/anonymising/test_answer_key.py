@@ -13,10 +13,11 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from rules import Header
+from rules import Header, Ruleset
 from rules.anonymising import Pseudonyms, shifted
 from rules.errors import EditHeldError
 from tests.support.data import name_of, needs_data, sample
+from tests.support.elements import explicit, implicit
 from tests.support.extent import extent
 from tests.support.rules import arrival, decoded, encoded, ruleset
 
@@ -204,6 +205,29 @@ def _read(path: Path) -> tuple[Dataset, str] | None:
     return made, syntax
 
 
+def _with_long_group_length(data: bytes, syntax: str) -> bytes:
+    """A group length that is none but a name; pydicom writes no group lengths."""
+    name = FAMILY.encode()
+    return (implicit(0x00080000, name) if syntax == IMPLICIT else explicit(0x00080000, "UL", name)) + data
+
+
+def _with_character_set(data: bytes, syntax: str) -> bytes:
+    """A name as one more character set; pydicom would write no text in that."""
+    level = Header.scan(data, syntax).top
+    start, end = level.place(0x00080005)
+    name = b"ISO_IR 192\\" + FAMILY.upper().encode() + b" "
+    new = implicit(0x00080005, name) if syntax == IMPLICIT else explicit(0x00080005, "CS", name)
+    return data[:start] + new + data[end:]
+
+
+def _is_held(rules: Ruleset, data: bytes, syntax: str) -> bool:
+    try:
+        rules.prepare("out", Header.scan(data, syntax), arrival())
+    except EditHeldError as reason:
+        return "SpecificCharacterSet" in str(reason) and _says_nothing(reason)
+    return False
+
+
 @needs_data
 def test_score() -> None:
     """Every planted place of every file is treated as the key says; a file may be held rather than sent."""
@@ -218,7 +242,7 @@ def test_score() -> None:
         before, syntax = found
         for place in KEY:
             place.plant(before)
-        data = encoded(before, implicit=syntax == IMPLICIT)
+        data = _with_long_group_length(encoded(before, implicit=syntax == IMPLICIT), syntax)
         try:
             splice = rules.prepare("out", Header.scan(data, syntax), arrival()).splice
         except EditHeldError:
@@ -228,6 +252,8 @@ def test_score() -> None:
         made = decoded(splice.prefix + data[splice.resume :], implicit=syntax == IMPLICIT)
         files += 1
         results = {place.name: place.is_right(made) for place in KEY}
+        results["group length"] = 0x00080000 not in Header.scan(splice.prefix, syntax).top.offsets
+        results["character set"] = _is_held(rules, _with_character_set(data, syntax), syntax)
         results["bytes"] = not any(each.encode() in splice.prefix for each in NEVER)
         asked += len(results)
         right += sum(results.values())
