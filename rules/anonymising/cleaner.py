@@ -57,17 +57,7 @@ class Cleaner:
             vr = level.vr(tag)
             self._act(level, tag, vr, self._private_action(vr))
         for tag in level.tags:
-            group = tag >> 16
-            if group & 1:
-                continue
-            if group < _FIRST_GROUP or _is_in_plane(group) or tag & 0xFFFF == 0:  # group lengths are retired
-                level.put(tag, None)
-                continue
-            if tag == SPECIFIC_CHARACTER_SET:
-                _keep_defined_terms(level)
-                continue
-            if tag == _WAVEFORM_DATA and may_be_voice(self.sop_class_uid):
-                _silence(level)
+            if tag >> 16 & 1 or self._settles(level, tag):
                 continue
             vr = level.vr(tag)
             action = self.profile.action(tag, self.sop_class_uid if level.parent is None else None)
@@ -76,6 +66,19 @@ class Cleaner:
             self._act(level, tag, vr, action or self._unlisted(tag, vr), within)
             if action is None and vr in TEXT_VRS:
                 self._forget(level, tag, vr)
+
+    def _settles(self, level: EditedLevel, tag: int) -> bool:
+        """Whether an element is one that neither the table nor a VR says enough of; it is dealt with then."""
+        group = tag >> 16
+        if group < _FIRST_GROUP or _is_in_plane(group) or tag & 0xFFFF == 0:  # group lengths are retired
+            level.put(tag, None)
+        elif tag == SPECIFIC_CHARACTER_SET:
+            _keep_defined_terms(level)
+        elif tag == _WAVEFORM_DATA and may_be_voice(self.sop_class_uid):
+            _silence(level)
+        else:
+            return False
+        return True
 
     def _unlisted(self, tag: int, vr: str) -> Action:
         """What is done to an attribute that the table does not list, by what its VR shows it to be.

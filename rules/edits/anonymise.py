@@ -47,7 +47,8 @@ class AnonymiseEdit(Edit):
     pseudonym: PseudonymSettings | None = Field(default=None, description="Take the patient's pseudonym from a table.")
     burned_in: Literal["hold", "trust"] = Field(
         default="hold",
-        description="hold: pictures that may have text in them wait for a person. trust: this device writes none.",
+        description="hold: pictures that may have text in them, and videos, wait for a person. "
+        "trust: this device writes no names and records no voices.",
     )
 
     @classmethod

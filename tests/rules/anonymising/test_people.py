@@ -9,7 +9,8 @@ from pydicom.sequence import Sequence
 from rules import Header
 from rules.anonymising import Pseudonyms
 from rules.anonymising.people import person
-from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, decoded, encoded, ruleset
+from rules.collisions import collisions
+from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, arrival, data_set, decoded, encoded, ruleset, settings
 
 ANONYMISE = "anonymise: {dates: shift, secret: of the trial}"
 FROM_TABLE = "anonymise: {dates: shift, secret: of the trial, pseudonym: {table: trial}}"
@@ -98,3 +99,15 @@ def test_ids_in_items(outer: str, inner: tuple[str, str], is_same: bool) -> None
     assert found.PatientID == (made.PatientID if is_same else copy(instance(*inner)).PatientID)
     assert (found.PatientID == made.PatientID) is is_same
     assert "IssuerOfPatientID" not in found
+
+
+def test_an_issuer_may_be_taken_away_first() -> None:
+    """As the guide says: the pseudonym is that of the ID alone then, and `check` has nothing against it."""
+    edits = f"{{remove: IssuerOfPatientID}}, {{{ANONYMISE}}}"
+    made = copy(instance(issuer="KLINIK A"), edits[1:-1])
+    assert made.PatientID == copy(instance()).PatientID
+    assert days(made) == days(copy(instance()))
+    route = "routes: [{name: out, edit: [{set: {IssuerOfPatientID: KLINIK A}}, {anonymise: basic}], to: [research]}]"
+    assert list(collisions(settings(route), None)) == []
+    vain = route.replace("IssuerOfPatientID", "InstitutionName")
+    assert len(list(collisions(settings(vain), None))) == 1
