@@ -15,6 +15,7 @@ from pydicom.sequence import Sequence
 
 from rules import Header, Ruleset
 from rules.anonymising import Pseudonyms, shifted
+from rules.anonymising.people import person
 from rules.errors import EditHeldError
 from tests.support.data import name_of, needs_data, sample
 from tests.support.elements import explicit, implicit
@@ -23,7 +24,7 @@ from tests.support.rules import arrival, decoded, encoded, ruleset
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 FOLDERS = ("charsets", "modalities", "series", "transfer-syntaxes", "pet-ct-templates")
-FAMILY, PATIENT_ID, ACCESSION = "Zwetschgenbaum", "QX8812-77", "ACC5550123"
+FAMILY, PATIENT_ID, ISSUER, ACCESSION = "Zwetschgenbaum", "QX8812-77", "ERWINSHOSPITAL", "ACC5550123"
 PHONE, HOSPITAL = "0761-5550188", "Klinik Sankt Erwin"
 BORN, STUDIED = "19510217", "20210317"
 UID = "1.2.826.0.1.3680043.9.7777.1"
@@ -36,9 +37,10 @@ routes:
       - anonymise: {{{KEEP}, burned_in: trust, secret: {SECRET}}}
     to: [research]
 """
-NEVER = (FAMILY, FAMILY.upper(), FAMILY.lower(), PATIENT_ID, ACCESSION, PHONE, HOSPITAL, BORN, UID)
+NEVER = (FAMILY, FAMILY.upper(), FAMILY.lower(), PATIENT_ID, ISSUER, ACCESSION, PHONE, HOSPITAL, BORN, UID)
 MADE = Pseudonyms(SECRET.encode())
-PSEUDONYM = MADE.patient(PATIENT_ID)
+PERSON = person(PATIENT_ID, ISSUER)
+PSEUDONYM = MADE.patient(PERSON)
 PET = (0x0009, "GEMS_PETD_01")
 SHARE = extent(3, 1)  # one file of so many
 
@@ -55,7 +57,7 @@ class Planted:
 
 
 def _moved(value: str, vr: str) -> str:
-    return shifted(value, vr, MADE.days(PATIENT_ID)) or "?"
+    return shifted(value, vr, MADE.days(PERSON)) or "?"
 
 
 def _says_nothing(value: object) -> bool:
@@ -132,6 +134,7 @@ def _tree_is_right(made: Dataset) -> bool:
 KEY = [
     _text("PatientName", f"{FAMILY}^Anna", _is("PatientName", PSEUDONYM)),
     _text("PatientID", PATIENT_ID, _is("PatientID", PSEUDONYM)),
+    _text("IssuerOfPatientID", ISSUER, _absent("IssuerOfPatientID")),
     _text("PatientBirthDate", BORN, _is("PatientBirthDate", "")),
     _text("PatientAddress", f"Am Baum 3, {FAMILY}", _absent("PatientAddress")),
     _text("PatientTelephoneNumbers", PHONE, _absent("PatientTelephoneNumbers")),
@@ -170,9 +173,7 @@ KEY = [
         0x3B,
         "DT",
         f"{STUDIED}093000.00",
-        lambda made: (
-            made.private_block(*PET)[0x3B].value == shifted(f"{STUDIED}093000.00", "DT", MADE.days(PATIENT_ID))
-        ),
+        lambda made: made.private_block(*PET)[0x3B].value == _moved(f"{STUDIED}093000.00", "DT"),
     ),
     _private("number beside it", PET, 0x02, "LO", PATIENT_ID, lambda made: 0x02 not in made.private_block(*PET)),
     _raw(

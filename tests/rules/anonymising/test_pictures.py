@@ -38,7 +38,7 @@ def why_held(data: bytes, edits: str, syntax: str = EXPLICIT_LITTLE_ENDIAN) -> s
     return ""
 
 
-@pytest.mark.parametrize("modality", MEASURED)
+@pytest.mark.parametrize("modality", [*MEASURED, "ct"])
 def test_measured_pictures_leave(modality: str) -> None:
     """Nothing is written into what was measured or computed, unless it is of a screen or says so."""
     assert why_held(picture(Modality=modality), "anonymise: basic") == ""
