@@ -4,7 +4,7 @@ import re
 
 # Curves of the body, of which PS3.3 A.34 lets no channel be sound; 9.4 is audio, private classes may be anything.
 _OF_THE_BODY = re.compile(r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.9\.[1235678]\.\d+")
-_VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10\d(\.1)?")  # MPEG-2, MPEG-4 and HEVC (PS3.5 A.4.5 to A.4.9)
+_VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10\d(\.1)?")  # MPEG-2, MPEG-4 and HEVC (PS3.5 A.4)
 _SILENT = {"AB": b"\xd5", "MB": b"\xff", "UB": b"\x80"}  # samples of 8 bits (PS3.3 C.10.9.1.5); others are at rest at 0
 
 
