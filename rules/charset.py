@@ -62,6 +62,10 @@ _ESCAPED_CODECS = {escape: codec for codec, escape in _ESCAPES.items()} | {
 _FRAGMENT = re.compile(b"\x1b[^\x1b]*|^[^\x1b]+")
 _ESCAPE_CODE = re.compile(rb"\x1b(?:\$[()].|..)", re.DOTALL)
 _CONTROLS = b"\t\n\f\r"
+# As the standard writes them: ISO_IR stands alone, ISO 2022 IR may be extended.
+_DEFINED_TERMS = frozenset(
+    term if term.startswith("GB") else form + term for term in _CODECS for form in ("ISO_IR ", "ISO 2022 IR ")
+)
 _TERM = re.compile(r"(?:ISO[ _-]?)?(?:2022[ _-]?)?(?:IR[ _-]?)?(\w+)")
 
 
@@ -190,6 +194,21 @@ def _number(term: str) -> str:
     term = term.strip().upper()
     match = _TERM.fullmatch(term)
     return match[1] if match else term or "6"
+
+
+def defined(terms: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The terms as the standard writes them, however they are punctuated; None where one is none of its terms."""
+    made = tuple([written for written in map(_defined, terms) if written is not None])
+    return made if len(made) == len(terms) else None
+
+
+def _defined(term: str) -> str | None:
+    """One term; an empty one stands for the default repertoire."""
+    if not term or term in _DEFINED_TERMS:
+        return term
+    number = _number(term)
+    written = number if number.startswith("GB") else ("ISO 2022 IR " if "2022" in term else "ISO_IR ") + number
+    return written if written in _DEFINED_TERMS else None
 
 
 @lru_cache(maxsize=256)

@@ -23,6 +23,7 @@ _LOOKED_AT = frozenset(
     Attribute.parse(keyword).steps
     for keyword in (
         "PatientID",
+        "IssuerOfPatientID",
         "StudyInstanceUID",
         "SOPClassUID",
         "SOPInstanceUID",

@@ -32,7 +32,7 @@ _MADE_UP = {
     "UI": "2.25.1",
 }
 _SOUGHT = frozenset({"equal", "contains", "starts", "ends", "exactly"})
-_DERIVED_FROM = ("PatientID", "StudyInstanceUID")  # what shifts and pseudonyms are made from
+_DERIVED_FROM = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")  # what shifts and pseudonyms are made from
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,21 @@ from rules.anonymising.dates import shifted
 from rules.anonymising.dummies import EMPTY_PDF, dummy_bytes, dummy_text
 from rules.anonymising.identifiers import Identifiers, names_a_class
 from rules.anonymising.parts import drop_private
+from rules.anonymising.people import person
 from rules.anonymising.pseudonyms import Pseudonyms
+from rules.anonymising.sound import may_be_voice, silence
 from rules.anonymising.text import without_identity, without_words
 from rules.attribute import SPECIFIC_CHARACTER_SET, tag_vr
-from rules.charset import UnencodableError
+from rules.charset import UnencodableError, defined
 from rules.decoding import TEXT_VRS
 from rules.encoding import encode_values
-from rules.errors import EditError
+from rules.errors import EditError, EditHeldError
 from rules.overlay import EditedLevel, Replacement
 from rules.profiles import Action, Profile, SafePrivate
 
-_PATIENT_NAME, _PATIENT_ID = 0x00100010, 0x00100020
+_PATIENT_NAME, _PATIENT_ID, _ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
 _ENCAPSULATED_DOCUMENT, _DOCUMENT_LENGTH = 0x00420011, 0x00420015
+_WAVEFORM_DATA, _SAMPLE_INTERPRETATION = 0x54001010, 0x54001006
 _FIRST_GROUP = 0x0008  # of a data set
 _TIMES = frozenset({"DA", "DT", "TM"})
 _FREE_TEXT = frozenset({"LT", "ST", "UC", "UT"})
@@ -42,6 +45,7 @@ class Cleaner:
     sop_class_uid: str | None
     pseudonym: str
     patient_id: str
+    issuer: str
     days: int
     known: Identifiers
 
@@ -53,11 +57,7 @@ class Cleaner:
             vr = level.vr(tag)
             self._act(level, tag, vr, self._private_action(vr))
         for tag in level.tags:
-            group = tag >> 16
-            if group & 1 or tag & 0xFFFF == 0 or tag == SPECIFIC_CHARACTER_SET:
-                continue
-            if group < _FIRST_GROUP or _is_in_plane(group):
-                level.put(tag, None)
+            if tag >> 16 & 1 or self._settles(level, tag):
                 continue
             vr = level.vr(tag)
             action = self.profile.action(tag, self.sop_class_uid if level.parent is None else None)
@@ -66,6 +66,19 @@ class Cleaner:
             self._act(level, tag, vr, action or self._unlisted(tag, vr), within)
             if action is None and vr in TEXT_VRS:
                 self._forget(level, tag, vr)
+
+    def _settles(self, level: EditedLevel, tag: int) -> bool:
+        """Whether an element is one that neither the table nor a VR says enough of; it is dealt with then."""
+        group = tag >> 16
+        if group < _FIRST_GROUP or _is_in_plane(group) or tag & 0xFFFF == 0:  # group lengths are retired
+            level.put(tag, None)
+        elif tag == SPECIFIC_CHARACTER_SET:
+            _keep_defined_terms(level)
+        elif tag == _WAVEFORM_DATA and may_be_voice(self.sop_class_uid):
+            _silence(level)
+        else:
+            return False
+        return True
 
     def _unlisted(self, tag: int, vr: str) -> Action:
         """What is done to an attribute that the table does not list, by what its VR shows it to be.
@@ -144,10 +157,12 @@ class Cleaner:
 
     def _patient(self, level: EditedLevel, tag: int) -> str:
         """The pseudonym; of another patient's number in an item one of its own."""
-        own = (level.text(tag) or ("",))[0].strip()
-        if level.parent is None or not own or tag == _PATIENT_NAME or own == self.patient_id:
+        own, issuer = _first(level, tag), _first(level, _ISSUER_OF_PATIENT_ID)
+        if level.parent is None or not own or tag == _PATIENT_NAME:
             return self.pseudonym
-        return self.pseudonyms.patient(own)
+        if own == self.patient_id and (issuer == self.issuer or not issuer or not self.issuer):
+            return self.pseudonym
+        return self.pseudonyms.patient(person(own, issuer))
 
     def _write(self, level: EditedLevel, tag: int, vr: str, values: "list[str] | tuple[str, ...]") -> None:
         """Put values; what cannot be written in the data set's character set becomes a dummy."""
@@ -165,6 +180,33 @@ class Cleaner:
         """What is done to a private element of the safe list."""
         actions: dict[str, Action] = {"PN": "D", "UI": "K" if "uids" in self.profile.options else "U"}
         return actions.get(vr) or ((self._dates or "X") if vr in _TIMES else "K")
+
+
+def _keep_defined_terms(level: EditedLevel) -> None:
+    """The terms of the character set in force here, as the standard writes them. EditHeldError where one is another.
+
+    Text whose character set nobody knows cannot be searched for names either. What is converted has the right one.
+    """
+    if level.converted:
+        return
+    terms = defined(level.charset.terms)
+    if terms is None:
+        raise EditHeldError(
+            "SpecificCharacterSet has a term that the standard does not know, so that text cannot be searched for "
+            "names; set the right one before (set: {SpecificCharacterSet: ...})"
+        )
+    level.put(SPECIFIC_CHARACTER_SET, Replacement("CS", "CS", terms if any(terms) else ()))
+
+
+def _silence(level: EditedLevel) -> None:
+    """Samples of which nothing is heard, as many as there are."""
+    length = len(level.level.raw(_WAVEFORM_DATA) or b"")
+    raw = silence(length, _first(level, _SAMPLE_INTERPRETATION))
+    level.put(_WAVEFORM_DATA, Replacement(level.put_vr(_WAVEFORM_DATA), "OB", ("",), raw=raw))
+
+
+def _first(level: EditedLevel, tag: int) -> str:
+    return (level.text(tag) or ("",))[0].strip()
 
 
 def _is_in_plane(group: int) -> bool:

@@ -10,6 +10,8 @@ from pydicom.datadict import keyword_for_tag
 
 from rules.anonymising.identifiers import Identifiers, identifiers, kept_by
 from rules.anonymising.pseudonyms import STANDARD_ROOT
+from rules.attribute import SPECIFIC_CHARACTER_SET
+from rules.charset import Charset, charset, defined
 from rules.header import Header
 from rules.level import Level
 from rules.profiles import Profile
@@ -19,9 +21,10 @@ _DIGITS = re.compile(r"\d{8}")
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-./ ](\d{1,2})[-./ ](\d{1,2})(?!\d)")
 _YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4})(?!\d)")
 _DATE_VRS = frozenset({"DA", "DT"})
-_NO_TEXT = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV"})
+_NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "OD", "OF", "OL", "OV"})
 _OPAQUE = frozenset({"OB", "OW", "UN"})
-_SHORTEST_IN_NUMBERS = 6  # an identifier that a measured number hardly is by chance
+_SHORTEST_IN_NUMBERS = 6  # an identifier that a measured number, or a run of bytes, hardly is by chance
+_SHORTEST_UID = 6  # what is shorter is a part of any other; as a whole value it is still itself
 _NAMES_IN_A_TERM = 2
 _DUMMY_DATE = "19000101"
 
@@ -29,13 +32,17 @@ _DUMMY_DATE = "19000101"
 class Egress:
     """Looks for the identity of one header in another."""
 
-    def __init__(self, before: Header, profile: Profile) -> None:
-        """What the options of `profile` keep is no secret."""
+    def __init__(self, before: Header, profile: Profile, declared: Charset) -> None:
+        """What the options of `profile` keep is no secret. `declared` is how the text leaves, however it came."""
         self._before = before
         self._profile = profile
-        self._known = identifiers(before.top, kept_by(profile.options))
+        self._known = identifiers(before.top, kept_by(profile.options), declared)
         self._uids = frozenset() if "uids" in profile.options else _secret_uids(self._known)
+        self._long_uids = frozenset(uid for uid in self._uids if len(uid) >= _SHORTEST_UID)
         self._dates = frozenset() if "full-dates" in profile.options else frozenset(self._known.dates)
+        texts = (each for each in (*self._known.numbers, *self._known.words) if len(each) >= _SHORTEST_IN_NUMBERS)
+        self._in_bytes = tuple(each.encode() for each in (*texts, *self._long_uids))
+        self._whole_bytes = frozenset(uid.encode() for uid in self._uids)
 
     def findings(self, after: Header) -> list[str]:
         """The attributes of `after` in which something stands that identified `before`, as people call them."""
@@ -50,8 +57,15 @@ class Egress:
     def _tells(self, level: Level, tag: int, old: Level | None) -> bool:
         element = level.element(tag)
         vr = level.vr(element) if element else "UN"
-        if vr in _NO_TEXT or vr == "SQ":
+        if vr == "SQ":
             return False
+        if tag == SPECIFIC_CHARACTER_SET:
+            terms = charset(level.raw(tag) or b"").terms
+            return defined(terms) != terms
+        if vr in _NUMBERS or vr in _OPAQUE:
+            raw = (level.raw(tag) or b"").lower()
+            is_whole = vr in _OPAQUE and raw.strip(b"\0 ") in self._whole_bytes
+            return is_whole or (len(raw) >= _SHORTEST_IN_NUMBERS and any(each in raw for each in self._in_bytes))
         values = level.text(tag) or ()
         if (vr == "UI" or vr in _DATE_VRS) and self._profile.action(tag, None) == "K":
             return False
@@ -59,9 +73,6 @@ class Egress:
             return not self._uids.isdisjoint(values)
         if vr in _DATE_VRS:
             return self._keeps_date(values, old.text(tag) if old else None)
-        if vr in _OPAQUE:
-            raw = (level.raw(tag) or b"").lower()
-            return any(each.encode() in raw for each in self._long_ones())
         return any(self._is_in(value, vr) for value in values)
 
     def _keeps_date(self, values: tuple[str, ...], before: tuple[str, ...] | None) -> bool:
@@ -81,12 +92,9 @@ class Egress:
             return True
         if self._dates and not self._dates.isdisjoint(_dates_in(text)):
             return True
-        return "." in text and any(uid in text for uid in self._uids)
-
-    def _long_ones(self) -> Iterator[str]:
-        """What cannot be there by chance in bytes that are no text."""
-        yield from (each for each in (*self._known.numbers, *self._known.words) if len(each) >= 6)
-        yield from self._uids
+        if "." not in text:
+            return False
+        return (vr not in {"DS", "IS"} and text.strip() in self._uids) or any(uid in text for uid in self._long_uids)
 
 
 def _dates_in(text: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
+from rules.charset import Charset
 from rules.level import Level
 
 _NUMBERS = """
@@ -76,8 +77,11 @@ def kept_by(options: frozenset[str]) -> frozenset[int | None]:
     return (DEVICE if "device" in options else frozenset()) | (INSTITUTION if "institution" in options else frozenset())
 
 
-def identifiers(top: Level, kept: frozenset[int | None]) -> Identifiers:
-    """All of a header, but what is `kept` anyway."""
+def identifiers(top: Level, kept: frozenset[int | None], declared: Charset) -> Identifiers:
+    """All of a header, but what is `kept` anyway.
+
+    Where an edit has `declared` another character set for its text, names are read in both ways.
+    """
     found = Identifiers()
     for level in levels(top):
         for tag in level.offsets:
@@ -87,7 +91,10 @@ def identifiers(top: Level, kept: frozenset[int | None]) -> Identifiers:
                 continue
             if tag in kept or (vr == "UI" and names_a_class(tag)):
                 continue
-            for value in level.text(tag) or ():
+            values = level.text(tag) or ()
+            if declared is not top.charset and level.charset is top.charset:
+                values += level.text(tag, declared) or ()
+            for value in values:
                 _add(found, vr, value.strip())
     return found
 

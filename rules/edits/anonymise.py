@@ -4,13 +4,12 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rules.anonymising import Cleaner, Egress, Pseudonyms, identifiers, kept_by, mark
+from rules.anonymising import Cleaner, Egress, Pseudonyms, first, identifiers, kept_by, mark, person_of, why_look
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
 from rules.errors import EditError, EditHeldError, RulesError
 from rules.header import Header
-from rules.pixels import has_overlay_in_pixels
 from rules.profiles import profile, safe_private
 
 Keep = Literal["uids", "device", "institution", "patient-characteristics", "safe-private"]
@@ -18,12 +17,6 @@ Clean = Literal["descriptors", "structured-content", "graphics"]
 
 _BURNED_IN = Attribute.parse("BurnedInAnnotation")
 _WRITES = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyDate", "SOPInstanceUID")
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and all classes below
-_CARRIES_TEXT = frozenset({"DOC", "ECG", "ES", "IVUS", "OAM", "OT", "SC", "US", "XC"})  # modalities
-_OVERLAY_LEFT = (
-    "an overlay lies in bits of the pixels, and names may be written in it: taking its header away leaves it there; "
-    "burned_in: trust, if this device writes none"
-)
 _DATES = {"remove": (), "shift": ("modified-dates",), "keep": ("full-dates",)}
 
 
@@ -54,7 +47,8 @@ class AnonymiseEdit(Edit):
     pseudonym: PseudonymSettings | None = Field(default=None, description="Take the patient's pseudonym from a table.")
     burned_in: Literal["hold", "trust"] = Field(
         default="hold",
-        description="hold: pictures that may have text in them wait for a person. trust: this device writes none.",
+        description="hold: pictures that may have text in them, and videos, wait for a person. "
+        "trust: this device writes no names and records no voices.",
     )
 
     @classmethod
@@ -71,14 +65,11 @@ class AnonymiseEdit(Edit):
     def apply(self, draft: Draft, context: EditContext) -> None:
         """De-identify every element at every depth. EditHeldError where a person has to look first."""
         is_blanked = bool(draft.regions) and draft.header.pixel_tag is not None
-        if self.burned_in == "hold":
-            if draft.header.pixel_tag is not None and has_overlay_in_pixels(draft.header):
-                raise EditHeldError(_OVERLAY_LEFT)
-            if not is_blanked and (reason := _may_show_names(draft)):
-                raise EditHeldError(reason)
+        if self.burned_in == "hold" and (reason := why_look(draft.header, draft, is_blanked=is_blanked)):
+            raise EditHeldError(reason)
         pseudonyms = Pseudonyms(context.secret_or(self.secret))
         patient_id = _first(draft, "PatientID")
-        who = patient_id or _first(draft, "StudyInstanceUID")
+        who = person_of(draft)
         pseudonym = self._pseudonym(patient_id, context) or pseudonyms.patient(who)
         Cleaner(
             profile(self.options),
@@ -87,8 +78,9 @@ class AnonymiseEdit(Edit):
             _first(draft, "SOPClassUID"),
             pseudonym,
             patient_id,
+            _first(draft, "IssuerOfPatientID"),
             pseudonyms.days(who),
-            identifiers(draft.header.top, kept_by(self.options)),
+            identifiers(draft.header.top, kept_by(self.options), draft.top.declared_charset),
         ).clean(draft.top)
         for keyword in ("PatientName", "PatientID"):
             draft.set(Attribute.parse(keyword), (pseudonym,))
@@ -98,7 +90,7 @@ class AnonymiseEdit(Edit):
 
     def check(self, before: Header, after: Header) -> None:
         """Search the result for what identified the patient. EditHeldError where something is left."""
-        if found := Egress(before, profile(self.options)).findings(after):
+        if found := Egress(before, profile(self.options), after.top.charset).findings(after):
             places = ", ".join(found[:5])
             raise EditHeldError(f"after de-identification something that identifies is left in {places}")
 
@@ -135,25 +127,5 @@ class AnonymiseEdit(Edit):
         return found
 
 
-def _may_show_names(draft: Draft) -> str | None:
-    """Why the pictures may have a name written into them, None if there is no reason to think so."""
-    if draft.header.pixel_tag is None:
-        return None
-    burned_in = _first(draft, "BurnedInAnnotation").upper()
-    if burned_in == "YES":
-        return "BurnedInAnnotation is YES: names may be written into the picture; blank_pixels, or burned_in: trust"
-    if burned_in == "NO":
-        return None
-    image_type = " ".join(draft.values(Attribute.parse("ImageType")) or ()).upper()
-    if (
-        _first(draft, "SOPClassUID").startswith(_SECONDARY_CAPTURE)
-        or _first(draft, "Modality").upper() in _CARRIES_TEXT
-        or "SCREEN" in image_type
-    ):
-        return "a picture of this kind may have names written into it; blank_pixels, or burned_in: trust"
-    return None
-
-
 def _first(draft: Draft, keyword: str) -> str:
-    """The first value of an attribute, "" if there is none."""
-    return (draft.values(Attribute.parse(keyword)) or ("",))[0].strip()
+    return first(draft, Attribute.parse(keyword))

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PlainValidator
 
-from rules.anonymising import Pseudonyms, drop_private, everywhere, replace_uids, shift_dates
+from rules.anonymising import Pseudonyms, drop_private, everywhere, person_of, replace_uids, shift_dates
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
@@ -14,7 +14,6 @@ from rules.values import refusal, text_of
 _FARTHEST_DAYS = 36_525  # a century
 _UIDS = tuple(map(Attribute.parse, ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")))
 _DATES = tuple(map(Attribute.parse, ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PatientBirthDate")))
-_PATIENT_ID, _STUDY_UID = Attribute.parse("PatientID"), Attribute.parse("StudyInstanceUID")
 
 
 def _days(value: object) -> int:
@@ -73,7 +72,8 @@ class ShiftDatesEdit(_SecretEdit):
     """Move every date by whole days, for a patient always as many; times stay. A date that is none is emptied."""
 
     days: Annotated[int | None, PlainValidator(_days, json_schema_input_type=int | str)] = Field(
-        default=None, description="By how many days; without it, by a number made from the secret and the patient ID."
+        default=None,
+        description="By how many days; without it, by a number made from the secret, the patient ID and its issuer.",
     )
 
     @property
@@ -92,8 +92,7 @@ class ShiftDatesEdit(_SecretEdit):
         """Move them at every depth."""
         days = self.days
         if days is None:
-            who = (draft.values(_PATIENT_ID) or draft.values(_STUDY_UID) or ("",))[0]
-            days = self.pseudonyms(context).days(who.strip())
+            days = self.pseudonyms(context).days(person_of(draft))
         shift_dates(draft.top, days)
 
     def writes(self) -> tuple[Attribute, ...]:

@@ -53,6 +53,8 @@ def pet() -> Header:
 PET = pet()
 
 TRUE: list[dict[str, object]] = [
+    {"suv_computable": {"not": "true"}},
+    {"same_frame_of_reference": "PT"},
     {"Modality": "PT"},
     {"Modality": " pt "},
     {"Modality": ["CT", "PT"]},
@@ -227,6 +229,12 @@ REFUSED: list[tuple[object, tuple[object, ...], str, str | None]] = [
     ({"time": {"above": "12:00"}}, ("time", "above", "[key]"), "time takes a value, a list, or not:", None),
     ({"host": "10.1.0.0/99"}, ("host",), "is not a network", None),
     ({"(0019": None}, ("(0019", "[key]"), "inside braces a tag stands in quotes", None),
+    ({"(2001,xxZZ SPI-P:X)": None}, ("(2001,xxZZ SPI-P:X)", "[key]"), "is not a DICOM keyword, tag, path", None),
+    ({"suv_computable": ["true", "false"]}, ("suv_computable",), "suv_computable takes true or false", None),
+    ({"suv_computable": []}, ("suv_computable",), "suv_computable takes true or false", None),
+    ({"suv_computable": {"above": "true"}}, ("suv_computable",), "suv_computable takes a value, or not:", None),
+    ({"same_frame_of_reference": []}, ("same_frame_of_reference",), "takes modalities, such as [PT, CT]", None),
+    ({"same_frame_of_reference": ["PT", " "]}, ("same_frame_of_reference",), "takes modalities", None),
     ({"all": {"Modality": "PT"}}, ("all",), "all: takes a list of conditions", None),
     ({"any": []}, ("any",), "any: takes a list of conditions", None),
     ({"any": [{"Modality": "PT"}, {"Modalty": "PT"}]}, ("any", 1, "Modalty", "[key]"), "is not a DICOM", "Modality"),

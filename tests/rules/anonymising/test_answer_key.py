@@ -13,16 +13,18 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from rules import Header
+from rules import Header, Ruleset
 from rules.anonymising import Pseudonyms, shifted
+from rules.anonymising.people import person
 from rules.errors import EditHeldError
 from tests.support.data import name_of, needs_data, sample
+from tests.support.elements import explicit, implicit
 from tests.support.extent import extent
 from tests.support.rules import arrival, decoded, encoded, ruleset
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 FOLDERS = ("charsets", "modalities", "series", "transfer-syntaxes", "pet-ct-templates")
-FAMILY, PATIENT_ID, ACCESSION = "Zwetschgenbaum", "QX8812-77", "ACC5550123"
+FAMILY, PATIENT_ID, ISSUER, ACCESSION = "Zwetschgenbaum", "QX8812-77", "ERWINSHOSPITAL", "ACC5550123"
 PHONE, HOSPITAL = "0761-5550188", "Klinik Sankt Erwin"
 BORN, STUDIED = "19510217", "20210317"
 UID = "1.2.826.0.1.3680043.9.7777.1"
@@ -35,9 +37,10 @@ routes:
       - anonymise: {{{KEEP}, burned_in: trust, secret: {SECRET}}}
     to: [research]
 """
-NEVER = (FAMILY, FAMILY.upper(), FAMILY.lower(), PATIENT_ID, ACCESSION, PHONE, HOSPITAL, BORN, UID)
+NEVER = (FAMILY, FAMILY.upper(), FAMILY.lower(), PATIENT_ID, ISSUER, ACCESSION, PHONE, HOSPITAL, BORN, UID)
 MADE = Pseudonyms(SECRET.encode())
-PSEUDONYM = MADE.patient(PATIENT_ID)
+PERSON = person(PATIENT_ID, ISSUER)
+PSEUDONYM = MADE.patient(PERSON)
 PET = (0x0009, "GEMS_PETD_01")
 SHARE = extent(3, 1)  # one file of so many
 
@@ -54,7 +57,7 @@ class Planted:
 
 
 def _moved(value: str, vr: str) -> str:
-    return shifted(value, vr, MADE.days(PATIENT_ID)) or "?"
+    return shifted(value, vr, MADE.days(PERSON)) or "?"
 
 
 def _says_nothing(value: object) -> bool:
@@ -131,6 +134,7 @@ def _tree_is_right(made: Dataset) -> bool:
 KEY = [
     _text("PatientName", f"{FAMILY}^Anna", _is("PatientName", PSEUDONYM)),
     _text("PatientID", PATIENT_ID, _is("PatientID", PSEUDONYM)),
+    _text("IssuerOfPatientID", ISSUER, _absent("IssuerOfPatientID")),
     _text("PatientBirthDate", BORN, _is("PatientBirthDate", "")),
     _text("PatientAddress", f"Am Baum 3, {FAMILY}", _absent("PatientAddress")),
     _text("PatientTelephoneNumbers", PHONE, _absent("PatientTelephoneNumbers")),
@@ -169,9 +173,7 @@ KEY = [
         0x3B,
         "DT",
         f"{STUDIED}093000.00",
-        lambda made: (
-            made.private_block(*PET)[0x3B].value == shifted(f"{STUDIED}093000.00", "DT", MADE.days(PATIENT_ID))
-        ),
+        lambda made: made.private_block(*PET)[0x3B].value == _moved(f"{STUDIED}093000.00", "DT"),
     ),
     _private("number beside it", PET, 0x02, "LO", PATIENT_ID, lambda made: 0x02 not in made.private_block(*PET)),
     _raw(
@@ -204,6 +206,29 @@ def _read(path: Path) -> tuple[Dataset, str] | None:
     return made, syntax
 
 
+def _with_long_group_length(data: bytes, syntax: str) -> bytes:
+    """A group length that is none but a name; pydicom writes no group lengths."""
+    name = FAMILY.encode()
+    return (implicit(0x00080000, name) if syntax == IMPLICIT else explicit(0x00080000, "UL", name)) + data
+
+
+def _with_character_set(data: bytes, syntax: str) -> bytes:
+    """A name as one more character set; pydicom would write no text in that."""
+    level = Header.scan(data, syntax).top
+    start, end = level.place(0x00080005)
+    name = b"ISO_IR 192\\" + FAMILY.upper().encode() + b" "
+    new = implicit(0x00080005, name) if syntax == IMPLICIT else explicit(0x00080005, "CS", name)
+    return data[:start] + new + data[end:]
+
+
+def _is_held(rules: Ruleset, data: bytes, syntax: str) -> bool:
+    try:
+        rules.prepare("out", Header.scan(data, syntax), arrival())
+    except EditHeldError as reason:
+        return "SpecificCharacterSet" in str(reason) and _says_nothing(reason)
+    return False
+
+
 @needs_data
 def test_score() -> None:
     """Every planted place of every file is treated as the key says; a file may be held rather than sent."""
@@ -218,7 +243,7 @@ def test_score() -> None:
         before, syntax = found
         for place in KEY:
             place.plant(before)
-        data = encoded(before, implicit=syntax == IMPLICIT)
+        data = _with_long_group_length(encoded(before, implicit=syntax == IMPLICIT), syntax)
         try:
             splice = rules.prepare("out", Header.scan(data, syntax), arrival()).splice
         except EditHeldError:
@@ -228,6 +253,8 @@ def test_score() -> None:
         made = decoded(splice.prefix + data[splice.resume :], implicit=syntax == IMPLICIT)
         files += 1
         results = {place.name: place.is_right(made) for place in KEY}
+        results["group length"] = 0x00080000 not in Header.scan(splice.prefix, syntax).top.offsets
+        results["character set"] = _is_held(rules, _with_character_set(data, syntax), syntax)
         results["bytes"] = not any(each.encode() in splice.prefix for each in NEVER)
         asked += len(results)
         right += sum(results.values())
