@@ -59,12 +59,14 @@ class Ruleset:
         witness: Witness | None = None,
         let_by: str | None = None,
         held_by: str | None = None,
+        standing: Mapping[str, str] | None = None,
     ) -> Decision:
         """What happens to an instance; `by_hand` are the corrections of a person who released it, made first.
 
         `let_by` is the rule whose hold the person let it by: what that or an earlier rule has to hold is not held
         again. It is None where it was corrected for that, since an earlier rule may have to hold what it is now.
         `held_by` is the rule that held it in either case: what it looks up in vain and was given by hand is kept.
+        `standing` are the corrections of the whole study it belongs to, made after the rules on arrival.
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
@@ -73,6 +75,8 @@ class Ruleset:
             if by_hand is not None:
                 walk.correct(by_hand, let_by, held_by)
             walk.normalise()
+            if standing:
+                walk.stand(standing)
             if self._system is not None:
                 walk.record(self._system)
             walk.route()
