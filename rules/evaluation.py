@@ -6,6 +6,7 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from rules.analysis import mistakes
 from rules.copies import Copies
@@ -14,6 +15,7 @@ from rules.edits import Edit, Table
 from rules.errors import EditHeldError, EditRejectedError, RulesError
 from rules.explanation import Explanation, explain
 from rules.facts import Arrival
+from rules.fingerprint import fingerprint
 from rules.header import Header
 from rules.matching import Matching
 from rules.schema import OTHERWISE, RulesSettings
@@ -34,10 +36,12 @@ class Ruleset:
         original_attributes: bool = True,
         conceal: Callable[[str], str] = str,
         secret: bytes = b"",
+        references: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         """`system` is the name in Original Attributes (0400,0561), written unless `original_attributes` is off.
 
-        `conceal` takes secrets out of what the tests tell; `secret` is the site's, from which pseudonyms are made.
+        `conceal` takes secrets out of what the tests tell; `secret` is the site's, from which pseudonyms are made;
+        `references` are the values that the edits of a route, by its name, take from outside the configuration.
         RulesError where two rules have one name.
         """
         for mistake in mistakes(settings):
@@ -49,6 +53,8 @@ class Ruleset:
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
         self._matching = Matching(settings.rules)
+        self._references = references
+        self._fingerprints: dict[str, str | None] = {}
         self._copies = {rule.name: Copies(rule, self._tables, secret) for rule in settings.routes}
 
     def decide(
@@ -126,6 +132,26 @@ class Ruleset:
         edits = self._edits(route)
         tables = [self._tables.get(name) for edit in edits for name in edit.table_names()]
         return (tuple(edits), tables, self._secret) if edits else ()
+
+    def made_from(self, route: str) -> str | None:
+        """A fingerprint of the secrets and other values from outside that a route's copies are made from.
+
+        None where there are none. It tells whether they are others, and not what they are. RulesError for a route
+        there is not.
+        """
+        if route not in self._fingerprints:
+            edits = self._edits(route)
+            own = [edit.own_secret for edit in edits if edit.own_secret is not None]
+            values = dict.fromkeys([*own, *self._references.get(route, ())])
+            is_of_site = any(edit.needs_secret for edit in edits)
+            self._fingerprints[route] = fingerprint(values, self._secret) if values or is_of_site else None
+        return self._fingerprints[route]
+
+    def routed(self, header: Header, arrival: Arrival) -> Mapping[str, str]:
+        """The route that sends an archived instance to each destination, by the destination's name. RulesError."""
+        walk = Walk(self.settings, self._matching, self._tables, header, arrival, self._secret)
+        walk.route()
+        return {each.destination: each.route for each in walk.decision().dispatches}
 
     def prepare(self, route: str, header: Header, arrival: Arrival) -> Prepared:
         """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""

@@ -11,13 +11,17 @@ from rules import Dispatch
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """One instance that a route sends to one destination, decided by the configuration of `revision`."""
+    """One instance that a route sends to one destination, decided by the configuration of `revision`.
+
+    `made_from` is the fingerprint of the secrets that its copy is to be made from, None where there are none.
+    """
 
     instance_id: int
     study_id: int
     series_id: int
     dispatch: Dispatch
     revision: str
+    made_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Leased:
 
     `attempts` are its own so far, `line_failures` those of its line while it was due, `line_failures_in_a_row` those
     the line has not recovered from. `is_probe`: the destination failed before, and this one finds out how it is now.
-    `replaces`: the destination has another version of it already.
+    `replaces`: the destination has another version of it already. `made_from` as of a new one.
     """
 
     delivery_id: int
@@ -42,6 +46,7 @@ class Leased:
     due_since: datetime
     is_probe: bool
     replaces: bool = False
+    made_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

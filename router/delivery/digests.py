@@ -29,7 +29,7 @@ AT_ONCE = 64  # copies made between two transactions
 _MISSING = (
     sa.select(
         deliveries.c.id.label("delivery_id"),
-        *(deliveries.c[name] for name in ("instance_id", "route", "revision", "replaces", "check_sent")),
+        *(deliveries.c[name] for name in ("instance_id", "route", "revision", "made_from", "replaces", "check_sent")),
     )
     .where(deliveries.c.study_id == sa.bindparam("study_id"), deliveries.c.state == State.DELIVERED)
     .where(deliveries.c.check_sent.is_not(None))

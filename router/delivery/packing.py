@@ -12,6 +12,7 @@ from archive import Archive, Identity, Stored
 from router.delivery.contents import is_damaged
 from router.delivery.delivery import Leased
 from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
+from router.delivery.redeciding import OTHER_SECRET
 from router.delivery.sender import Shipment
 from router.errors import PixelsError, RouterError
 from router.pixels import Order, Workshop
@@ -32,6 +33,8 @@ class Ordered(Protocol):
     def route(self) -> str: ...  # noqa: D102
     @property
     def revision(self) -> str: ...  # noqa: D102
+    @property
+    def made_from(self) -> str | None: ...  # noqa: D102
     @property
     def replaces(self) -> bool: ...  # noqa: D102
 
@@ -116,6 +119,8 @@ class Packer:
         rules = self._rulesets(leased.revision)
         if not rules.edits(leased.route):  # then nothing of the header is looked at
             return whole
+        if leased.made_from not in {None, rules.made_from(leased.route)}:
+            return Outcome(Kind.HELD, None, OTHER_SECRET)
         syntax = stored.identity.transfer_syntax_uid
         header, start = read_start(stored.path, stored.data_set_offset, syntax)
         prepared = rules.prepare(leased.route, header, self._arrival(stored))

@@ -206,20 +206,21 @@ class Filer:
             for filing, place, judgement in zip(filings, placed, batch.new, strict=True)
         ]
         with self._database.begin() as connection:
-            studies = self._record(connection, records, batch.new, configuration.revision)
+            studies = self._record(connection, records, batch.new, configuration)
             self._archive.hold(connection, batch.holds)
             self._archive.settle_released(connection, batch.filed)
             self._journal.write(connection, _events(batch, studies, configuration.revision))
         return batch
 
     def _record(
-        self, connection: sa.Connection, records: Sequence[Record], new: Sequence[Judgement], revision: str
+        self, connection: sa.Connection, records: Sequence[Record], new: Sequence[Judgement], by: Configuration
     ) -> Counter[tuple[int, str | None]]:
+        revision, made_from = by.revision, by.ruleset.made_from
         recorded = self._archive.record(connection, records)
         if any(row.arrival != record.filing.entry.arrival for row, record in zip(recorded, records, strict=True)):
             raise OvertakenError
         deliveries = [
-            NewDelivery(row.instance_id, row.study_id, row.series_id, dispatch, revision)
+            NewDelivery(row.instance_id, row.study_id, row.series_id, dispatch, revision, made_from(dispatch.route))
             for row, judgement in zip(recorded, new, strict=True)
             for dispatch in (judgement.decision.dispatches if judgement.decision else ())
         ]
