@@ -179,6 +179,11 @@ class Ruleset:
         results = (run(case, self) for case in self.settings.tests)
         return [replace(result, failures=[self._conceal(each) for each in result.failures]) for result in results]
 
+    def is_key(self, value: str | list[str]) -> bool:
+        """Whether a table has a line for this value, or one of these."""
+        texts = {value} if isinstance(value, str) else set(value)
+        return any(table.lookup(text) is not None for table in self._tables.values() for text in texts)
+
     @property
     def asks_for_filed_series(self) -> bool:
         """Whether a rule looks at the series of the study that were filed before."""
