@@ -210,13 +210,17 @@ def test_the_last_correction_of_an_attribute_counts(embedded: Site) -> None:
     assert values(embedded, received(embedded, 3, PatientID="2", **LATE), "PatientID") == [("1",)]
 
 
-def test_routes_see_what_the_archive_keeps(embedded: Site) -> None:
-    """A late instance goes where an instance of the corrected patient goes."""
-    embedded.take_up("{name: all, to: [disk]}", "{name: all, when: {PatientID: '0042'}, to: [disk]}")
-    embedded.arrive(1)
-    embedded.corrector.edit(embedded.study_id(), {"PatientID": "0042"}, resend=False)
-    embedded.arrive(2, **LATE)
-    assert [each.instance_id for each in embedded.queue.listing()] == [embedded.kept()[-1].row]
+@pytest.mark.parametrize("more", ["", "archive: {original_attributes: no}"])
+def test_routes_see_what_the_archive_keeps(tmp_path: Path, more: str) -> None:
+    """A late instance goes where an instance of the corrected patient goes, whatever rules on arrival found out."""
+    asks = ", {name: ask, when: {PatientID: '0042'}, warn: never}"
+    site = Site(tmp_path, more=more, rules=asks)
+    site.take_up("{name: all, to: [disk]}", "{name: all, when: {PatientID: '0042'}, to: [disk]}")
+    site.arrive(1)
+    site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False)
+    site.arrive(2, **LATE, InstitutionName="NCC")
+    assert [each.instance_id for each in site.queue.listing()] == [site.kept()[-1].row]
+    site.close()
 
 
 def test_what_cannot_be_corrected_is_held(embedded: Site) -> None:
