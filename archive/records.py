@@ -162,8 +162,9 @@ def known(
             key_of = by_series[row[0]]
             if row[1] in key_of:
                 found[key_of[row[1]]] = Known(row[2], row[3], row[4], row[5])
-    standings = {key: corrected[uid] for key in keys if (uid := fitted_uid(key.study_uid)) in corrected}
-    return found, standings
+    if not corrected:
+        return found, {}
+    return found, {key: corrected[uid] for key in keys if (uid := fitted_uid(key.study_uid)) in corrected}
 
 
 def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) -> dict[int, Stored]:

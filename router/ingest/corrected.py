@@ -13,7 +13,7 @@ from rules import BY_HAND
 
 EDITED = "edited"
 
-Changes = list[Mapping[str, str | None]]
+Changes = list[dict[str, str | None]]
 
 
 def amendment(judgement: Judgement, revision: str) -> Amendment | None:
@@ -26,15 +26,15 @@ def amendment(judgement: Judgement, revision: str) -> Amendment | None:
 
 def _changes(judgement: Judgement) -> Changes:
     """The changes in their order; those that correct the whole study, which come last, say by whom and since when."""
-    standing = {each.attribute: each for each in judgement.standing}
-    changes: Changes = []
-    for change in reversed(judgement.decision.changes if judgement.decision else ()):
-        made = {"rule": change.rule, "attribute": change.attribute, "old": change.old, "new": change.new}
-        by = standing.pop(change.attribute, None)
-        if by is not None and change.rule == BY_HAND:
-            made |= {"by": by.by, "since": by.at.isoformat()}
-        changes.append(made)
-    return changes[::-1]
+    changes: Changes = [
+        {"rule": change.rule, "attribute": change.attribute, "old": change.old, "new": change.new}
+        for change in (judgement.decision.changes if judgement.decision else ())
+    ]
+    for each in judgement.standing:
+        last = next((change for change in reversed(changes) if change["attribute"] == each.attribute), None)
+        if last is not None and last["rule"] == BY_HAND:
+            last |= {"by": each.by, "since": each.at.isoformat()}
+    return changes
 
 
 def corrected(late: Iterable[tuple[int, Judgement]], revision: str) -> list[Event]:
