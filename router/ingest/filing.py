@@ -29,7 +29,7 @@ from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
 from router.ingest.corrected import amendment, corrected
 from router.ingest.filed import FiledStudies
-from router.ingest.judgement import Judgement, judge
+from router.ingest.judgement import Judgement, judge, unrouted_key
 from router.ingest.warning import warn
 from router.journal import Event, Journal
 from router.sources import Naming
@@ -174,10 +174,13 @@ class Filer:
             if studies:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, *_ in entries if fixes is None)
-        known, standing = self._archive.known_and_standing([each.key for each in judged if each.key])
-        for number, key in enumerate([each.key for each in judged]) if standing else ():
-            if key and key in standing and key not in known:
-                judged[number] = judges[number](standing=standing[key])
+        keys = [each.key or unrouted_key(each) for each in judged]
+        known, standing = self._archive.known_and_standing([key for key in keys if key])
+        for number, key in enumerate(keys) if standing else ():
+            if key and key in standing and (key not in known or judged[number].key is None):
+                again = judges[number](standing=standing[key])
+                if again.key is None or again.key.study_uid == key.study_uid:  # else rules gave it to another study
+                    judged[number] = again
         return self._file_judged(judged, fresh, configuration, known)
 
     def _named(self, entry: Entry, configuration: Configuration) -> Entry:

@@ -12,6 +12,7 @@ from router.ingest.wholeness import is_cut_short
 from router.reading import read_header
 from rules import (
     BY_HAND,
+    OTHERWISE,
     Arrival,
     Attribute,
     Decision,
@@ -115,16 +116,27 @@ def judge(
         if held and held.rule == BY_HAND and standing:
             held = replace(held, reason=f"{STANDING_FAILED}: {held.reason}")
         return Judgement(entry, attributes, held=held, rejected=decision.rejected)
-    key = InstanceKey(
-        attributes.get("StudyInstanceUID", ""),
-        attributes.get("SeriesInstanceUID", ""),
-        attributes.get("SOPInstanceUID", "") or entry.identity.sop_instance_uid,
-    )
+    key = _key(entry, attributes)
     fault = fault_of(key)
     return (
         Judgement(entry, attributes, held=fault)
         if fault
         else Judgement(entry, attributes, key, decision, standing=standing)
+    )
+
+
+def unrouted_key(judgement: Judgement) -> InstanceKey | None:
+    """What an instance that no route was for would be filed under as it came; None for all others."""
+    verdict = judgement.rejected or judgement.held
+    is_unrouted = verdict is not None and verdict.rule == OTHERWISE
+    return _key(judgement.entry, judgement.attributes) if is_unrouted else None
+
+
+def _key(entry: Entry, attributes: Mapping[str, str]) -> InstanceKey:
+    return InstanceKey(
+        attributes.get("StudyInstanceUID", ""),
+        attributes.get("SeriesInstanceUID", ""),
+        attributes.get("SOPInstanceUID", "") or entry.identity.sop_instance_uid,
     )
 
 

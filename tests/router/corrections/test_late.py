@@ -223,6 +223,24 @@ def test_routes_see_what_the_archive_keeps(tmp_path: Path, more: str) -> None:
     site.close()
 
 
+def test_what_only_the_corrected_patient_has_a_route_for_is_filed(tmp_path: Path) -> None:
+    """With `otherwise: reject` a late instance, also sent twice, is not rejected for the patient it came with."""
+    joined = ", {name: join, when: {StudyInstanceUID: '1.2.9'}, edit: [set: {StudyInstanceUID: 1.2.4}]}"
+    site = Site(tmp_path, more="otherwise: reject", rules=joined)
+    site.arrive(1)
+    site.corrector.edit(site.study_id(), {"PatientID": "0042"}, resend=False)
+    site.take_up("{name: all, to: [disk]}", "{name: all, when: {PatientID: '0042'}, to: [disk]}")
+    for _ in range(2):
+        site.arrive(2, **LATE)
+        assert len(site.kept()) == 2
+        assert site.archive.held("rejected") == []
+    with site.appliance.database.begin() as connection:  # of a study whose instances rules give to another one
+        connection.exec_driver_sql("UPDATE studies SET study_instance_uid = '1.2.9'")
+    site.arrive(3, StudyInstanceUID="1.2.9")
+    assert len(site.archive.held("rejected")) == 1
+    site.close()
+
+
 def test_what_cannot_be_corrected_is_held(embedded: Site) -> None:
     """It does not go into the study with the old patient: it waits, says why, and is let in when that is undone."""
     embedded.arrive(1)
