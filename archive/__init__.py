@@ -36,6 +36,7 @@ from archive.records import Amendment, Known, Record, Recorded, Stored, Summary
 from archive.rewriting import Applied, Revised
 from archive.sampling import Sample, samples
 from archive.spool import Backlog, Spool
+from archive.standing import Standing
 from archive.synchronising import synchronises
 from archive.tables import metadata
 from archive.trouble import LOCKED, plainly
@@ -98,6 +99,7 @@ __all__ = [
     "Spool",
     "SpoolFailedError",
     "SpoolFullError",
+    "Standing",
     "Stored",
     "StudyKept",
     "Summary",

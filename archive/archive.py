@@ -17,6 +17,7 @@ from archive import (
     recording,
     records,
     rewriting,
+    standing,
     trouble,
     verification,
 )
@@ -33,6 +34,7 @@ from archive.records import Known, Record, Recorded, Stored, Summary
 from archive.rewriting import Applied, Revised
 from archive.shelves import Shelves
 from archive.spool import Backlog
+from archive.standing import Standing
 from archive.tables import metadata
 from archive.verification import Finding, Kept
 from archive.versions import write_versions
@@ -53,8 +55,14 @@ class Archive:
 
     # -- filing
 
-    def known(self, keys: Sequence[InstanceKey]) -> dict[InstanceKey, Known]:
+    def known(self, keys: Sequence[InstanceKey]) -> Mapping[InstanceKey, Known]:
         """What is kept under these keys; keys without an instance are left out."""
+        return self.known_and_standing(keys)[0]
+
+    def known_and_standing(
+        self, keys: Sequence[InstanceKey]
+    ) -> tuple[Mapping[InstanceKey, Known], Mapping[InstanceKey, tuple[Standing, ...]]]:
+        """As `known`, and the corrections that stand for the studies of these keys, as far as there are any."""
         with self.database.read() as connection:
             return records.known(connection, keys)
 
@@ -147,6 +155,14 @@ class Archive:
     def revise(self, connection: Connection, study_id: int, revised: Sequence[Revised], by: str) -> Mapping[int, Place]:
         """In the caller's transaction: the study is kept like this from now on; see `rewriting.revise`."""
         return rewriting.revise(self.database, connection, study_id, revised, by)
+
+    def standing(self, connection: Connection, study_id: int) -> tuple[Standing, ...]:
+        """In the caller's transaction, which locks it: the corrections that stand for a study."""
+        return standing.of_study(connection, study_id)
+
+    def stand(self, connection: Connection, study_id: int, every: Sequence[Standing]) -> None:
+        """In the caller's transaction: these corrections, and no others, stand for what arrives for a study later."""
+        standing.stand(connection, study_id, every)
 
     def remove_leftovers(self, before: datetime) -> int:
         """Remove the files that were replaced before then by another version, or never became one; gives how many."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from archive.attributes import attributes_of, fitted_uid
 from archive.origin import Origin
 from archive.records import in_parts
+from archive.standing import Standing, standing_of
 from archive.tables import amendments, instances, series, studies
 
 
@@ -59,11 +60,12 @@ class SeriesKept:
 
 @dataclass(frozen=True, slots=True)
 class StudyKept:
-    """A study; `bytes` are those of its data sets."""
+    """A study; `bytes` are those of its data sets, `standing` the corrections that what arrives later gets, too."""
 
     attributes: Mapping[str, str]
     bytes: int
     series: Sequence[SeriesKept]
+    standing: Sequence[Standing] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def contents(connection: Connection, of_study: int) -> StudyKept:
         )
     rows = connection.execute(select(series).where(series.c.study_id == of_study).order_by(series.c.id)).mappings()
     every = [SeriesKept(attributes_of("series", row), kept[row["id"]]) for row in rows if row["id"] in kept]
-    return StudyKept(attributes_of("study", study), study["bytes"], every)
+    return StudyKept(attributes_of("study", study), study["bytes"], every, standing_of(study["standing"]))
 
 
 def changes(connection: Connection, of_study: int) -> list[ChangeMade]:
@@ -134,7 +136,8 @@ def changes(connection: Connection, of_study: int) -> list[ChangeMade]:
         undone = row.undone_at, row.undone_by
         for each in row.changes:
             change = row.revision, each["rule"], each["attribute"], each["old"], each["new"]
-            key = *change, row.made_by, row.made_by and row.at, *undone
-            made = counted.get(key) or ChangeMade(*change, 0, row.at, row.made_by, *undone)
+            by = each.get("by") or row.made_by
+            key = *change, by, row.made_by and row.at, each.get("since"), *undone
+            made = counted.get(key) or ChangeMade(*change, 0, row.at, by, *undone)
             counted[key] = replace(made, instances=made.instances + 1, at=min(made.at, row.at))
     return list(counted.values())

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from archive.database import Database
+from archive.errors import ChangedMeanwhileError
 from archive.filing import InstanceKey
 from archive.records import Record, Recorded, fitted_key, in_parts
 from archive.rows import INSTANCE_COLUMNS, SHARD, Item, filled, instance_row, series_row, study_row
+from archive.standing import standing_of
 from archive.tables import amendments, instances, series, studies
 
 _NEWEST = select(
@@ -63,6 +65,7 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
     """Index the records inside the caller's transaction; gives one `Recorded` each, in order.
 
     An arrival that is indexed already keeps its row and ids. Of two arrivals with one key the first is kept.
+    ChangedMeanwhileError where other corrections stand for a study by now than those that its records were given.
     """
     if not records:
         return []
@@ -75,6 +78,7 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
     if items:
         now = datetime.now(UTC)
         rows = studies_for(database, connection, items, now)
+        _compare_standing(rows, items)
         grown = series_for(database, connection, items)
         shard = (newest_id or 0) // SHARD
         database.insert_rows(
@@ -88,6 +92,13 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
         show(connection, grown)
     first = _by_key(connection, [item for item in items if item.arrival not in there])
     return [there.get(each.filing.entry.arrival) or first[fitted_key(each.filing.key)] for each in records]
+
+
+def _compare_standing(rows: Mapping[int, RowMapping], items: Sequence[Item]) -> None:
+    """The rows are locked: what stands for their studies stands until these items are among their instances."""
+    standing = {study_id: standing_of(row["standing"]) for study_id, row in rows.items()}
+    if any(standing[item.study_id] != item.record.standing for item in items):
+        raise ChangedMeanwhileError
 
 
 def _by_arrival(connection: Connection, arrivals: Sequence[str]) -> dict[str, Recorded]:

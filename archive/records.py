@@ -6,11 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from archive.attributes import fitted_uid
 from archive.filing import Filing, InstanceKey, Placed
 from archive.origin import Identity, Origin, identity_of, origin_of
+from archive.standing import Standing, standing_of
 from archive.tables import damaged, held, instances, series, studies
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class Amendment:
     """What the rules changed in one instance, and what undoes it.
 
     `changes` are mappings with `rule`, `attribute`, `old` and `new` (None for absent); `restore` is the rules' own.
+    One that a person made of the whole study before has `by` and `since` as well.
     """
 
     revision: str
@@ -34,12 +36,16 @@ class Amendment:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One placed instance to be indexed; `attributes` by keyword, of the header as kept."""
+    """One placed instance to be indexed; `attributes` by keyword, of the header as kept.
+
+    `standing` are the corrections of its study that it has been given.
+    """
 
     filing: Filing
     placed: Placed
     attributes: Mapping[str, str]
     amendment: Amendment | None = None
+    standing: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +99,23 @@ def fitted_key(key: InstanceKey) -> InstanceKey:
 
 
 _SERIES = (
-    select(studies.c.study_instance_uid, series.c.series_instance_uid, series.c.id, series.c.instances)
-    .select_from(studies.join(series))
+    select(
+        studies.c.study_instance_uid,
+        series.c.series_instance_uid,
+        series.c.id,
+        series.c.instances,
+        studies.c.standing,
+    )
+    .select_from(
+        studies.outerjoin(
+            series,
+            and_(
+                series.c.study_id == studies.c.id,
+                series.c.series_instance_uid.in_(bindparam("series_uids", expanding=True)),
+            ),
+        )
+    )
     .where(studies.c.study_instance_uid.in_(bindparam("study_uids", expanding=True)))
-    .where(series.c.series_instance_uid.in_(bindparam("series_uids", expanding=True)))
 )
 _OF_SERIES = select(
     instances.c.series_id,
@@ -109,9 +128,15 @@ _OF_SERIES = select(
 _AMONG_MANY = _OF_SERIES.where(instances.c.sop_instance_uid.in_(bindparam("uids", expanding=True)))
 
 
-def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceKey, Known]:
-    """What the archive has under these keys; keys it does not have are left out."""
+def known(
+    connection: Connection, keys: Sequence[InstanceKey]
+) -> tuple[dict[InstanceKey, Known], dict[InstanceKey, tuple[Standing, ...]]]:
+    """What the archive has under these keys, and the corrections that stand for their studies.
+
+    Keys it does not have are left out of the one, those of studies without corrections of the other.
+    """
     found: dict[InstanceKey, Known] = {}
+    corrected: dict[str, tuple[Standing, ...]] = {}
     for some in in_parts(keys):
         wanted: dict[tuple[str, str], dict[str, InstanceKey]] = {}
         for key in some:
@@ -121,7 +146,9 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
         by_series: dict[int, dict[str, InstanceKey]] = {}
         few: list[int] = []
         rows: list[Row[int, str, int, str, str, str]] = []
-        for study_uid, series_uid, series_id, count in connection.execute(_SERIES, uids).all():
+        for study_uid, series_uid, series_id, count, standing in connection.execute(_SERIES, uids).all():
+            if standing and study_uid not in corrected:
+                corrected[study_uid] = standing_of(standing)
             its = wanted.get((study_uid, series_uid), {})
             if its:
                 by_series[series_id] = its
@@ -135,7 +162,9 @@ def known(connection: Connection, keys: Sequence[InstanceKey]) -> dict[InstanceK
             key_of = by_series[row[0]]
             if row[1] in key_of:
                 found[key_of[row[1]]] = Known(row[2], row[3], row[4], row[5])
-    return found
+    if not corrected:
+        return found, {}
+    return found, {key: corrected[uid] for key in keys if (uid := fitted_uid(key.study_uid)) in corrected}
 
 
 def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) -> dict[int, Stored]:

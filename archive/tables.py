@@ -52,6 +52,7 @@ studies = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False, default=1),  # goes up with every change, so that none is overlooked
     Column("manifest_stale", Boolean, nullable=False, default=True),
+    Column("standing", Json),  # corrections by hand that what arrives later is to get, too
     UniqueConstraint("study_instance_uid"),
     Index(None, "patient_id"),
     Index(None, "patient_name_folded"),

@@ -32,7 +32,7 @@ from rules.pixels import TARGETS, PixelWork, Region, has_overlay_in_pixels, is_c
 from rules.possibility import Sender, needs, possible
 from rules.problems import closest, problems_from
 from rules.reencoding import implicit_prefix, pixel_element, recast
-from rules.schema import NormaliseRule, Otherwise, RouteRule, RulesSettings
+from rules.schema import BY_HAND, OTHERWISE, NormaliseRule, Otherwise, RouteRule, RulesSettings
 from rules.splicing import deflate, edited
 from rules.testing import TestResult, run_tests
 from rules.trace import ClauseTrace, RuleTrace
@@ -40,8 +40,10 @@ from rules.values import After, Duration, Flag, GiveUp, Size, Window, one_of, pa
 
 __all__ = [
     "BIG_ENDIAN_UID",
+    "BY_HAND",
     "DEFLATED",
     "EXPLICIT_LITTLE_UID",
+    "OTHERWISE",
     "TARGETS",
     "After",
     "AnyEdit",

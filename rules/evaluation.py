@@ -5,6 +5,7 @@ What goes wrong here holds the instance: nothing is ever sent with an edit left 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from rules.analysis import mistakes
 from rules.copies import Copies
@@ -12,6 +13,7 @@ from rules.decision import Decision, Prepared, Verdict
 from rules.edits import Edit, Table
 from rules.errors import EditHeldError, EditRejectedError, RulesError
 from rules.facts import Arrival
+from rules.fingerprint import fingerprint
 from rules.header import Header
 from rules.matching import Matching
 from rules.schema import OTHERWISE, RulesSettings
@@ -31,10 +33,12 @@ class Ruleset:
         original_attributes: bool = True,
         conceal: Callable[[str], str] = str,
         secret: bytes = b"",
+        references: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         """`system` is the name in Original Attributes (0400,0561), written unless `original_attributes` is off.
 
-        `conceal` takes secrets out of what the tests tell; `secret` is the site's, from which pseudonyms are made.
+        `conceal` takes secrets out of what the tests tell; `secret` is the site's, from which pseudonyms are made;
+        `references` are the values that the edits of a route, by its name, take from outside the configuration.
         RulesError where two rules have one name.
         """
         for mistake in mistakes(settings):
@@ -46,6 +50,8 @@ class Ruleset:
         self._system = system if original_attributes else None
         self._routes = {rule.name: rule for rule in settings.routes}
         self._matching = Matching(settings.rules)
+        self._references = references
+        self._fingerprints: dict[str, str | None] = {}
         self._copies = {rule.name: Copies(rule, self._tables, secret) for rule in settings.routes}
 
     def decide(
@@ -56,12 +62,14 @@ class Ruleset:
         witness: Witness | None = None,
         let_by: str | None = None,
         held_by: str | None = None,
+        standing: Mapping[str, str] | None = None,
     ) -> Decision:
         """What happens to an instance; `by_hand` are the corrections of a person who released it, made first.
 
         `let_by` is the rule whose hold the person let it by: what that or an earlier rule has to hold is not held
         again. It is None where it was corrected for that, since an earlier rule may have to hold what it is now.
         `held_by` is the rule that held it in either case: what it looks up in vain and was given by hand is kept.
+        `standing` are the corrections of the whole study it belongs to, made after the rules on arrival.
 
         Raises no RulesError: what cannot be evaluated is held, with the name of the rule.
         """
@@ -70,6 +78,8 @@ class Ruleset:
             if by_hand is not None:
                 walk.correct(by_hand, let_by, held_by)
             walk.normalise()
+            if standing:
+                walk.stand(standing)
             if self._system is not None:
                 walk.record(self._system)
             walk.route()
@@ -120,6 +130,26 @@ class Ruleset:
         tables = [self._tables.get(name) for edit in edits for name in edit.table_names()]
         return (tuple(edits), tables, self._secret) if edits else ()
 
+    def made_from(self, route: str) -> str | None:
+        """A fingerprint of the secrets and other values from outside that a route's copies are made from.
+
+        None where there are none. It tells whether they are others, and not what they are. RulesError for a route
+        there is not.
+        """
+        if route not in self._fingerprints:
+            edits = self._edits(route)
+            own = [edit.own_secret for edit in edits if edit.own_secret is not None]
+            values = dict.fromkeys([*own, *self._references.get(route, ())])
+            is_of_site = any(edit.needs_secret for edit in edits)
+            self._fingerprints[route] = fingerprint(values, self._secret) if values or is_of_site else None
+        return self._fingerprints[route]
+
+    def routed(self, header: Header, arrival: Arrival) -> Mapping[str, str]:
+        """The route that sends an archived instance to each destination, by the destination's name. RulesError."""
+        walk = Walk(self.settings, self._matching, self._tables, header, arrival, self._secret)
+        walk.route()
+        return {each.destination: each.route for each in walk.decision().dispatches}
+
     def prepare(self, route: str, header: Header, arrival: Arrival) -> Prepared:
         """The copy that a route sends, from the archived header. EditError; RulesError for a route there is not."""
         return self._copies[route].prepare(header, arrival) if self._edits(route) else Prepared((), None)
@@ -136,6 +166,11 @@ class Ruleset:
         if rule is None:
             raise RulesError(f"there is no route {route!r} in these rules")
         return rule.edit
+
+    def is_key(self, value: str | list[str]) -> bool:
+        """Whether a table has a line for this value, or one of these."""
+        texts = {value} if isinstance(value, str) else set(value)
+        return any(table.lookup(text) is not None for table in self._tables.values() for text in texts)
 
     @property
     def asks_for_filed_series(self) -> bool:

@@ -1,6 +1,6 @@
 """From a real instance to a test of the configuration: what the rules look at, and what they decide. It runs no file.
 
-What identifies a patient is replaced by something made up wherever the rules decide the same by that.
+What identifies a patient is replaced by something made up: by what the rules decide the same with, where there is that.
 """
 
 import re
@@ -37,11 +37,16 @@ _DERIVED_FROM = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")  # what s
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A test as plain data, in the order in which it is written."""
+    """A test as plain data, in the order in which it is written.
+
+    `other` are the attributes whose made-up values the rules do not decide the same with as with the real ones, such as
+    the key of a table: the test shows what they decide with those.
+    """
 
     name: str
     given: Mapping[str, Plain]
     expect: Mapping[str, object]
+    other: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The test as it stands under `tests:`."""
@@ -49,7 +54,7 @@ class Example:
 
 
 def example(ruleset: Ruleset, header: Header, arrival: Arrival, name: str) -> Example:
-    """The test that shows what these rules do with an instance as it arrived; it passes.
+    """The test that shows what these rules do with an instance as it arrived; it passes, and names nobody.
 
     RulesError where no test can show it, since a rule looks at what a test cannot give.
     """
@@ -64,10 +69,14 @@ def example(ruleset: Ruleset, header: Header, arrival: Arrival, name: str) -> Ex
             given[subject.name] = _plain(values)
     if _course(ruleset, *_made(given)) != (course := _course(ruleset, header, arrival)):
         raise RulesError("no test can show this instance: a rule looks at something that a test cannot give")
+    other = []
     for subject in attributes:
         if given.get(subject.name) and _identifies(subject):
-            given = _without_identity(given, subject, ruleset, course)
-    made = Example(name, given, dict(_expected(ruleset.decide(*_made(given)))))
+            given, after = _without_identity(given, subject, ruleset, course)
+            if after != course:
+                other.append(subject.name)
+                course = after
+    made = Example(name, given, dict(_expected(ruleset.decide(*_made(given)))), tuple(other))
     result = run(TestCase.model_validate(made.as_dict()), ruleset)
     if not result.passed:
         raise RulesError(f"no test can show this instance: {result.failures[0]}")
@@ -118,7 +127,8 @@ def _course(ruleset: Ruleset, header: Header, arrival: Arrival) -> object:
     decision = ruleset.decide(header, arrival, witness=witness)
     rules = [(rule.name, rule.outcome, rule.condition and _answers(rule.condition)) for rule in witness.rules]
     sent = [(each.destination, each.route) for each in decision.dispatches]
-    return rules, sent, decision.held, decision.rejected, [change.attribute for change in decision.changes]
+    verdicts = [each and (each.rule, each.reason) for each in (decision.held, decision.rejected)]
+    return rules, sent, verdicts, [change.attribute for change in decision.changes]
 
 
 def _answers(trace: ClauseTrace) -> object:
@@ -131,28 +141,42 @@ def _identifies(subject: Subject) -> bool:
     return tag is None or tag >> 16 & 1 == 1 or profile(frozenset()).action(tag, None) is not None
 
 
-def _without_identity(given: dict[str, Plain], subject: Subject, ruleset: Ruleset, course: object) -> dict[str, Plain]:
-    """The same with another value of one attribute, if the rules decide the same by it."""
+def _without_identity(
+    given: dict[str, Plain], subject: Subject, ruleset: Ruleset, course: object
+) -> tuple[dict[str, Plain], object]:
+    """The same with another value of one attribute, and what the rules do then: `course`, if any value makes them.
+
+    RulesError where the attribute holds no other.
+    """
+    found: list[tuple[dict[str, Plain], object]] = []
     for candidate in _candidates(given[subject.name], subject, ruleset):
         changed = {**given, subject.name: candidate}
         try:
-            if _course(ruleset, *_made(changed)) == course:
-                return changed
+            found.append((changed, _course(ruleset, *_made(changed))))
         except RulesError:  # the attribute does not hold such a text
             continue
-    return given
+        if found[-1][1] == course:
+            return found[-1]
+    if not found:
+        raise RulesError(f"no test can show this instance: {subject.name} would have to stand in it as it is")
+    return found[0]
 
 
 def _candidates(value: Plain, subject: Subject, ruleset: Ruleset) -> Iterator[Plain]:
-    """Values to put in the place of a real one, the least like it first."""
-    texts = [value] if isinstance(value, str) else value
+    """Values to put in the place of a real one, the least like it first; none is one that a table knows."""
     if subject.vr in _MADE_UP:
         yield _MADE_UP[subject.vr]
     if subject.vr == "DA" and isinstance(value, str):
         yield value[:4] + _MADE_UP["DA"][4:]
-    yield _plain(tuple(_like(text, ()) for text in texts))
-    sought = _sought(subject, ruleset)
-    yield _plain(tuple(_like(text, sought) for text in texts))
+    for kept in ((), _sought(subject, ruleset)):
+        yield from (made for made in _likes(value, kept) if not ruleset.is_key(made))
+
+
+def _likes(value: Plain, kept: tuple[str, ...]) -> Iterator[Plain]:
+    """Values like a real one, and other than it unless all of it is kept."""
+    texts = [value] if isinstance(value, str) else value
+    made = [_plain(tuple(_like(text, kept, backwards=each) for text in texts)) for each in (False, True)]
+    yield from [each for each in made if each != value] or made[:1]
 
 
 def _sought(subject: Subject, ruleset: Ruleset) -> tuple[str, ...]:
@@ -168,9 +192,10 @@ def _key(subject: Subject) -> object:
     return subject.attribute.steps if subject.attribute else subject.name
 
 
-def _like(text: str, kept: tuple[str, ...]) -> str:
+def _like(text: str, kept: tuple[str, ...], *, backwards: bool = False) -> str:
     """A text with the same places for letters, digits and zeros, in which the texts to be kept stand as they do."""
-    letters, digits = cycle("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), cycle("123456789")
+    step = -1 if backwards else 1
+    letters, digits = cycle("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[::step]), cycle("123456789"[::step])
     made, position = "", 0
     while position < len(text):
         found = next((each for each in kept if fold(text[position : position + len(each)]) == each), None)

@@ -24,7 +24,10 @@ AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
 class Walk:
-    """The steps in their order: `correct`, `normalise`, `record`, `route`, `decision`. `rule` is the one at work."""
+    """The steps in their order: `correct`, `normalise`, `stand`, `record`, `route`, `decision`.
+
+    `rule` is the one at work.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,14 @@ class Walk:
         if let_by in names:
             self.let_by = frozenset(names[: names.index(let_by) + 1])
         self.answered = self.let_by | {held_by or ""}
+        self._set_by_hand(by_hand)
+
+    def stand(self, by_hand: Mapping[str, str]) -> None:
+        """The corrections that a person made of the whole study: they count more than what the rules made."""
+        self._set_by_hand(by_hand)
+        self._read_anew()
+
+    def _set_by_hand(self, by_hand: Mapping[str, str]) -> None:
         for name, text in by_hand.items():
             self.rule = BY_HAND
             attribute = _correctable(name, text)

@@ -1,6 +1,6 @@
 """`micropacs test --from`: tests from instances as they arrived, ready to paste. Writes no file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import typer
@@ -31,14 +31,26 @@ def write_tests(loaded: Configuration, template: str, source: str | None, *, jso
         made.setdefault(repr((found.given, found.expect)), found)
     if not made:
         fail("there is nothing to write a test from", Exit.NOT_SO)
-    plain = [each.as_dict() for each in made.values()]
     if json:
-        as_json({"ok": True, "tests": plain})
+        as_json({"ok": True, "tests": [each.as_dict() for each in made.values()], "notes": list(_notes(made.values()))})
         return
-    text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=_WIDEST)
     if not loaded.settings.tests:
         typer.echo("tests:")
-    typer.echo("".join(f"  {line}" for line in text.splitlines(keepends=True)), nl=False)
+    for each in made.values():
+        lines = [f"# {note}\n" for note in _notes([each])]
+        text = yaml.safe_dump([each.as_dict()], allow_unicode=True, sort_keys=False, width=_WIDEST)
+        typer.echo("".join(f"  {line}" for line in [*lines, *text.splitlines(keepends=True)]), nl=False)
+
+
+def _notes(made: Iterable[Example]) -> Iterator[str]:
+    """What a person may fill in by hand, of tests that do not show what became of the real instance."""
+    for each in made:
+        if each.other:
+            yield (
+                f"{each.name}: {' and '.join(each.other)} made up, and the rules decide otherwise by that than they "
+                "did; to show what they did, write a value by hand that names nobody, such as the key of a line made "
+                "for tests"
+            )
 
 
 def _instances(loaded: Configuration, template: str, source: str | None) -> Iterator[tuple[str, Header, Arrival]]:

@@ -13,6 +13,7 @@ from router.cli.output import Exit, as_json, console, fail
 from router.cli.queue_listing import UNDELIVERED, tell_deliveries, tell_lines
 from router.config import Configuration, ConfigurationError, Snapshot, SnapshotError
 from router.delivery import InForce, LineState, Listed, State
+from router.rerouted import Rerouted
 
 application = typer.Typer(help="Deliveries and destinations, with the reason why each waits.", no_args_is_help=False)
 
@@ -77,7 +78,7 @@ def retry(
     under: Annotated[
         Under | None,
         typer.Option(
-            help="What is held: current takes the edits in force though they do less than those it was decided with, "
+            help="What is held: current takes the edits and secrets in force, be they others than it was decided with, "
             "filed leaves it those. Without it those in force, if they do no less.",
             show_default=False,
         ),
@@ -110,7 +111,8 @@ def _rules_in_force(appliance: Appliance, loaded: Configuration, under: Under | 
         hint = "run it with the environment and the secrets that the appliance has"
         fail("the configuration in force cannot be read here", Exit.WRONG, hint=hint)
     appliance.revisions.remember(served)
-    return InForce(served.revision, appliance.revisions.ruleset, as_they_are=under is Under.current)
+    routed = Rerouted(appliance.archive, served)
+    return InForce(served.revision, appliance.revisions.ruleset, routed, as_they_are=under is Under.current)
 
 
 @application.command()

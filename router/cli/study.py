@@ -55,6 +55,7 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
             "bytes": kept.bytes,
             "series": [asdict(each) for each in kept.series],
             "changes": [asdict(each) for each in changes],
+            "standing": [asdict(each) for each in kept.standing],
             "deliveries": [asdict(each) for each in deliveries],
             "receipts": receipts,
             "outdated": [asdict(each) for each in outdated],
@@ -66,6 +67,9 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
     table(("series", "modality", "description", "instances", "size"), _series(kept), title="\nSeries")
     table(("source", "calling AE", "host", "instances", "first", "last"), _origins(kept), title="\nWhere it came from")
     tell_changes(changes)
+    if kept.standing:
+        rows = [(each.at, each.by, each.attribute, each.value) for each in kept.standing]
+        table(("since", "by", "attribute", "value"), rows, title="\nWhat arrives later is corrected, too")
     warned = [
         (each["at"], each["detail"]["rule"], each["detail"]["reason"]) for each in events if each["kind"] == WARNED
     ]
@@ -90,11 +94,12 @@ def edit(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Correct attributes of every instance of a study in the archive; `study undo` takes it back."""
+    """Correct attributes of every instance of a study, also of those that arrive later; `study undo` takes it back."""
     wanted = _wanted(values)
     with _correcting(study, config) as (appliance, corrector, study_id):
         done = corrector.edit(study_id, wanted, resend=resend)
-        _told(appliance, corrector, study_id, done, "corrected", asks=not (resend or yes or json), json=json)
+        told = "corrected", "is corrected, too, until: micropacs study undo"
+        _told(appliance, corrector, study_id, done, *told, asks=not (resend or yes or json), json=json)
 
 
 @application.command()
@@ -104,7 +109,8 @@ def undo(study: Study, resend: Resend = False, yes: Yes = False, config: Config 
         if not (yes or json) and sys.stdin.isatty():
             _confirm(appliance, study, study_id)
         done = corrector.undo(study_id, resend=resend)
-        _told(appliance, corrector, study_id, done, "as received again", asks=not (resend or yes or json), json=json)
+        told = "as received again", "is filed as the rules say"
+        _told(appliance, corrector, study_id, done, *told, asks=not (resend or yes or json), json=json)
 
 
 @contextmanager
@@ -150,18 +156,29 @@ def _confirm(appliance: Appliance, study: str, study_id: int) -> None:
 
 
 def _told(
-    appliance: Appliance, corrector: Corrector, study_id: int, done: Corrected, what: str, *, asks: bool, json: bool
+    appliance: Appliance,
+    corrector: Corrector,
+    study_id: int,
+    done: Corrected,
+    what: str,
+    later: str,
+    *,
+    asks: bool,
+    json: bool,
 ) -> None:
-    """Say what was done and who has an older version; on a terminal offer to follow up."""
+    """Say what was done, what of what arrives later, and who has an older version; on a terminal offer to follow up."""
     studies = [study_id, *done.moved]
     outdated = [holder for each in studies for holder in appliance.queue.holders(each)]
     uids = appliance.archive.study_uids(done.moved)
     moved = {uids[each]: count for each, count in done.moved.items()}
     if json:
         holders = [asdict(each) for each in outdated]
-        as_json({"instances": done.instances, "moved": moved, "resent": dict(done.resent), "outdated": holders})
+        told = {"instances": done.instances, "is_for_later": done.is_for_later, "moved": moved}
+        as_json({**told, "resent": dict(done.resent), "outdated": holders})
     else:
         console.print(f"{done.instances} instances {what}" if done.instances else "nothing to change", markup=False)
+        if done.is_for_later:
+            console.print(f"what arrives later {later}", markup=False)
         for uid, count in moved.items():
             console.print(f"{count} instances belong to study {uid} again", markup=False)
         for name, count in done.resent.items():
@@ -170,7 +187,7 @@ def _told(
             _tell_holders(outdated)
         if asks and any(each.is_configured for each in outdated) and sys.stdin.isatty():
             _offer(corrector, studies)
-    raise typer.Exit(Exit.DONE if done.instances or done.resent else Exit.NOT_SO)
+    raise typer.Exit(Exit.DONE if done.instances or done.is_for_later or done.resent else Exit.NOT_SO)
 
 
 def _offer(corrector: Corrector, studies: list[int]) -> None:

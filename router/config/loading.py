@@ -1,7 +1,7 @@
 """From a file to a configuration: read, merge, resolve, validate, cross-check. Puts nothing in force."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from rules import (
     Document,
     Entry,
     Finding,
+    Node,
     Position,
     Problem,
     RulesError,
@@ -98,6 +99,7 @@ def _load(
         secret=site_secret(
             data or absolute(place.parent, settings.appliance.data), for_a_trial=is_looked_at_closely or is_tried
         ),
+        references=_references(settings, document),
     )
     odd = [*reading.warnings, *crosscheck.warnings, *without_effect(document), *odd]
     warnings = _told(odd, reading, document)
@@ -161,6 +163,25 @@ def _analysed(settings: Settings) -> list[Finding]:
     senders = senders_of(settings)
     of_senders = [*analyse(settings, senders), *sent_back(settings, senders), *unrouted(settings, senders)]
     return [*of_senders, *unrecorded(settings)]
+
+
+def _references(settings: Settings, document: Document) -> dict[str, tuple[str, ...]]:
+    """What the edits of each route, by its name, take from outside: values with references, as they are just now."""
+    routes = document.root.get("routes")
+    nodes = routes.items() if routes is not None else []
+    found = {
+        rule.name: tuple(_referring(edit, document.referring))
+        for rule, node in zip(settings.routes, nodes, strict=True)
+        if (edit := node.get("edit")) is not None
+    }
+    return {name: values for name, values in found.items() if values}
+
+
+def _referring(node: Node, places: frozenset[Position]) -> Iterator[str]:
+    if isinstance(node.value, str) and node.position in places:
+        yield node.value
+    for below in (*node.items(), *(entry.node for entry in node.entries().values())):
+        yield from _referring(below, places)
 
 
 def _places(settings: Settings, document: Document) -> dict[str, Position]:

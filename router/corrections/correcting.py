@@ -1,7 +1,8 @@
 """Corrects or restores all instances of a kept study: new versions, index, history, queue and journal as one.
 
 New files are on the disk before the one transaction that makes them those that are kept. A crash before it leaves the
-old study, one after it the new; what the other had is removed by upkeep. It decides no value and sends nothing.
+old study, one after it the new; what the other had is removed by upkeep. A correction stands: filing gives it to what
+arrives for the study later, until the study is restored. It decides no value and sends nothing.
 """
 
 from collections import Counter
@@ -12,20 +13,21 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from archive import Archive, ChangedMeanwhileError, InstanceKey, Kept, Revised, Version
+from archive import Archive, ChangedMeanwhileError, InstanceKey, Kept, Revised, Standing, Version
 from router.config import Configuration
 from router.corrections.versions import Edition, edited, restored
 from router.delivery import Digests, Queue
 from router.delivery.transactions import write
 from router.errors import RouterError
+from router.ingest.corrected import EDITED
 from router.ingest.judgement import KEY, IndexedAttributes, fault_of
 from router.journal import Event, Journal
 from router.reading import read_header
-from rules import RulesError
+from rules import Attribute, RulesError
 
 AT_ONCE = 64  # instances whose new headers are in memory
 ATTEMPTS = 3
-EDITED, UNDONE, RESENT = "edited", "undone", "resent"
+UNDONE, RESENT = "undone", "resent"
 
 
 class CorrectionError(RouterError):
@@ -36,12 +38,14 @@ class CorrectionError(RouterError):
 class Corrected:
     """What was done: how many instances are kept in another version, how many are sent again by destination.
 
-    `moved` are those that belong to another study now, by its id.
+    `moved` are those that belong to another study now, by its id. `is_for_later`: what arrives later is to get other
+    corrections than it was to get before.
     """
 
     instances: int
     resent: Mapping[str, int]
     moved: Mapping[int, int] = field(default_factory=dict)
+    is_for_later: bool = False
 
 
 class Corrector:
@@ -73,7 +77,8 @@ class Corrector:
             return edited(self._archive.folder / kept.file, kept, self._configuration, values, at)
 
         detail = {"attributes": sorted(values)}
-        return self._correct(study_id, EDITED, detail, lambda some: map(edition, some), resend=resend)
+        new = [Standing(keyword, value, self._by, at) for keyword, value in values.items()]
+        return self._correct(study_id, EDITED, detail, lambda some: map(edition, some), new, resend=resend)
 
     def undo(self, study_id: int, *, resend: bool) -> Corrected:
         """Give every instance of the study the bytes it was received with. CorrectionError, ArchiveError."""
@@ -85,7 +90,7 @@ class Corrector:
                 for kept in some
             )
 
-        return self._correct(study_id, UNDONE, {}, editions, resend=resend)
+        return self._correct(study_id, UNDONE, {}, editions, None, resend=resend)
 
     def resend(self, study_id: int) -> Mapping[str, int]:
         """Send the version of now to every destination that has an older one; how many instances, by destination."""
@@ -110,9 +115,11 @@ class Corrector:
         kind: str,
         detail: Mapping[str, object],
         editions: Callable[[Sequence[Kept]], Iterable[Edition]],
+        standing: Sequence[Standing] | None,
         *,
         resend: bool,
     ) -> Corrected:
+        """Give the study these editions; `standing` is what stands for it besides what does, None ends all that."""
         self._digests.complete(study_id)  # of what was sent: afterwards the archive has another version
         for _ in range(ATTEMPTS):
             present = self._archive.instances_of(study_id)
@@ -122,7 +129,7 @@ class Corrector:
                 some = present[start : start + AT_ONCE]
                 revised += self._revised(some, list(self._told(some, editions)))
             try:
-                return self._enter(study_id, kind, detail, revised, resend=resend)
+                return self._enter(study_id, kind, detail, revised, standing, resend=resend)
             except ChangedMeanwhileError:
                 continue
         raise CorrectionError("the study is changing: instances come in or somebody else corrects it; try again later")
@@ -181,12 +188,27 @@ class Corrector:
         return key
 
     def _enter(
-        self, study_id: int, kind: str, detail: Mapping[str, object], revised: Sequence[Revised], *, resend: bool
+        self,
+        study_id: int,
+        kind: str,
+        detail: Mapping[str, object],
+        revised: Sequence[Revised],
+        standing: Sequence[Standing] | None,
+        *,
+        resend: bool,
     ) -> Corrected:
         changed = [each.kept.row for each in revised if each.rewritten is not None]
+        is_for_later = False
 
         def enter(connection: Connection) -> Counter[int]:
+            nonlocal is_for_later
+            before = self._archive.standing(connection, study_id)
+            after = _standing(before, standing)
+            is_for_later = after != before
+            if not (changed or is_for_later):
+                return Counter()
             places = self._archive.revise(connection, study_id, revised, self._by)
+            self._archive.stand(connection, study_id, after)
             self._queue.outdate(connection, study_id, changed)
             self._queue.move(connection, study_id, places)
             moved = Counter(place.study_id for place in places.values() if place.study_id != study_id)
@@ -199,11 +221,21 @@ class Corrector:
             self._journal.write(connection, [Event(kind, study, revision=of, detail=each) for study, each in events])
             return moved
 
-        moved = write(self._archive.database, enter) if changed else Counter[int]()
+        moved = write(self._archive.database, enter)
         resent: Counter[str] = Counter()
         for each in (study_id, *moved) if resend else ():
             resent.update(self.resend(each))
-        return Corrected(len(changed), resent, moved)
+        return Corrected(len(changed), resent, moved, is_for_later)
+
+
+def _standing(before: Sequence[Standing], new: Sequence[Standing] | None) -> tuple[Standing, ...]:
+    """What stands after a correction; of each attribute the last one, and what says the same as before as it was."""
+    if new is None:
+        return ()
+    said = {(each.attribute, each.value) for each in before}
+    others = [each for each in new if (each.attribute, each.value) not in said]
+    named = {Attribute.parse(each.attribute).steps for each in others}
+    return (*(each for each in before if Attribute.parse(each.attribute).steps not in named), *others)
 
 
 @contextmanager

@@ -11,23 +11,31 @@ from rules import Dispatch
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """One instance that a route sends to one destination, decided by the configuration of `revision`."""
+    """One instance that a route sends to one destination, decided by the configuration of `revision`.
+
+    `made_from` is the fingerprint of the secrets that its copy is to be made from, None where there are none.
+    """
 
     instance_id: int
     study_id: int
     series_id: int
     dispatch: Dispatch
     revision: str
+    made_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What is known of a delivery when its copy is made. `replaces`: the destination has another version already."""
+    """What is known of a delivery when its copy is made; `made_from` as of a new one.
+
+    `replaces`: the destination has another version already.
+    """
 
     delivery_id: int
     instance_id: int
     route: str
     revision: str
+    made_from: str | None
     replaces: bool
 
 

@@ -27,7 +27,12 @@ from rules import RulesError, Ruleset
 AT_ONCE = 64  # copies made between two transactions
 
 _MISSING = (
-    sa.select(*(deliveries.c[name] for name in ("id", "instance_id", "route", "revision", "replaces", "check_sent")))
+    sa.select(
+        *(
+            deliveries.c[name]
+            for name in ("id", "instance_id", "route", "revision", "made_from", "replaces", "check_sent")
+        )
+    )
     .where(deliveries.c.study_id == sa.bindparam("study_id"), deliveries.c.state == State.DELIVERED)
     .where(deliveries.c.check_sent.is_not(None))
     .order_by(deliveries.c.id)

@@ -158,6 +158,7 @@ def _enqueue(connection: sa.Connection, receipt: sa.Row[Any], series_of: Mapping
             "destination": receipt.destination,
             "route": each["route"],
             "revision": each["revision"],
+            "made_from": each.get("made_from"),
             "priority": int(Priority.NORMAL),
             "state": State.DUE,
             "created_at": now,

@@ -1,13 +1,15 @@
 """What a person orders for deliveries: try again now, or send no more. Who may order it is not known here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from archive import Database
+from router.delivery.listing import IDS_AT_ONCE
 from router.delivery.quiet import failures_in_all
-from router.delivery.redeciding import InForce
+from router.delivery.redeciding import HeldDelivery, InForce
 from router.delivery.states import State, sources_of
 from router.delivery.tables import deliveries, destinations
 from router.delivery.transactions import write
@@ -42,8 +44,11 @@ def retry(
         "reason": None,
     }
 
+    held = _held(database, chosen) if in_force else []
+    objections = in_force.objections(held) if in_force else {}  # which reads headers, so not in the transaction
+
     def free(connection: sa.Connection) -> Retried:
-        staying = _redecide(connection, chosen, in_force, due) if in_force else 0
+        staying = _redecide(connection, held, objections, in_force, due) if in_force else 0
         again = (State.DUE, State.PARKED) if in_force else (State.DUE, State.PARKED, State.HELD)
         is_now = sa.update(deliveries).where(deliveries.c.state.in_(again), *chosen).values(due)
         count = connection.execute(is_now).rowcount  # those that were held a moment ago are among them
@@ -55,19 +60,32 @@ def retry(
     return write(database, free)
 
 
+def _held(database: Database, chosen: list[sa.ColumnElement[bool]]) -> list[HeldDelivery]:
+    names = "id", "instance_id", "revision", "route", "destination", "made_from"
+    query = sa.select(*(deliveries.c[name] for name in names)).where(deliveries.c.state == State.HELD, *chosen)
+    with database.read() as connection:
+        return [HeldDelivery(*row) for row in connection.execute(query.order_by(deliveries.c.id))]
+
+
 def _redecide(
-    connection: sa.Connection, chosen: list[sa.ColumnElement[bool]], in_force: InForce, due: dict[str, object]
+    connection: sa.Connection,
+    held: list[HeldDelivery],
+    objections: Mapping[int, str | None],
+    in_force: InForce,
+    due: dict[str, object],
 ) -> int:
     """Give what is held the rules in force and make it due, or say why it stays held; how many stay."""
-    by = deliveries.c.revision, deliveries.c.route, deliveries.c.destination
-    is_held = deliveries.c.state == State.HELD
+    groups: dict[tuple[str | None, str], list[int]] = {}
+    for each in held:
+        groups.setdefault((objections[each.delivery_id], each.route), []).append(each.delivery_id)
     staying = 0
-    for group in connection.execute(sa.select(*by).where(is_held, *chosen).distinct()).all():
-        objection = in_force.objection(*group)
-        values = due | {"revision": in_force.revision} if objection is None else {"reason": objection}
-        members = is_held, *chosen, *(column == value for column, value in zip(by, group, strict=True))
-        count = connection.execute(sa.update(deliveries).where(*members).values(values)).rowcount
-        staying += count if objection is not None else 0
+    for (objection, route), ids in groups.items():
+        by = {"revision": in_force.revision, "made_from": in_force.made_from(route)} if objection is None else {}
+        values = due | by if objection is None else {"reason": objection}
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            these = deliveries.c.state == State.HELD, deliveries.c.id.in_(ids[start : start + IDS_AT_ONCE])
+            count = connection.execute(sa.update(deliveries).where(*these).values(values)).rowcount
+            staying += count if objection is not None else 0
     return staying
 
 

@@ -11,6 +11,7 @@ from archive import Archive, Identity, Stored
 from router.delivery.contents import is_damaged
 from router.delivery.delivery import Ordered
 from router.delivery.outcomes import DAMAGED, UNREADABLE, Kind, Outcome
+from router.delivery.redeciding import OTHER_SECRET
 from router.delivery.sender import Shipment
 from router.errors import PixelsError, RouterError
 from router.pixels import Order, Workshop
@@ -100,6 +101,8 @@ class Packer:
         rules = self._rulesets(ordered.revision)
         if not rules.edits(ordered.route):  # then nothing of the header is looked at
             return whole
+        if ordered.made_from not in {None, rules.made_from(ordered.route)}:
+            return Outcome(Kind.HELD, None, OTHER_SECRET)
         syntax = stored.identity.transfer_syntax_uid
         header, start = read_start(stored.path, stored.data_set_offset, syntax)
         prepared = rules.prepare(ordered.route, header, self._arrival(stored))

@@ -95,6 +95,7 @@ def _detail(row: _row) -> dict[str, object]:
         "instance_id": row.instance_id,
         "route": row.route,
         "revision": row.revision,
+        "made_from": row.made_from,
         "state": row.state,
         "at": row.settled_at.isoformat(),
         "attempts": row.attempts,

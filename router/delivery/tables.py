@@ -21,6 +21,7 @@ deliveries = sa.Table(
     sa.Column("destination", _NAME, nullable=False),
     sa.Column("route", _ROUTE, nullable=False),
     sa.Column("revision", sa.String(64), nullable=False),
+    sa.Column("made_from", sa.String(32)),  # fingerprint of the secrets that the copy is to be made from
     sa.Column("priority", sa.SmallInteger, nullable=False),
     sa.Column("state", _WORD, nullable=False),
     sa.Column("quiet_period_id", Id),  # while it waits for quiet

@@ -6,7 +6,7 @@ from archive import Held
 from router.config import Configuration
 from router.errors import RouterError
 from router.ingest.filing import NOT_FILED, SAME_UID_DIFFERS
-from router.ingest.judgement import CUT_SHORT, arrival_of
+from router.ingest.judgement import CUT_SHORT, STANDING_FAILED, arrival_of
 from router.part10 import part_ten
 from router.reading import read_header
 from rules import Decision, Missing, RulesError
@@ -46,6 +46,11 @@ def remedy(held: Held, configuration: Configuration, name: str) -> Remedy:
         return Remedy("put its file back from a backup, then: micropacs verify; then release it")
     if held.reason == NOT_FILED.reason:
         return Remedy(f"find the value in the log and correct it: {fix} KEYWORD=VALUE")
+    if held.reason.startswith(STANDING_FAILED):
+        return Remedy(
+            "correct the study with a value the attribute can hold (micropacs study edit), or take its corrections "
+            f"back (micropacs study undo), then: {release}; or, if it is of no use: {reject}"
+        )
     if held.rule is None:
         return _without_rule(held.reason, fix, reject)
     return _by_rule(held, configuration, fix, release)

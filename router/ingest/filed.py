@@ -28,6 +28,10 @@ class FiledStudies:
             raise entry.unreadable(error) from error
         except Exception:  # noqa: BLE001 - the border of the work loop: `judge` meets the same, holds it and tells
             return ()
+        return self.of(uid)
+
+    def of(self, uid: str) -> tuple[FiledSeries, ...]:
+        """The series of the study of this UID."""
         if uid not in self._studies:
             found = map(_read, self._archive.series_of(uid) if uid else ())
             self._studies[uid] = tuple(each for each in found if each is not None)

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
 
 from archive import (
-    Amendment,
     Archive,
     Database,
     Entry,
@@ -27,8 +27,9 @@ from archive import (
 from router.config import Configuration, DicomDestination
 from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
+from router.ingest.corrected import amendment, corrected
 from router.ingest.filed import FiledStudies
-from router.ingest.judgement import Judgement, judge
+from router.ingest.judgement import Judgement, judge, unrouted_key
 from router.ingest.warning import warn
 from router.journal import Event, Journal
 from router.sources import Naming
@@ -148,9 +149,8 @@ class Filer:
             return self._file([(entry, None, None, None)])
         except UNFIT as error:
             log.error("instance cannot be filed, it is held", arrival=entry.arrival, error=type(error).__name__)  # noqa: TRY400 - the text may hold patient data
-            return self._file_judged(
-                [Judgement(entry, {}, held=NOT_FILED)], frozenset({entry.arrival}), self._configuration()
-            )
+            held = Judgement(entry, {}, held=NOT_FILED)
+            return self._file_judged([held], frozenset({entry.arrival}), self._configuration(), {})
 
     def _set_aside(self, arrival: str, error: EntryUnreadableError) -> None:
         log.error("spool entry set aside, it cannot be read back", arrival=arrival, reason=str(error))
@@ -165,43 +165,65 @@ class Filer:
         ruleset, zone = configuration.ruleset, configuration.zone
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
         judged = []
+        judges: list[Callable[..., Judgement]] = []
         for entry, fixes, let_by, held_by in entries:
             before = studies.series_of(entry) if studies else ()
-            judged.append(judge(self._named(entry, configuration), ruleset, zone, fixes, let_by, before, held_by))
+            asked = self._named(entry, configuration), ruleset, zone, fixes, let_by, before, held_by
+            judges.append(partial(judge, *asked))
+            judged.append(judges[-1]())
             if studies:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, *_ in entries if fixes is None)
-        return self._file_judged(judged, fresh, configuration)
+        keys = [each.key or unrouted_key(each) for each in judged]
+        known, standing = self._archive.known_and_standing([key for key in keys if key])
+        for number, key in enumerate(keys) if standing else ():
+            if key and key in standing and (key not in known or judged[number].key is None):
+                again = judges[number](standing=standing[key])
+                if again.key is None or again.key.study_uid == key.study_uid:  # else rules gave it to another study
+                    judged[number] = again
+        return self._file_judged(judged, fresh, configuration, known)
 
     def _named(self, entry: Entry, configuration: Configuration) -> Entry:
         origin = self._naming.named(entry.origin, configuration)
         return entry if origin is entry.origin else replace(entry, origin=origin)
 
-    def _file_judged(self, judged: Sequence[Judgement], fresh: frozenset[str], configuration: Configuration) -> _Batch:
-        """Place and record what was judged; `fresh` are the arrivals that no person has released."""
-        batch = self._sort(judged, fresh, configuration)
+    def _file_judged(
+        self,
+        judged: Sequence[Judgement],
+        fresh: frozenset[str],
+        configuration: Configuration,
+        known: Mapping[InstanceKey, Known],
+    ) -> _Batch:
+        """Place and record what was judged; `fresh` are the arrivals that no person has released.
+
+        `known` is what the archive has under their keys.
+        """
+        batch = self._sort(judged, fresh, configuration, known)
         filings = [_filing(judgement) for judgement in batch.new]
         placed = self._archive.place(filings)
         self._archive.place_held([hold.entry for hold in batch.holds])
         records = [
-            Record(filing, place, judgement.attributes, _amendment(judgement, configuration.revision))
+            Record(
+                filing, place, judgement.attributes, amendment(judgement, configuration.revision), judgement.standing
+            )
             for filing, place, judgement in zip(filings, placed, batch.new, strict=True)
         ]
         with self._database.begin() as connection:
-            studies = self._record(connection, records, batch.new, configuration.revision)
+            studies = self._record(connection, records, batch.new, configuration)
             self._archive.hold(connection, batch.holds)
             self._archive.settle_released(connection, batch.filed)
             self._journal.write(connection, _events(batch, studies, configuration.revision))
         return batch
 
     def _record(
-        self, connection: sa.Connection, records: Sequence[Record], new: Sequence[Judgement], revision: str
+        self, connection: sa.Connection, records: Sequence[Record], new: Sequence[Judgement], by: Configuration
     ) -> Counter[tuple[int, str | None]]:
+        revision, made_from = by.revision, by.ruleset.made_from
         recorded = self._archive.record(connection, records)
         if any(row.arrival != record.filing.entry.arrival for row, record in zip(recorded, records, strict=True)):
             raise OvertakenError
         deliveries = [
-            NewDelivery(row.instance_id, row.study_id, row.series_id, dispatch, revision)
+            NewDelivery(row.instance_id, row.study_id, row.series_id, dispatch, revision, made_from(dispatch.route))
             for row, judgement in zip(recorded, new, strict=True)
             for dispatch in (judgement.decision.dispatches if judgement.decision else ())
         ]
@@ -212,12 +234,19 @@ class Filer:
             for verdict in (judgement.decision.warnings if judgement.decision else ())
         ]
         warn(self._journal, connection, warned, revision)
+        late = [(row.study_id, each) for row, each in zip(recorded, new, strict=True) if each.standing]
+        self._journal.write(connection, corrected(late, revision))
         return Counter(
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )
 
-    def _sort(self, judged: Sequence[Judgement], fresh: frozenset[str], configuration: Configuration) -> _Batch:
-        known = self._archive.known([judgement.key for judgement in judged if judgement.key])
+    def _sort(
+        self,
+        judged: Sequence[Judgement],
+        fresh: frozenset[str],
+        configuration: Configuration,
+        known: Mapping[InstanceKey, Known],
+    ) -> _Batch:
         batch = _Batch()
         seen: set[InstanceKey | str] = set()
         to_hold: list[Hold] = []
@@ -277,17 +306,6 @@ def _filing(judgement: Judgement) -> Filing:
     assert judgement.decision is not None
     splice = judgement.decision.splice
     return Filing(judgement.entry, judgement.key, splice.prefix if splice else None, splice.resume if splice else 0)
-
-
-def _amendment(judgement: Judgement, revision: str) -> Amendment | None:
-    decision = judgement.decision
-    if decision is None or decision.splice is None:
-        return None
-    changes = [
-        {"rule": change.rule, "attribute": change.attribute, "old": change.old, "new": change.new}
-        for change in decision.changes
-    ]
-    return Amendment(revision, judgement.entry.origin.received_at, changes, decision.splice.restore)
 
 
 def _events(batch: _Batch, studies: Counter[tuple[int, str | None]], revision: str) -> list[Event]:

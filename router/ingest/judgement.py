@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 import structlog
 
-from archive import INDEXED, Entry, InstanceKey, Origin
+from archive import INDEXED, Entry, InstanceKey, Origin, Standing
 from router.ingest.wholeness import is_cut_short
 from router.reading import read_header
 from rules import (
+    BY_HAND,
+    OTHERWISE,
     Arrival,
     Attribute,
     Decision,
@@ -25,6 +27,7 @@ from rules import (
 
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, but tolerant of leading zeros, which old scanners write
 KEY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+STANDING_FAILED = "it cannot be given a correction that stands for its study"
 CUT_SHORT = Verdict(None, "the data set ends before its pixel data does")
 INDEXED_ATTRIBUTES = {keyword: Attribute.parse(keyword) for keyword in INDEXED}
 
@@ -62,7 +65,10 @@ class IndexedAttributes(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One entry with what was decided: filed under `key` by `decision`, or `held`/`rejected` for a reason."""
+    """One entry with what was decided: filed under `key` by `decision`, or `held`/`rejected` for a reason.
+
+    `standing` are the corrections of its study that it was given.
+    """
 
     entry: Entry
     attributes: Mapping[str, str]
@@ -70,6 +76,7 @@ class Judgement:
     decision: Decision | None = None
     held: Verdict | None = None
     rejected: Verdict | None = None
+    standing: tuple[Standing, ...] = ()
 
 
 def judge(
@@ -80,19 +87,22 @@ def judge(
     let_by: str | None = None,
     filed_series: tuple[FiledSeries, ...] = (),
     held_by: str | None = None,
+    standing: tuple[Standing, ...] = (),
 ) -> Judgement:
     """Read the header of `entry` and ask the rules; what is no header, or cannot be evaluated, is held.
 
     `zone` is the site's time zone (None: the machine's); `fixes` are the corrections, by keyword, of a person
     who released it (None: it has just arrived), `let_by` the rule whose hold they let it by, `held_by` the one that
-    held it; `filed_series` are those of its study. Raises EntryUnreadableError where the disk fails.
+    held it; `filed_series` are those of its study, `standing` the corrections a person made of all of it.
+    Raises EntryUnreadableError where the disk fails.
     """
     try:
         header = header_of(entry)
         if fixes is None and is_cut_short(entry, header):
             return Judgement(entry, IndexedAttributes(header), held=CUT_SHORT)
         arrival = arrival_of(entry.origin, zone, filed_series)
-        decision = ruleset.decide(header, arrival, fixes, let_by=let_by, held_by=held_by)
+        values = {each.attribute: each.value for each in standing}
+        decision = ruleset.decide(header, arrival, fixes, let_by=let_by, held_by=held_by, standing=values)
         attributes = IndexedAttributes(decision.header)
     except RulesError as error:
         return Judgement(entry, {}, held=Verdict(None, str(error)))
@@ -102,14 +112,32 @@ def judge(
         log.exception("rules failed", arrival=entry.arrival)
         return Judgement(entry, {}, held=Verdict(None, "the rules failed unexpectedly; see the log"))
     if decision.held or decision.rejected:
-        return Judgement(entry, attributes, held=decision.held, rejected=decision.rejected)
-    key = InstanceKey(
+        held = decision.held
+        if held and held.rule == BY_HAND and standing:
+            held = replace(held, reason=f"{STANDING_FAILED}: {held.reason}")
+        return Judgement(entry, attributes, held=held, rejected=decision.rejected)
+    key = _key(entry, attributes)
+    fault = fault_of(key)
+    return (
+        Judgement(entry, attributes, held=fault)
+        if fault
+        else Judgement(entry, attributes, key, decision, standing=standing)
+    )
+
+
+def unrouted_key(judgement: Judgement) -> InstanceKey | None:
+    """What an instance that no route was for would be filed under as it came; None for all others."""
+    verdict = judgement.rejected or judgement.held
+    is_unrouted = verdict is not None and verdict.rule == OTHERWISE
+    return _key(judgement.entry, judgement.attributes) if is_unrouted else None
+
+
+def _key(entry: Entry, attributes: Mapping[str, str]) -> InstanceKey:
+    return InstanceKey(
         attributes.get("StudyInstanceUID", ""),
         attributes.get("SeriesInstanceUID", ""),
         attributes.get("SOPInstanceUID", "") or entry.identity.sop_instance_uid,
     )
-    fault = fault_of(key)
-    return Judgement(entry, attributes, held=fault) if fault else Judgement(entry, attributes, key, decision)
 
 
 def fault_of(key: InstanceKey) -> Verdict | None:

@@ -95,6 +95,11 @@ class AnonymiseEdit(Edit):
             raise EditHeldError(f"after de-identification something that identifies is left in {places}")
 
     @property
+    def own_secret(self) -> str | None:
+        """What it names, None for the site's."""
+        return self.secret
+
+    @property
     def needs_secret(self) -> bool:
         """Unless it names its own: UIDs are made from it also where pseudonyms come from a table."""
         return self.secret is None

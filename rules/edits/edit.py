@@ -61,6 +61,11 @@ class Edit(BaseModel):
         """Whether its result is made from the secret of the site."""
         return False
 
+    @property
+    def own_secret(self) -> str | None:
+        """The secret that it names, and that its result is made from."""
+        return None
+
     def covers(self, earlier: "Edit") -> bool:
         """Whether nothing is left in a copy by this edit that an `earlier` one in its place would have changed."""
         return self == earlier

@@ -40,6 +40,11 @@ class _SecretEdit(Edit):
     )
 
     @property
+    def own_secret(self) -> str | None:
+        """What it names, None for the site's."""
+        return self.secret
+
+    @property
     def needs_secret(self) -> bool:
         """Unless it names its own."""
         return self.secret is None

@@ -83,11 +83,44 @@ def test_what_stands_for_a_real_value(attributes: dict[str, object], given: dict
 
 
 def test_what_is_held_or_rejected() -> None:
-    """A test expects a hold or a rejection where the rules end so; the key of a table is no secret to its own site."""
+    """A test expects a hold or a rejection where the rules end so."""
     assert written("dls")["expect"] == {"held": "yes"}
     assert written(StudyDate=None, Modality="CT", StudyDescription="")["expect"] == {"rejected": "yes"}
-    translated = written("dls", PatientID="DLS1")
-    assert translated["expect"] == {"to": ["pacs", "research"], "PatientID": "00000001"}
+
+
+def test_the_key_of_a_table_is_not_shown() -> None:
+    """Found in a table or not it is made up, and no key either; where the rules then do something else it says so."""
+    for key, lines, given, other in (
+        ("DLS1", "", "ABC1", ("PatientID",)),
+        ("DLS1", "ABC1,00000002\n", "ZYX9", ("PatientID",)),
+        ("DLS7", "", "ABC1", ()),
+    ):
+        rules = ruleset(RULES, {"ids": TABLES["ids"] + lines})
+        made = example(rules, header(**{**REAL, "PatientID": key}), arrival("dls"), "as it came")
+        assert (made.given["PatientID"], made.expect, made.other) == (given, {"held": "yes"}, other)
+        assert failures(made.as_dict(), RULES) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "edit", "value"),
+    [
+        ("{PatientID: {matches: '[0-9]{7}'}}", "prefix: {keyword: PatientID, with: X}", "1234567"),
+        ("{PatientID: {between: [4711007, 4711009]}}", "suffix: {keyword: PatientID, with: X}", "4711008"),
+        ("{PatientID: {matches: '47.*8'}}", "suffix: {keyword: PatientID, with: X}", "4711008"),
+        ("{PatientID: {present: yes}}", "replace: {keyword: PatientID, pattern: '^47', with: '48'}", "4711008"),
+        ("{PatientID: {present: yes}}", "lookup: {keyword: PatientID, table: ids, missing: keep}", "DLS1"),
+        ("{PatientID: {present: yes}}", "copy: {from: PatientID, to: OtherPatientIDs}", "4711008"),
+    ],
+)
+def test_no_real_value_is_left(condition: str, edit: str, value: str) -> None:
+    """Whatever a rule looks for and does, nothing of what identifies stands in the test, which passes."""
+    rules = f"normalise: [{{name: a, when: {condition}, edit: [{edit}]}}]\n"
+    real = {**REAL, "PatientID": value}
+    made = example(ruleset(rules, TABLES), header(**real), arrival("dste"), "as it came").as_dict()
+    text = yaml.safe_dump(made)
+    assert value not in text
+    assert "00000001" not in text
+    assert failures(made, rules) == []
 
 
 @pytest.mark.parametrize(

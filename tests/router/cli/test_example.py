@@ -10,6 +10,9 @@ from archive import Identity, Origin
 from router.appliance import Appliance
 from router.config import load
 from router.ingest import Filer
+from rules import Header
+from rules.anonymising import Egress
+from rules.profiles import profile
 from tests.router.cli.test_commands import run
 from tests.support.part10 import part10_head
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
@@ -65,6 +68,25 @@ def test_a_study_of_the_archive(file: Path) -> None:
     assert (code, [each["passed"] for each in json.loads(output)["tests"]]) == (0, [True, True])
     file.write_text(file.read_text(encoding="utf-8").replace("width: 8", "width: 9"), encoding="utf-8")
     assert run("-c", file, "test")[0] == 1
+
+
+def test_the_key_of_a_table_names_nobody(file: Path) -> None:
+    """A patient's ID that a table has is in nothing that is printed; what is to be filled in is said, and it passes."""
+    table = "tables: {ids: ids.csv}\nnormalise:\n  - {name: old, edit: [lookup: {keyword: PatientID, table: ids}]}\n"
+    file.write_text(YAML.replace("normalise:\n", table), encoding="utf-8")
+    (file.parent / "ids.csv").write_text("old,new\n4711008,99887766\n", encoding="utf-8")
+    code, output, errors = run("-c", file, "test", "--from", "1.2.7")
+    assert (code, errors) == (0, "")
+    found = Egress(Header.scan(instance("1.2.9.0", "1.2.8.3"), EXPLICIT_LITTLE_ENDIAN), profile(frozenset()))
+    printed = data_set(ImageComments=" ".join(output.split()))
+    assert found.findings(Header.scan(encoded(printed), EXPLICIT_LITTLE_ENDIAN)) == []
+    assert not any(name in output for name in (*NAMES, "99887766"))
+    assert "  # CT as it came from ct (1): PatientID made up" in output
+    assert "held: 'yes'" in output
+    notes = json.loads(run("-c", file, "test", "--from", "1.2.7", "--json")[1])["notes"]
+    assert len(notes) == 2
+    file.write_text(file.read_text(encoding="utf-8") + output, encoding="utf-8")
+    assert "2 of 2 tests pass" in run("-c", file, "test")[1]
 
 
 def test_more_tests_beside_others(file: Path) -> None:

@@ -109,7 +109,8 @@ def test_only_a_person_at_a_terminal_is_asked(site: Site) -> None:
 def test_programs_are_told_in_json_and_asked_nothing(site: Site) -> None:
     """With `--yes --json` there is one document, and 1 where nothing was to be done."""
     code, output, _ = run(site, "edit", STUDY, "PatientID=0042", "--resend", "--yes", "--json")
-    assert (code, json.loads(output)) == (0, {"instances": 2, "moved": {}, "resent": {"disk": 2}, "outdated": []})
+    done = {"instances": 2, "is_for_later": True}
+    assert (code, json.loads(output)) == (0, {**done, "moved": {}, "resent": {"disk": 2}, "outdated": []})
     code, output, _ = run(site, "undo", STUDY, "--yes", "--json")
     assert (code, json.loads(output)["instances"]) == (0, 2)
     code, output, _ = run(site, "undo", STUDY, "--yes", "--json")

@@ -1,21 +1,16 @@
 """A held delivery after its rule was mended: by which rules `queue retry` tries it, and what never leaves by that."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from archive import Identity
-from router.cli.application import application
-from router.config import Snapshot, make_site_secret
-from router.delivery import Lines, State
-from router.senders import sender_for
+from router.config import make_site_secret
+from router.delivery import State
 from tests.support.arrivals import origin
 from tests.support.corrected import STUDY, Site
-from tests.support.departures import wait_until
+from tests.support.retried import left, retry, sent, serve
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
 
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -48,35 +43,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     assert sent(site) is State.HELD
     yield site
     site.close()
-
-
-def serve(site: Site, old: str, new: str) -> None:
-    """Put this route in force instead of that one."""
-    site.take_up(old, new)
-    Snapshot(site.configuration.data).write(site.configuration)
-    site.appliance.revisions.remember(site.configuration)
-
-
-def sent(site: Site) -> State:
-    """Send what is due; what became of the delivery."""
-    parts = site.queue, site.archive, site.appliance.revisions.ruleset, lambda: site.configuration
-    lines = Lines(*parts, sender_for, site.configuration.data / "outbox", lambda _: None)
-    lines.start()
-    settled = State.HELD, State.DELIVERED
-    wait_until(lambda: site.queue.listing()[0].state in settled)
-    assert lines.stop(20)
-    return site.queue.listing()[0].state
-
-
-def retry(site: Site, *options: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and answer of `micropacs queue retry`."""
-    done = CliRunner().invoke(application, ["-c", str(site.file), "queue", "retry", "--json", *options])
-    return done.exit_code, json.loads(done.stdout)
-
-
-def left(site: Site) -> list[bytes]:
-    """The files that the destination has."""
-    return [file.read_bytes() for file in (site.file.parent / "out").rglob("*.dcm")]
 
 
 def test_a_mended_route_counts(site: Site) -> None:
@@ -118,6 +84,46 @@ def test_a_route_that_sends_elsewhere_by_now_sends_nothing_more(site: Site) -> N
         connection.exec_driver_sql("UPDATE deliveries SET revision = 'lost'")
     assert retry(site) == (1, {"deliveries": 0, "held": 1})
     assert "cannot be read any more" in site.queue.listing()[0].reason
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        "{name: all, when: {Modality: CT}, edit: [anonymise: {burned_in: trust}], to: [disk]}",
+        f"{{name: first, to: [station], stop: yes}}, {TRUSTS}",
+        f"{{name: first, to: [disk]}}, {TRUSTS}",
+        "{name: all, when: {ImageComments: {above: 5}}, edit: [anonymise: {burned_in: trust}], to: [disk]}",
+    ],
+)
+def test_what_its_route_does_not_send_any_more_stays_held(site: Site, routes: str) -> None:
+    """No match, or a stop or another route before it: it says so, whatever is ordered but the rules that decided it."""
+    serve(site, ANONYMISES, routes)
+    for options in ((), ("--under", "current")):
+        assert retry(site, *options) == (1, {"deliveries": 0, "held": 1})
+        [delivery] = site.queue.listing()
+        assert delivery.state is State.HELD
+        assert "does not send this instance to disk any more" in delivery.reason
+        assert "queue cancel" in delivery.reason
+    assert left(site) == []
+    assert retry(site, "--under", "filed") == (0, {"deliveries": 1, "held": 0})
+
+
+def test_each_instance_is_asked_for_itself(site: Site) -> None:
+    """Of one route those go that it still sends, as the archive keeps them now; one that cannot be read stays."""
+    for number in (2, 3):
+        site.arrive(number, Modality="OT", SOPClassUID=CAPTURE, PatientID=f"{number}", StudyInstanceUID=f"1.2.{number}")
+    with site.appliance.database.begin() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET state = 'held', reason = 'late'")
+    site.corrector.edit(site.study_id(), {"PatientID": "4712"}, resend=False)
+    serve(site, ANONYMISES, TRUSTS.replace("edit:", "when: {PatientID: ['4712', '3']}, edit:"))
+    [unreadable] = site.kept("1.2.3")
+    (site.archive.folder / unreadable.file).unlink()
+    assert retry(site) == (1, {"deliveries": 1, "held": 2})
+    told = {each.instance_id: (each.state, each.reason) for each in site.queue.listing()}
+    assert [state for state, _ in told.values()].count(State.DUE) == 1
+    assert told[site.kept()[0].row][0] is State.DUE
+    assert "does not send" in told[site.kept("1.2.2")[0].row][1]
+    assert "cannot be read" in told[unreadable.row][1]
 
 
 def test_what_is_not_held_keeps_its_rules(site: Site) -> None:
