@@ -77,7 +77,8 @@ def test_the_key_of_a_table_names_nobody(file: Path) -> None:
     (file.parent / "ids.csv").write_text("old,new\n4711008,99887766\n", encoding="utf-8")
     code, output, errors = run("-c", file, "test", "--from", "1.2.7")
     assert (code, errors) == (0, "")
-    found = Egress(Header.scan(instance("1.2.9.0", "1.2.8.3"), EXPLICIT_LITTLE_ENDIAN), profile(frozenset()))
+    known = Header.scan(instance("1.2.9.0", "1.2.8.3"), EXPLICIT_LITTLE_ENDIAN)
+    found = Egress(known, profile(frozenset()), known.top.charset)
     printed = data_set(ImageComments=" ".join(output.split()))
     assert found.findings(Header.scan(encoded(printed), EXPLICIT_LITTLE_ENDIAN)) == []
     assert not any(name in output for name in (*NAMES, "99887766"))
