@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,9 @@ QUIET_SECONDS = 0.1
 SECURITY_SECONDS = 0.1
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
+ANSWER_SECONDS = 8.0  # to end what is done just now; all of it may be left at any moment
 DRAIN_SECONDS = 20.0
+LAST_SECONDS = 22.0  # less than the supervisor waits
 NICENESS = 10
 SWITCH_SECONDS = 0.0005  # a line that has its answer does not wait for a rule to be evaluated (Python: 0.005)
 
@@ -51,6 +54,7 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)  # what scanners wait for comes first
     stop = stop_when_told()
+    threading.Thread(target=_leave_at_last, args=(stop,), name="last", daemon=True).start()
     active = ActiveConfiguration(data)
     lock = FileLock(data / "locks" / "work.lock")
     lock.acquire(PREDECESSOR_SECONDS)
@@ -125,10 +129,26 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     threads.append(_loop("security", folding.fold, SECURITY_SECONDS, stop, lambda: None))
     log.info("working", revision=active().revision)
     active.follow(stop, accept)
+    told = time.monotonic()
     for thread in threads:
-        thread.join()
-    lines.stop(DRAIN_SECONDS)
+        thread.join(max(0.0, told + ANSWER_SECONDS - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        _leave()
+    lines.stop(told + DRAIN_SECONDS - time.monotonic())
     upkeep.stop()
+
+
+def _leave_at_last(stop: threading.Event) -> None:
+    """A database that hangs lets go of no thread, and one that is connected to not even of the first."""
+    stop.wait()
+    time.sleep(LAST_SECONDS)
+    _leave()
+
+
+def _leave() -> None:
+    """End as if killed: spool, ledgers and leases are there for the next start."""
+    log.warning("ended in the middle of work, as the database does not answer; the next start goes on with it")
+    os._exit(0)
 
 
 def _filed_through(appliance: Appliance) -> datetime | None:
