@@ -86,7 +86,7 @@ def _security(appliance: Appliance) -> list[SecurityEvent]:
 
 
 def _warnings(appliance: Appliance) -> list[dict[str, Any]]:
-    """What rules warned of within the last day, the latest first, with the study as it is known to people."""
+    """What was warned of within the last day, the latest first, with the study as it is known to people."""
     found = warnings_since(appliance.journal, datetime.now(UTC) - timedelta(seconds=WARNING_SECONDS))
     uids = appliance.archive.study_uids({each.study_id for each in found if each.study_id is not None})
     return [
@@ -166,11 +166,14 @@ def _tell_security(events: list[dict[str, Any]]) -> None:
 
 
 def _tell_warnings(warnings: list[dict[str, Any]]) -> None:
-    """What rules warned of in the last day: how often, and the latest, a line each; nothing where none did."""
-    if not warnings:
-        return
-    studies = len({each["study"] for each in warnings})
-    console.print(f"[yellow]warnings   rules warn of {studies} studies[/] in the last 24 hours")
-    for each in warnings[:SHOWN_EVENTS]:
-        text = f"  {each['rule']}: {each['reason']}; study {each['study']}, {ago(each['at'])} ago"
-        console.print(printable(text), markup=False, soft_wrap=True)
+    """What was warned of in the last day, by rules and without: how often, and the latest, a line each."""
+    by_rules = [each for each in warnings if each["rule"]]
+    mixed = [each for each in warnings if not each["rule"]]
+    for what, found in (("rules warn of {} studies", by_rules), ("{} studies of more than one patient", mixed)):
+        if found:
+            studies = what.format(len({each["study"] for each in found}))
+            console.print(f"[yellow]warnings   {studies}[/] in the last 24 hours")
+        for each in found[:SHOWN_EVENTS]:
+            rule = f"{each['rule']}: " if each["rule"] else ""
+            text = f"  {rule}{each['reason']}; study {each['study']}, {ago(each['at'])} ago"
+            console.print(printable(text), markup=False, soft_wrap=True)

@@ -2,7 +2,20 @@
 
 from router.ingest.filing import Filer
 from router.ingest.judgement import CUT_SHORT, KEY, UID, arrival_of, fault_of
+from router.ingest.people import is_mixed, people_of
 from router.ingest.warning import WARNED, warnings_since
 from router.ingest.wholeness import is_cut_short
 
-__all__ = ["CUT_SHORT", "KEY", "UID", "WARNED", "Filer", "arrival_of", "fault_of", "is_cut_short", "warnings_since"]
+__all__ = [
+    "CUT_SHORT",
+    "KEY",
+    "UID",
+    "WARNED",
+    "Filer",
+    "arrival_of",
+    "fault_of",
+    "is_cut_short",
+    "is_mixed",
+    "people_of",
+    "warnings_since",
+]

@@ -29,6 +29,7 @@ from router.delivery import NewDelivery, Queue, State
 from router.errors import RouterError
 from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge
+from router.ingest.people import of_another
 from router.ingest.warning import warn
 from router.journal import Event, Journal
 from router.sources import Naming
@@ -210,6 +211,11 @@ class Filer:
             (row.study_id, judgement.entry.origin.source, verdict)
             for row, judgement in zip(recorded, new, strict=True)
             for verdict in (judgement.decision.warnings if judgement.decision else ())
+        ]
+        warned += [
+            (row.study_id, judgement.entry.origin.source, of_another(row.of_another))
+            for row, judgement in zip(recorded, new, strict=True)
+            if row.of_another
         ]
         warn(self._journal, connection, warned, revision)
         return Counter(
