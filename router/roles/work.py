@@ -29,6 +29,7 @@ from router.upkeep import DiskWatch, Doubt, Rounds, Upkeep, Verifier
 FILING_SECONDS = 0.06
 MANY = 64  # done in one step: more waits already
 RELEASED_SECONDS = 0.2
+READMITTED_SECONDS = 30.0  # at first; each look reads all that was set aside
 QUIET_SECONDS = 0.1
 SECURITY_SECONDS = 0.1
 TROUBLE_SECONDS = 1.0
@@ -112,14 +113,12 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
         lines.reconfigure(configuration)
 
     appliance.archive.sweep()
-    readmitted = appliance.spool.readmit()
-    if readmitted:
-        log.info("spool entries set aside can be read again", instances=readmitted)
     disks.begin()
     _insist(lines.start, stop)
     upkeep.start()
     threads = [
         _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake),
+        _loop("readmitted", lambda: _readmit(appliance), READMITTED_SECONDS, stop, lambda: None),
         _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
         _loop(
             "quiet", lambda: appliance.queue.release_quiet(_filed_through(appliance)), QUIET_SECONDS, stop, lines.wake
@@ -149,6 +148,14 @@ def _leave() -> None:
     """End as if killed: spool, ledgers and leases are there for the next start."""
     log.warning("ended in the middle of work, as the database does not answer; the next start goes on with it")
     os._exit(0)
+
+
+def _readmit(appliance: Appliance) -> int:
+    """Let entries be filed that the disk did not give back and does by now; how many."""
+    readmitted = appliance.spool.readmit()
+    if readmitted:
+        log.info("spool entries set aside can be read again", instances=readmitted)
+    return readmitted
 
 
 def _filed_through(appliance: Appliance) -> datetime | None:

@@ -5,6 +5,7 @@ Nothing may be missing, doubled or half afterwards. `MICROPACS_EVERY_POINT=1` tr
 
 import os
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +34,7 @@ routes:
 OTHER = {"receive": "work", "work": "receive"}
 LIKELY = {"receive": 8, "work": 100}  # calls that are made at least; what is drawn is drawn from them
 WAIT_SECONDS = 60.0
-ALONE_SECONDS = 20.0  # for a role to get over an error by itself
+ALONE_SECONDS = 45.0  # for a role to get over an error by itself
 
 
 class Site:
@@ -45,7 +46,7 @@ class Site:
         self._numbers = count(3, 4)  # of these the rules change nothing on arrival, and the name in the copies
         self._sent: dict[str, str] = {}
         self.ends = 0  # of roles, by their fault
-        self.restarts = 0  # of roles that went on and did not get over it
+        self.restarts: list[str] = []  # the calls after whose error a role went on and did not get over it
 
     def goes_through(self, role: str, fault: Fault) -> bool:
         """One more study, all of it checked, with a role that is befallen; whether it was.
@@ -64,9 +65,12 @@ class Site:
         if role == "receive":
             self._send(study, role)
         is_over = self._is_written_down if role == "work" else self._is_settled
-        if not _comes_about(lambda: self._has_ended(role) or is_over(), ALONE_SECONDS if fault.error else WAIT_SECONDS):
+        is_alone = _comes_about(
+            lambda: self._has_ended(role) or is_over(), ALONE_SECONDS if fault.error else WAIT_SECONDS
+        )
+        if not is_alone:
             assert fault.error, f"the study is not through, {fault}"
-            self.restarts += 1
+            self.restarts.append(f"{fault.at} {self.roles.calls()[fault.at - 1 :][:1]}")
             self.roles.end(role)
             self.roles.begin(role)
         wait_until(self._is_settled, WAIT_SECONDS, f"all to be delivered after {fault}")
@@ -75,7 +79,9 @@ class Site:
             wait_until(self._is_settled, WAIT_SECONDS, f"all to be delivered after {fault}")
             self.roles.end(role)
         self._check(study)
-        return len(self.roles.calls()) >= fault.at
+        is_befallen = len(self.roles.calls()) >= fault.at
+        assert is_befallen or is_alone, f"the study did not get through without {fault}"
+        return is_befallen
 
     def _has_ended(self, role: str) -> bool:
         """Whether its fault ended it just now; it is started again then, and befallen by nothing any more."""
@@ -113,7 +119,8 @@ class Site:
 
     def _is_written_down(self) -> bool:
         """Whether upkeep has written every study's manifest, too."""
-        return self._is_settled() and self.roles.count("select count(*) from studies where manifest_stale") == 0
+        stale = "select count(*) from studies where manifest_stale"
+        return self.roles.has_tables() and self.roles.count(stale) == 0 and self._is_settled()
 
     def _check(self, study: Study) -> None:
         """By plain SQL and files alone: each instance once and as it came; at both receivers, as its route says."""
@@ -138,6 +145,7 @@ def befall(site: Site, role: str, *, is_halfway: bool = False, error: int = 0) -
     if EVERY_POINT:
         began, number = time.monotonic(), 1
         while site.goes_through(role, Fault(number, is_halfway, error)):
+            print(number, site.roles.calls()[number - 1], file=sys.stderr, flush=True)
             number += 1
         counted = ", ".join(f"{times} {call}" for call, times in sorted(Counter(site.roles.calls()).items()))
         print(f"{role}: each of {number - 1} in {time.monotonic() - began:.0f} s; last run: {counted}", end="; ")
@@ -147,7 +155,8 @@ def befall(site: Site, role: str, *, is_halfway: bool = False, error: int = 0) -
         number = random.Random(f"{seed} {role} {is_halfway} {error}").randint(1, LIKELY[role])
         assert site.goes_through(role, Fault(number, is_halfway, error)), f"seed {seed}: {role} has no call {number}"
         print(f"seed {seed}: {role} at {number}, {site.roles.calls()[number - 1]}", end="; ")
-    print(f"it ended {site.ends} times, and had to be started again {site.restarts} times", flush=True)
+    again = ", ".join(site.restarts) or "nothing"
+    print(f"so far it ended {site.ends} times, and had to be started again after {again}", flush=True)
 
 
 def _comes_about(is_so: Callable[[], bool], seconds: float) -> bool:
@@ -155,7 +164,7 @@ def _comes_about(is_so: Callable[[], bool], seconds: float) -> bool:
     while not is_so():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.1)
     return True
 
 
