@@ -193,6 +193,9 @@ def site(folder: Path) -> Iterator[Site]:
     with storescp(plain) as first, storescp(edited) as second:
         roles = Roles(folder / "site", _YAML.format(plain=first, edited=second))
         try:
+            roles.begin("work")  # so that no fault falls into making the tables, which is done once
+            wait_until(roles.has_tables, WAIT_SECONDS, "the tables to be made")
+            roles.end("work")
             yield Site(roles, plain, edited)
         finally:
             roles.stop()
