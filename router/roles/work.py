@@ -138,7 +138,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
 
 
 def _leave_at_last(stop: threading.Event) -> None:
-    """A database that hangs lets go of no thread, and one that is connected to not even of the first."""
+    """A database that hangs lets go of no thread, not even, while it is connected to, of the first one."""
     stop.wait()
     time.sleep(LAST_SECONDS)
     _leave()
@@ -146,7 +146,7 @@ def _leave_at_last(stop: threading.Event) -> None:
 
 def _leave() -> None:
     """End as if killed: spool, ledgers and leases are there for the next start."""
-    log.warning("ended in the middle of work, as the database does not answer; the next start goes on with it")
+    log.warning("ended in the middle of work, as database or destination do not answer; the next start goes on with it")
     os._exit(0)
 
 

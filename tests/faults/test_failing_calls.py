@@ -34,3 +34,4 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_call_of_a_role_fails(there: Site, role: str, error: int, is_halfway: bool) -> None:
     """Whichever call fails, each instance comes to the archive and to both receivers, once and whole."""
     befall(there, role, is_halfway=is_halfway, error=error)
+    assert there.restarts == [], "a role had to be ended to get over it"

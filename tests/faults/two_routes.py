@@ -34,7 +34,7 @@ routes:
 OTHER = {"receive": "work", "work": "receive"}
 LIKELY = {"receive": 8, "work": 100}  # calls that are made at least; what is drawn is drawn from them
 WAIT_SECONDS = 60.0
-ALONE_SECONDS = 45.0  # for a role to get over an error by itself
+ALONE_SECONDS = 75.0  # for a role to get over an error by itself; a manifest is left alone for 60
 
 
 class Site:
