@@ -4,10 +4,12 @@ A batch costs the same however much is indexed: every statement is prepared, and
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
+from archive.attributes import at_level, fitted
 from archive.database import Database
 from archive.errors import ChangedMeanwhileError
 from archive.filing import InstanceKey
@@ -48,6 +50,7 @@ _COUNT_SERIES = (
     .where(series.c.id == bindparam("this"))
     .values(instances=series.c.instances + bindparam("more"), bytes=series.c.bytes + bindparam("more_bytes"))
 )
+_OF_A_PERSON = tuple(each for each in at_level("study") if each.keyword in {"PatientID", "PatientBirthDate"})
 _THIS_STUDY = update(studies).where(studies.c.id == bindparam("this"))
 _COUNT_STUDY = _THIS_STUDY.values(
     instances=studies.c.instances + bindparam("more"),
@@ -88,6 +91,7 @@ def record(database: Database, connection: Connection, records: Sequence[Record]
         there |= _in_span(connection, added) if is_ahead else _by_arrival(connection, added)
         new = [item for item in items if item.arrival in there]
         _amendments(connection, new, there)
+        there |= _of_another(rows, new, there)
         count(connection, rows, new, now)
         show(connection, grown)
     first = _by_key(connection, [item for item in items if item.arrival not in there])
@@ -178,6 +182,24 @@ def _series(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[tup
     for some in in_parts(keys):
         sought = {"study_ids": sorted({key[0] for key in some}), "uids": sorted({key[1] for key in some})}
         found |= {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(_SERIES, sought)}
+    return found
+
+
+def _of_another(
+    rows: Mapping[int, RowMapping], new: Sequence[Item], there: Mapping[str, Recorded]
+) -> dict[str, Recorded]:
+    """Those that name another person than their study does; what names none names no other."""
+    said = {(study_id, each): row[each.column] for study_id, row in rows.items() for each in _OF_A_PERSON}
+    found: dict[str, Recorded] = {}
+    for item in new:
+        for each in _OF_A_PERSON:
+            value = fitted(each, item.record.attributes.get(each.keyword, ""))
+            known = said[item.study_id, each]
+            if not known:
+                said[item.study_id, each] = value
+            elif value and value != known:
+                recorded = found.get(item.arrival, there[item.arrival])
+                found[item.arrival] = replace(recorded, of_another=(*recorded.of_another, each.keyword))
     return found
 
 

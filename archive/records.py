@@ -53,12 +53,14 @@ class Recorded:
     """Where an instance is in the index. `arrival` is the one that is kept.
 
     It differs from the arrival recorded if another instance had the same key first; nothing was written then.
+    `of_another` names what tells people apart and is another value in this instance than in its study.
     """
 
     instance_id: int
     study_id: int
     series_id: int
     arrival: str
+    of_another: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from archive import Archive, Database, Spool, replace_durably
 from router.config import Configuration
-from router.delivery import Bell, Queue
+from router.delivery import Bell, Queue, machine_clock
 from router.disks import refuse_what_is_missing, reserve
 from router.journal import Journal
 from router.migrations import upgrade
@@ -66,12 +65,13 @@ class Appliance:
         upgrade(database)
         archive = Archive(database, data / "archive")
         bell = Bell(data / "bell")
+        journal = Journal(database, now)
         return cls(
             database,
             open_spool(configuration),
             archive,
-            Queue(database, holder=_holder(data), now=now, touch=archive.touch, steady=time.monotonic, bell=bell),
-            Journal(database, now),
+            Queue(database, _holder(data), now, archive.touch, machine_clock(), journal.clock_set, bell),
+            journal,
             Revisions(database, now, data),
             bell,
         )

@@ -30,6 +30,9 @@ journal = sa.Table(
 _WRITTEN = sa.select(journal.c.at, journal.c.study_id, journal.c.source, journal.c.revision, journal.c.detail)
 
 
+CLOCK_SET = "clock set"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened; `detail` holds counts, UIDs and reasons, never a patient's values."""
@@ -78,6 +81,12 @@ class Journal:
             for event in events
         ]
         connection.execute(sa.insert(journal), rows)
+
+    def clock_set(self, connection: sa.Connection, seconds: float, moved: int) -> None:
+        """Write that the wall clock was set, and how many waits were moved with it."""
+        self.write(
+            connection, [Event(CLOCK_SET, detail={"at": self._now().isoformat(), "seconds": seconds, "moved": moved})]
+        )
 
     def begin(self, connection: sa.Connection, event: Event) -> int:
         """Write one event that goes on, within the caller's transaction; its row, for `amend`."""

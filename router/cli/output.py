@@ -79,13 +79,15 @@ def printable(value: object) -> str:
 
 def ago(moment: datetime | None) -> str:
     """How long `moment` is past, for people."""
-    if moment is None:
-        return "–"
-    seconds = int((datetime.now(UTC) - moment).total_seconds())
+    return "–" if moment is None else lasting((datetime.now(UTC) - moment).total_seconds())
+
+
+def lasting(seconds: float) -> str:
+    """How long that is, for people, in one unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{max(seconds, 0)}s"
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(int(seconds), 0)}s"
 
 
 def _plain(value: object) -> object:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +10,13 @@ from rich.markup import escape
 
 from router.appliance import Appliance
 from router.cli.options import Config, Json, in_force, opened
-from router.cli.output import Exit, ago, as_json, console, printable
+from router.cli.output import Exit, ago, as_json, console, lasting, printable
 from router.cli.queue_listing import tell_lines
 from router.config import Configuration, Snapshot, SnapshotError
 from router.delivery import LineState
 from router.disks import Health, look
 from router.ingest import warnings_since
+from router.journal import CLOCK_SET
 from router.locking import is_held
 from router.security import SecurityEvent, recent
 from router.sizes import size
@@ -22,7 +24,7 @@ from router.upkeep import NOT_SYNCHRONISED, last_synchronising
 
 PACE = timedelta(days=7)
 SHORTEST_PACE_SECONDS = 3600.0
-SECURITY_SECONDS = WARNING_SECONDS = 86400.0
+LAST_DAY_SECONDS = 86400.0
 SHOWN_EVENTS = 5
 
 
@@ -72,6 +74,7 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
         },
         "disks": [dataclasses.asdict(disk) | {"health": str(disk.health), "words": str(disk)} for disk in disks],
         "synchronises": last_synchronising(appliance.journal),
+        "clock_set": _clock_set(appliance),
         "security": [event.detail() for event in _security(appliance)],
         "warnings": _warnings(appliance),
         "destinations": [dataclasses.asdict(line) for line in lines],
@@ -81,13 +84,23 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
 
 def _security(appliance: Appliance) -> list[SecurityEvent]:
     """The security events that began within the last day, the latest first."""
-    events = recent(appliance.journal, datetime.now(UTC), SECURITY_SECONDS)
+    events = recent(appliance.journal, datetime.now(UTC), LAST_DAY_SECONDS)
     return [event for _, event in reversed(events)]
 
 
+def _clock_set(appliance: Appliance) -> list[dict[str, Any]]:
+    """When the wall clock was set within the last day, the latest first."""
+    since = datetime.now(UTC) - timedelta(seconds=LAST_DAY_SECONDS)
+    events = appliance.journal.of_kind(CLOCK_SET, since)
+    return [
+        {**detail, "at": datetime.fromisoformat(detail["at"])}
+        for _, detail in sorted(events, key=itemgetter(0), reverse=True)
+    ]
+
+
 def _warnings(appliance: Appliance) -> list[dict[str, Any]]:
-    """What rules warned of within the last day, the latest first, with the study as it is known to people."""
-    found = warnings_since(appliance.journal, datetime.now(UTC) - timedelta(seconds=WARNING_SECONDS))
+    """What was warned of within the last day, the latest first, with the study as it is known to people."""
+    found = warnings_since(appliance.journal, datetime.now(UTC) - timedelta(seconds=LAST_DAY_SECONDS))
     uids = appliance.archive.study_uids({each.study_id for each in found if each.study_id is not None})
     return [
         {"at": each.at, "study": uids.get(each.study_id or 0), "source": each.source, "revision": each.revision}
@@ -126,7 +139,7 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
     if spool["unreadable"]:
         console.print(
             f"[red]{spool['unreadable']} acknowledged instances cannot be read back[/] from "
-            f"{escape(str(loaded.data / 'spool'))}: check the disk, then start again"
+            f"{escape(str(loaded.data / 'spool'))}: check the disk; they are filed once it gives them back"
         )
     if found["database"]:
         console.print(f"[red]database   cannot be written[/]: {escape(found['database'])}; the spool keeps what comes")
@@ -144,6 +157,12 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
             console.print(f"[red]{escape(disk['words'])}[/]", soft_wrap=True)
     if not found["synchronises"]:
         console.print(f"[red]{NOT_SYNCHRONISED}[/]", soft_wrap=True)
+    for each in found["clock_set"][:1]:
+        by = "forward" if each["seconds"] > 0 else "back"
+        console.print(
+            f"[yellow]clock      was set {by} by {lasting(abs(round(each['seconds'])))}[/], {ago(each['at'])} ago; "
+            f"{each['moved']} waits go on as long as they had to"
+        )
     _tell_security(found["security"])
     _tell_warnings(found["warnings"])
     console.print(
@@ -166,11 +185,14 @@ def _tell_security(events: list[dict[str, Any]]) -> None:
 
 
 def _tell_warnings(warnings: list[dict[str, Any]]) -> None:
-    """What rules warned of in the last day: how often, and the latest, a line each; nothing where none did."""
-    if not warnings:
-        return
-    studies = len({each["study"] for each in warnings})
-    console.print(f"[yellow]warnings   rules warn of {studies} studies[/] in the last 24 hours")
-    for each in warnings[:SHOWN_EVENTS]:
-        text = f"  {each['rule']}: {each['reason']}; study {each['study']}, {ago(each['at'])} ago"
-        console.print(printable(text), markup=False, soft_wrap=True)
+    """What was warned of in the last day, by rules and without: how often, and the latest, a line each."""
+    by_rules = [each for each in warnings if each["rule"]]
+    mixed = [each for each in warnings if not each["rule"]]
+    for what, found in (("rules warn of {} studies", by_rules), ("{} studies of more than one patient", mixed)):
+        if found:
+            studies = what.format(len({each["study"] for each in found}))
+            console.print(f"[yellow]warnings   {studies}[/] in the last 24 hours")
+        for each in found[:SHOWN_EVENTS]:
+            rule = f"{each['rule']}: " if each["rule"] else ""
+            text = f"  {rule}{each['reason']}; study {each['study']}, {ago(each['at'])} ago"
+            console.print(printable(text), markup=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from router.config import Configuration
 from router.corrections import Corrected, CorrectionError, Corrector, correctable
 from router.delivery import Digests, Holder
 from router.inbox import person
-from router.ingest import WARNED
+from router.ingest import WARNED, is_mixed, people_of
 from router.sizes import size
 
 application = typer.Typer(no_args_is_help=True)
@@ -48,10 +48,12 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
         receipts = appliance.queue.receipts(study_id)
         outdated = appliance.queue.holders(study_id)
         events = appliance.journal.of_study(study_id)
+        people = people_of(appliance.archive, study_id) if is_mixed(events) else []
     if json:
         plain = {
             "study": study,
             "attributes": kept.attributes,
+            "patients": people,
             "bytes": kept.bytes,
             "series": [asdict(each) for each in kept.series],
             "changes": [asdict(each) for each in changes],
@@ -64,6 +66,8 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
         as_json(plain)
         return
     table(("attribute", "value"), list(kept.attributes.items()), title="Patient and study")
+    if len(people) > 1:
+        table(list(people[0]), [list(each.values()) for each in people], title="\nInstances of more than one patient")
     table(("series", "modality", "description", "instances", "size"), _series(kept), title="\nSeries")
     table(("source", "calling AE", "host", "instances", "first", "last"), _origins(kept), title="\nWhere it came from")
     tell_changes(changes)
@@ -71,7 +75,9 @@ def show(study: Study, config: Config = None, json: Json = False) -> None:
         rows = [(each.at, each.by, each.attribute, each.value) for each in kept.standing]
         table(("since", "by", "attribute", "value"), rows, title="\nWhat arrives later is corrected, too")
     warned = [
-        (each["at"], each["detail"]["rule"], each["detail"]["reason"]) for each in events if each["kind"] == WARNED
+        (each["at"], each["detail"]["rule"], each["detail"]["reason"])
+        for each in events
+        if each["kind"] == WARNED and each["detail"]["rule"]
     ]
     if warned:
         table(("since", "rule", "why"), warned, title="\nWhat rules warn of")

@@ -11,6 +11,7 @@ from router.delivery.queue import Queue
 from router.delivery.redeciding import InForce
 from router.delivery.sender import DestinationError, Sender, Shipment
 from router.delivery.states import State
+from router.delivery.stepping import machine_clock
 from router.delivery.tables import metadata
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Settlement",
     "Shipment",
     "State",
+    "machine_clock",
     "metadata",
     "pending_by_revision",
 ]

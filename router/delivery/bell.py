@@ -5,10 +5,13 @@ queue by themselves, too, and so nothing depends on a ring that another machine,
 """
 
 import socket
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 _LOOPBACK = "127.0.0.1"
+_APART_SECONDS = 0.02  # two rings that are heard, however many there are
 
 
 class Bell:
@@ -19,25 +22,29 @@ class Bell:
 
     def ring(self) -> None:
         """Have whoever listens look; never fails."""
-        with suppress(OSError, ValueError, OverflowError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with suppress(OSError, ValueError, OverflowError), _datagrams() as sock:
             sock.sendto(b"\n", (_LOOPBACK, int(self._file.read_text("ascii"))))
 
-    def listener(self) -> "Listener":
-        """Who hears it from now on, and nobody else; OSError where it cannot be heard."""
-        return Listener(self._file)
+    def listen(self, then: Callable[[], object], stop: threading.Event) -> None:
+        """From now on do `then` when it rings, and nobody else hears it, until `stop` or the end of this process.
+
+        Whatever is sent to the port counts as a ring. OSError where it cannot be heard.
+        """
+        sock = _datagrams()
+        sock.bind((_LOOPBACK, 0))
+        beside = self._file.with_name(f"{self._file.name}.new")
+        beside.write_text(f"{sock.getsockname()[1]}", "ascii")
+        beside.replace(self._file)
+
+        def heed() -> None:
+            while not stop.is_set():
+                with suppress(OSError):
+                    sock.recv(1)
+                then()
+                stop.wait(_APART_SECONDS)
+
+        threading.Thread(target=heed, name="bell", daemon=True).start()
 
 
-class Listener:
-    """Hears a bell, while it is kept."""
-
-    def __init__(self, file: Path) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((_LOOPBACK, 0))
-        beside = file.with_name(f"{file.name}.new")
-        beside.write_text(f"{self._socket.getsockname()[1]}", "ascii")
-        beside.replace(file)
-
-    def wait(self) -> None:
-        """Until it rings; whatever is sent counts as a ring, and an error too. Costs nothing meanwhile."""
-        with suppress(OSError):
-            self._socket.recv(1)
+def _datagrams() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -64,10 +64,12 @@ class Lines:
 
     def start(self) -> None:
         """Take up where the last life of this process ended, and begin: answers first, then its and expired leases."""
+        self._queue.go_on()
         answered = recover(self._outbox_folder, self._queue)
         freed = self._queue.rescue(own=True) + self._queue.rescue()
         if answered or freed:
             log.info("took up unfinished deliveries", answered=answered, to_send_again=freed)
+        self._queue.remember_clock()
         self.reconfigure(self._configuration())
         self._keeper.start()
 

@@ -14,7 +14,7 @@ from router.delivery.following import Holder
 from router.delivery.orders import Retried
 from router.delivery.redeciding import InForce
 from router.delivery.states import State
-from router.delivery.stepping import SteppedClock
+from router.delivery.stepping import SteadyClock, SteppedClock
 from router.delivery.transactions import write
 
 
@@ -23,7 +23,8 @@ class Queue:
 
     `holder` names this process's leases and stays the same after a restart; `now` is the wall clock, aware; `touch` is
     called, in the same transaction, with the studies of which something was settled; `steady` is a clock that nobody
-    sets, by which it is noticed when the wall clock is (None: it is not); `bell` is rung when something is ordered.
+    sets, by which it is noticed when the wall clock is (None: it is not), and `stepped` is then called (see
+    `SteppedClock`); `bell` is rung when something is ordered.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Queue:
         holder: str,
         now: Callable[[], datetime],
         touch: Callable[[sa.Connection, Collection[int]], None] = lambda _connection, _study_ids: None,
-        steady: Callable[[], float] | None = None,
+        steady: SteadyClock | None = None,
+        stepped: Callable[[sa.Connection, float, int], None] = lambda _connection, _seconds, _moved: None,
         bell: Bell | None = None,
     ) -> None:
         self._database = database
@@ -40,7 +42,8 @@ class Queue:
         self._holder = holder
         self._now = now
         self._bell = bell
-        self._due_now = SteppedClock(database, holder, now, steady).now if steady is not None else now
+        self._clock = SteppedClock(database, holder, now, steady, stepped) if steady is not None else None
+        self._due_now = self._clock.now if self._clock is not None else now
 
     @property
     def holder(self) -> str:
@@ -50,6 +53,16 @@ class Queue:
     def now(self) -> datetime:
         """The wall clock the queue goes by."""
         return self._now()
+
+    def go_on(self) -> None:
+        """At start, before anything is leased or enqueued: notice that the clock was set while nothing ran."""
+        if self._clock is not None:
+            self._clock.go_on()
+
+    def remember_clock(self) -> None:
+        """Let the next start know how the clock was."""
+        if self._clock is not None:
+            self._clock.remember()
 
     # in
 

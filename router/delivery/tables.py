@@ -119,3 +119,12 @@ receipts = sa.Table(
     sa.Column("detail", Json, nullable=False),
     sa.Column("outdated", sa.Boolean, nullable=False, server_default=sa.false()),  # as of deliveries
 )
+
+clocks = sa.Table(
+    "clocks",
+    metadata,
+    sa.Column("holder", sa.String(64), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),  # the wall clock, when this was written
+    sa.Column("began_at", UtcDateTime, nullable=False),  # what it would have shown when the steady clock was at 0
+    sa.Column("era", sa.String(64), nullable=False),  # since which start of the machine that counts
+)

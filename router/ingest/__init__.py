@@ -3,6 +3,7 @@
 from router.ingest.filed import FiledStudies
 from router.ingest.filing import Filer
 from router.ingest.judgement import CUT_SHORT, KEY, UID, arrival_of, fault_of
+from router.ingest.people import is_mixed, people_of
 from router.ingest.warning import WARNED, warnings_since
 from router.ingest.wholeness import is_cut_short
 
@@ -16,5 +17,7 @@ __all__ = [
     "arrival_of",
     "fault_of",
     "is_cut_short",
+    "is_mixed",
+    "people_of",
     "warnings_since",
 ]

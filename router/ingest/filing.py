@@ -30,6 +30,7 @@ from router.errors import RouterError
 from router.ingest.corrected import amendment, corrected
 from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge, unrouted_key
+from router.ingest.people import of_another
 from router.ingest.warning import warn
 from router.journal import Event, Journal
 from router.sources import Naming
@@ -232,6 +233,11 @@ class Filer:
             (row.study_id, judgement.entry.origin.source, verdict)
             for row, judgement in zip(recorded, new, strict=True)
             for verdict in (judgement.decision.warnings if judgement.decision else ())
+        ]
+        warned += [
+            (row.study_id, judgement.entry.origin.source, of_another(row.of_another))
+            for row, judgement in zip(recorded, new, strict=True)
+            if row.of_another
         ]
         warn(self._journal, connection, warned, revision)
         late = [(row.study_id, each) for row, each in zip(recorded, new, strict=True) if each.standing]

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,12 +29,14 @@ from router.upkeep import DiskWatch, Doubt, Rounds, Upkeep, Verifier
 FILING_SECONDS = 0.06
 MANY = 64  # done in one step: more waits already
 RELEASED_SECONDS = 0.2
+READMITTED_SECONDS = 30.0  # at first; each look reads all that was set aside
 QUIET_SECONDS = 0.1
 SECURITY_SECONDS = 0.1
-RINGS_APART_SECONDS = 0.02
 TROUBLE_SECONDS = 1.0
 PREDECESSOR_SECONDS = 60.0
+ANSWER_SECONDS = 8.0  # to end what is done just now; all of it may be left at any moment
 DRAIN_SECONDS = 20.0
+LAST_SECONDS = 22.0  # less than the supervisor waits
 NICENESS = 10
 SWITCH_SECONDS = 0.0005  # a line that has its answer does not wait for a rule to be evaluated (Python: 0.005)
 
@@ -52,6 +55,7 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)  # what scanners wait for comes first
     stop = stop_when_told()
+    threading.Thread(target=_leave_at_last, args=(stop,), name="last", daemon=True).start()
     active = ActiveConfiguration(data)
     lock = FileLock(data / "locks" / "work.lock")
     lock.acquire(PREDECESSOR_SECONDS)
@@ -109,14 +113,12 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
         lines.reconfigure(configuration)
 
     appliance.archive.sweep()
-    readmitted = appliance.spool.readmit()
-    if readmitted:
-        log.info("spool entries set aside can be read again", instances=readmitted)
     disks.begin()
     _insist(lines.start, stop)
     upkeep.start()
     threads = [
         _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake),
+        _loop("readmitted", lambda: _readmit(appliance), READMITTED_SECONDS, stop, lambda: None),
         _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
         _loop(
             "quiet", lambda: appliance.queue.release_quiet(_filed_through(appliance)), QUIET_SECONDS, stop, lines.wake
@@ -127,27 +129,42 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     log.info("working", revision=active().revision)
     _heed(appliance.bell, stop, lines.wake)
     active.follow(stop, accept)
+    told = time.monotonic()
     for thread in threads:
-        thread.join()
-    lines.stop(DRAIN_SECONDS)
+        thread.join(max(0.0, told + ANSWER_SECONDS - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        _leave()
+    lines.stop(told + DRAIN_SECONDS - time.monotonic())
     upkeep.stop()
 
 
 def _heed(bell: Bell, stop: threading.Event, then: Callable[[], None]) -> None:
-    """Do `then` whenever a command rings, in a thread that ends with the process."""
+    """Do `then` whenever a command rings, where that can be heard."""
     try:
-        listener = bell.listener()
+        bell.listen(then, stop)
     except OSError as error:
         log.info("commands are not heard at once", reason=type(error).__name__)
-        return
 
-    def heed() -> None:
-        while not stop.is_set():
-            listener.wait()
-            then()
-            stop.wait(RINGS_APART_SECONDS)
 
-    threading.Thread(target=heed, name="bell", daemon=True).start()
+def _leave_at_last(stop: threading.Event) -> None:
+    """A database that hangs lets go of no thread, not even, while it is connected to, of the first one."""
+    stop.wait()
+    time.sleep(LAST_SECONDS)
+    _leave()
+
+
+def _leave() -> None:
+    """End as if killed: spool, ledgers and leases are there for the next start."""
+    log.warning("ended in the middle of work, as database or destination do not answer; the next start goes on with it")
+    os._exit(0)
+
+
+def _readmit(appliance: Appliance) -> int:
+    """Let entries be filed that the disk did not give back and does by now; how many."""
+    readmitted = appliance.spool.readmit()
+    if readmitted:
+        log.info("spool entries set aside can be read again", instances=readmitted)
+    return readmitted
 
 
 def _filed_through(appliance: Appliance) -> datetime | None:

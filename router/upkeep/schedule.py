@@ -21,6 +21,7 @@ MANIFEST_QUIET = timedelta(seconds=3)
 MANIFESTS_AT_ONCE = 20
 SPOILT_SECONDS = 60.0  # after which a manifest that could not be written is tried again
 RESCUE_SECONDS = 15
+CLOCK_SECONDS = 30
 VERIFY_SECONDS = 10
 DISK_SECONDS = 3
 FOLD_SECONDS = 600
@@ -58,6 +59,7 @@ class Upkeep:
             for work, seconds in (
                 (self.manifests, MANIFEST_SECONDS),
                 (self.rescue, RESCUE_SECONDS),
+                (self.remember_clock, CLOCK_SECONDS),
                 (self.verify, VERIFY_SECONDS),
                 (self.watch_disks, DISK_SECONDS),
                 (self.fold, FOLD_SECONDS),
@@ -92,6 +94,10 @@ class Upkeep:
         freed = self._queue.rescue()
         if freed:
             log.warning("leases expired", deliveries=freed)
+
+    def remember_clock(self) -> None:
+        """Let the next start notice that the clock was set."""
+        self._queue.remember_clock()
 
     def verify(self) -> None:
         """Verify the files whose turn it is."""

@@ -3,17 +3,20 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, select
+from sqlalchemy import Column, Integer, MetaData, Table, make_url, select
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
 from archive import Blob, Database, DatabaseUnfitError, Id, Json, UtcDateTime, plainly, text
 from tests.support.appliance import REPOSITORY
+from tests.support.databases import Fresh
 from tests.support.read_only import read_only
+from tests.support.servers import execute
 
 metadata = MetaData()
 things = Table(
@@ -131,6 +134,40 @@ def test_memory_is_refused() -> None:
     """A database that cannot be durable is refused when it is opened."""
     with pytest.raises(DatabaseUnfitError), Database("sqlite://").read():
         pass
+
+
+def test_postgresql_that_does_not_wait_for_the_disk_is_refused(
+    database_servers: Callable[[str], Fresh], tmp_path: Path
+) -> None:
+    """Commits that are not on the disk when they are answered, as the server or a user's settings may have it."""
+    url = make_url(database_servers("postgresql")(tmp_path))
+    settings = url.update_query_dict({"options": "-c synchronous_commit=off"})
+    with pytest.raises(DatabaseUnfitError, match="synchronous_commit"):
+        _opened(settings.render_as_string(hide_password=False))
+    _opened(url.render_as_string(hide_password=False))
+
+
+def test_mariadb_that_does_not_wait_for_the_disk_is_refused(
+    database_servers: Callable[[str], Fresh], tmp_path: Path
+) -> None:
+    """The same of MariaDB."""
+    url = database_servers("mariadb")(tmp_path)
+    try:
+        execute(url, "SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+        with pytest.raises(DatabaseUnfitError, match="innodb_flush_log_at_trx_commit"):
+            _opened(url)
+    finally:
+        execute(url, "SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+    _opened(url)
+
+
+def _opened(url: str) -> None:
+    database = Database(url)
+    try:
+        with database.read():
+            pass
+    finally:
+        database.dispose()
 
 
 def test_an_error_does_not_quote_the_row(database: Database) -> None:

@@ -28,9 +28,10 @@ from archive.orphans import YOUNG_SECONDS
 from archive.part10 import read_head
 from archive.spool import Backlog
 from tests.support.arrivals import LARGE, filed, overwrite, sealed
+from tests.support.extent import extent
 from tests.support.plans import scans
 
-COUNT, FLIPPED, SEED = 1000, 40, 20261126
+COUNT, FLIPPED, SEED = extent(1000, 2000), extent(40, 1000), 20261126
 NOTHING = Backlog(0, None)
 FIRST_HEAD = (  # as version 0.1.0 wrote it, after the preamble
     b"DICM\x02\x00\x00\x00UL\x04\x00H\x02\x00\x00\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01"
@@ -94,7 +95,7 @@ def keep(archive: Archive, spool: Spool, count: int, size: int = 200) -> list[Ke
 def test_exactly_what_is_damaged_is_found(archive: Archive, spool: Spool) -> None:
     """Of 1,000 instances 40 with one byte flipped anywhere, one deleted and one file too many are found, and no other.
 
-    With their bytes put back they are whole, and out of quarantine.
+    In the long form 1,000 of 2,000 are flipped. With their bytes put back they are whole, and out of quarantine.
     """
     kept = keep(archive, spool, COUNT)
     assert (verified(archive), orphans(archive)) == ({}, [])
@@ -113,6 +114,7 @@ def test_exactly_what_is_damaged_is_found(archive: Archive, spool: Spool) -> Non
     aged(stranger)
 
     found = verified(archive)
+    print(f"{len(found.keys() & positions.keys())} of {FLIPPED} flipped bytes found among {COUNT} instances")
     assert {file: finding.fault for file, finding in found.items()} == {
         **dict.fromkeys(positions, Fault.CHANGED),
         gone.file: Fault.MISSING,

@@ -1,4 +1,4 @@
-"""Roles of one data folder, each a process of its own without a supervisor, killed at a chosen system call.
+"""Roles of one data folder, each a process of its own without a supervisor, killed or failing at a chosen system call.
 
 The calls are counted by `killing.c`, over all threads of the process. The processes are forked off one that has
 imported what they need, so that a start takes no second.
@@ -30,11 +30,15 @@ needs_compiler = pytest.mark.skipif(
 
 
 @dataclass(frozen=True)
-class Death:
-    """Before which of its calls a role dies, counted from 1, 0 for none; or, of those that write, half-way in which."""
+class Fault:
+    """Before which of its calls a role dies, counted from 1, 0 for none; or, of those that write, half-way in which.
+
+    With an `error` the call gives that instead, and the role goes on; half-way, the one after it does.
+    """
 
     at: int = 0
     is_halfway: bool = False
+    error: int = 0
 
 
 class Roles(RunningAppliance):
@@ -44,30 +48,32 @@ class Roles(RunningAppliance):
         super().__init__(folder, yaml)
         self._calls = folder / "calls"
         self._running: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
+        self._ends_with: dict[str, int | None] = {}
         self._context = multiprocessing.get_context("forkserver")
         self.data.mkdir()
         Snapshot(self.data).write(load(self.file))
 
-    def begin(self, role: str, death: Death | None = None) -> None:
-        """Start a role, to die as said; receive listens then, or has died."""
+    def begin(self, role: str, fault: Fault | None = None) -> None:
+        """Start a role, to be befallen as said; receive listens then, or has ended."""
         there, leash = multiprocessing.Pipe(duplex=False)
-        arguments = (role, self.data, self.log, there, self._calls, death)
+        arguments = (role, self.data, self.log, there, self._calls, fault)
         process = self._context.Process(target=_live, args=arguments)
         process.start()
         there.close()
         self._running[role] = (process, leash)
+        self._ends_with[role] = None if fault is None else 1 if fault.error else -9
         if role == "receive":
-            wait_until(lambda: self._answers() or self.is_killed(role), _SECONDS, "the receive role to listen")
+            wait_until(lambda: self._answers() or self.has_failed(role), _SECONDS, "the receive role to listen")
 
     def runs(self, role: str) -> bool:
         """Whether it was begun and has not ended."""
         return role in self._running and self._running[role][0].exitcode is None
 
-    def is_killed(self, role: str) -> bool:
-        """Whether it was begun and killed; it ends of nothing else, unless it is told to."""
+    def has_failed(self, role: str) -> bool:
+        """Whether it was begun and its fault ended it; it ends of nothing else, unless it is told to."""
         status = self._running[role][0].exitcode if role in self._running else None
-        assert status in {None, 0, -9}, self.log.read_text()[-4000:]
-        return status == -9
+        assert status in {None, 0, self._ends_with.get(role)}, self.log.read_text()[-4000:]
+        return bool(status)
 
     def end(self, role: str) -> None:
         """Let a role drain and end."""
@@ -87,12 +93,12 @@ class Roles(RunningAppliance):
         return self._has_tables()
 
     def calls(self) -> list[str]:
-        """The names of the calls of the role that was to die last, in their order."""
+        """The names of the calls of the role that was to be befallen last, in their order."""
         return [line.partition(" ")[2] for line in self._calls.read_text().splitlines()]
 
 
 def compiled(folder: Path) -> Path:
-    """The library that counts and kills, to be preloaded."""
+    """The library that counts, kills and fails, to be preloaded."""
     library = folder / "killing.so"
     assert _COMPILER is not None
     subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
@@ -116,14 +122,15 @@ def _nothing() -> None:
     """What the first process does."""
 
 
-def _live(role: str, data: Path, log: Path, leash: Connection, calls: Path, death: Death | None) -> None:
+def _live(role: str, data: Path, log: Path, leash: Connection, calls: Path, fault: Fault | None) -> None:
     """Be this role, as its program is."""
     os.dup2(leash.fileno(), 0)
     leash.close()
     with log.open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    if death is not None:
-        ctypes.CDLL(None).arm(os.fsencode(calls), death.at, death.is_halfway)
+    if fault is not None:
+        arguments = (fault.at, fault.is_halfway, fault.error, os.fsencode(data))
+        ctypes.CDLL(None).arm(os.fsencode(calls), *arguments)
     sys.stdin, sys.argv = os.fdopen(0, closefd=False), [role, "--data", str(data)]
     importlib.import_module(f"router.roles.{role}").main()

@@ -70,11 +70,15 @@ def cut(script: str, empty: Path, folder: Path, call: str, number: int) -> Cut:
         command += [f"--inject={call}:signal=SIGSTOP:when={number}", sys.executable, "-c", script, str(place)]
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=said, start_new_session=True)
         is_over = _wait_until_stopped(process)
+        os.killpg(
+            process.pid, signal.SIGSTOP
+        )  # strace as well: on a busy machine it may just not have come to its turn
+        heard = output.read_text()
         shutil.copyfile(image, copy)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         _wait_until_free(place)
-    return Cut(output.read_text().splitlines(), copy, is_over)
+    return Cut(heard.splitlines(), copy, is_over)
 
 
 def _wait_until_stopped(process: "subprocess.Popen[bytes]") -> bool:

@@ -23,7 +23,7 @@ def test_every_call_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """From the first fragment to the index, the calls are those that strace names, in their order."""
     monkeypatch.setenv("LD_PRELOAD", str(compiled(tmp_path)))
     calls = tmp_path / "calls"
-    armed = f"import ctypes\nctypes.CDLL(None).arm({str(calls)!r}.encode(), 0, 0)\n"
+    armed = f"import ctypes\nctypes.CDLL(None).arm({str(calls)!r}.encode(), 0, 0, 0, b'')\n"
     _, seen = traced(armed + WORK, tmp_path, f"--trace={CALLS}")
     kernel = [call.partition("(")[0] for call in seen if _changes_a_file(call, calls)]
     counted = [SAME.get(name, name) for name in (line.split()[1] for line in calls.read_text().splitlines())]

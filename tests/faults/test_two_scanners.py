@@ -142,7 +142,7 @@ def _under_way(appliance: RunningAppliance) -> int:
 
 
 def test_two_people_with_one_patient_id_are_not_merged(appliance: RunningAppliance) -> None:
-    """Each study shows its own name and birth date, nothing is altered; of one study for both the first is shown."""
+    """Each study shows its own name and birth date, nothing is altered; one study for both is told of, with both."""
     anna, berta = _series(1, ANNA, STUDY), _series(1, BERTA, OTHER_STUDY)
     also = _series(2, BERTA, STUDY)  # as from a scanner at which the patient was not changed
     _scan(appliance, ROOM1=anna, ROOM2=berta)
@@ -155,3 +155,10 @@ def test_two_people_with_one_patient_id_are_not_merged(appliance: RunningApplian
     assert shown == {STUDY: (ANNA.name, ANNA.birth_date), OTHER_STUDY: (BERTA.name, BERTA.birth_date)}
     [one] = appliance.json("find", f"PatientID={ANNA.id}", f"PatientName={BERTA.name}")  # type: ignore[misc]
     assert one["StudyInstanceUID"] == OTHER_STUDY
+    shown = appliance.json("study", "show", STUDY)
+    assert isinstance(shown, dict)
+    people = {each["PatientName"]: each["instances"] for each in shown["patients"]}
+    assert people == {ANNA.name: A_SERIES, BERTA.name: A_SERIES}
+    warned = appliance.json("status")
+    assert isinstance(warned, dict)
+    assert [(each["study"], each["rule"]) for each in warned["warnings"]] == [(STUDY, None)]

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
 from archive import Database
 from router.delivery import Kind, Leased, NewDelivery, Outcome, Queue, Settlement, State
+from router.delivery.stepping import SteadyClock
 from router.delivery.tables import metadata
 from rules import Dispatch, Priority
 
@@ -66,9 +69,15 @@ class Bench:
         database.create(metadata)
         self.queue = Queue(database, holder, self.clock)
 
-    def stepping(self) -> Queue:
-        """The same process's queue, which notices when the clock is set."""
-        return Queue(self.database, self.queue.holder, self.clock, steady=self.clock.steady)
+    def stepping(self, era: str = "this", told: list[tuple[float, int]] | None = None) -> Queue:
+        """The same process's queue, which notices when the clock is set, and tells; `era`: the start of its machine."""
+        steady = SteadyClock(self.clock.steady, era)
+        tells = [] if told is None else told
+
+        def stepped(_: sa.Connection, seconds: float, moved: int) -> None:
+            tells.append((seconds, moved))
+
+        return Queue(self.database, self.queue.holder, self.clock, steady=steady, stepped=stepped)
 
     def other(self, holder: str) -> Queue:
         """Another process's queue on the same database."""

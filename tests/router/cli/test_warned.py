@@ -39,6 +39,47 @@ def test_status_and_study_show_tell_it(tmp_path: Path) -> None:
     site.close()
 
 
+def test_a_study_of_two_people_is_told(tmp_path: Path) -> None:
+    """Who differs in ID or birth date is warned of once, in one batch or in two, and shown; nothing is altered."""
+    site = Site(tmp_path)
+    site.arrive(1, PatientBirthDate="19500101")
+    site.arrive(2, PatientName="DOE^JANE")  # is nobody else: names are written in many ways
+    assert "more than one patient" not in run(site, "status") + run(site, "study", "show", STUDY)
+    site.arrive(3, 4, PatientID="2", PatientName="Huber^Berta")
+    site.arrive(5, PatientBirthDate="19771224")
+    for number, patient in ((6, ""), (7, "8"), (8, "9")):  # the first of them names nobody
+        site.arrive(number, StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1", PatientID=patient)
+    shown = run(site, "status")
+    assert "2 studies of more than one patient" in shown
+    assert f"they differ in PatientID; study {STUDY}" in shown
+    assert "rules warn" not in shown
+    assert "Huber" not in shown
+    told = json.loads(run(site, "status", "--json"))["warnings"]
+    assert [(each["study"], each["rule"], each["source"]) for each in told] == [
+        ("1.2.9", None, "scanner"),
+        (STUDY, None, "scanner"),
+    ]
+    shown = json.loads(run(site, "study", "show", STUDY, "--json"))
+    assert shown["attributes"]["PatientID"] == "1"
+    people = {
+        (each["PatientID"], each["PatientName"], each["PatientBirthDate"]): each["instances"]
+        for each in shown["patients"]
+    }
+    assert people == {
+        ("1", "Doe^Jane", "19500101"): 1,
+        ("1", "DOE^JANE", ""): 1,
+        ("2", "Huber^Berta", ""): 2,
+        ("1", "Doe^Jane", "19771224"): 1,
+    }
+    assert "Instances of more than one patient" in run(site, "study", "show", STUDY)
+    site.corrector.edit(
+        site.study_id(), {"PatientID": "1", "PatientName": "Doe^Jane", "PatientBirthDate": ""}, resend=False
+    )
+    assert "Instances of more than one patient" not in run(site, "study", "show", STUDY)
+    site.assert_whole()
+    site.close()
+
+
 def test_replay_tells_how_often_it_would(tmp_path: Path) -> None:
     """A new rule that warns is told with its instances and studies; no study counts as held by it."""
     site = Site(tmp_path)

@@ -76,6 +76,79 @@ def test_what_came_after_the_step_is_not_moved(bench: Bench) -> None:
     assert queue.release_quiet() == 1
 
 
+@pytest.mark.parametrize("step", [DAY, -DAY, 1200.0, -1200.0])
+def test_what_waits_in_the_line_is_not_held_up(bench: Bench, step: float) -> None:
+    """Nor what is enqueued between the step and the moment it is noticed."""
+    queue = bench.stepping()
+    bench.put([1])
+    bench.clock.go_on(5)
+    bench.clock.advance(step)
+    bench.put([2])
+    bench.clock.go_on(0.5)
+    assert {each.instance_id for each in queue.lease("pacs", 10)} == {1, 2}
+
+
+@STEPS
+@pytest.mark.parametrize("down", [0.0, 20.0])
+def test_a_clock_that_is_set_while_nothing_runs(bench: Bench, step: float, down: float) -> None:
+    """The next start notices; what has not become due meanwhile goes on waiting as long as it had to."""
+    before = bench.stepping()
+    before.configure(["pacs", "station"])
+    bench.put([1], scope="study", quiet=60)
+    bench.put([2], "station")
+    before.destination_failed("station", "gone", Retry(first=60.0), 0)
+    before.remember_clock()
+    bench.clock.go_on(down)
+    bench.clock.advance(step)
+    told: list[tuple[float, int]] = []
+    queue = bench.stepping(told=told)
+    queue.go_on()
+    assert queue.rescue(own=True) == 0
+    assert [seconds for seconds, _ in told] == [step]
+    bench.clock.go_on(59 - down)
+    assert queue.release_quiet() == 0
+    assert queue.lease("station", 1) == []
+    bench.clock.go_on(1)
+    assert queue.release_quiet() == 1
+    assert len(queue.lease("station", 1)) == 1
+    after = bench.stepping(told=told)
+    after.go_on()
+    after.remember_clock()
+    assert len(told) == 1, "it is noticed once"
+
+
+def test_a_clock_that_shows_less_after_the_machine_was_started_again(bench: Bench) -> None:
+    """How long it was off nobody knows: what waits has as long to wait as when the clock was seen last."""
+    before = bench.stepping("before")
+    bench.put([1], scope="study", quiet=60)
+    bench.clock.go_on(30)
+    before.remember_clock()
+    bench.clock.seconds = 7.0
+    bench.clock.advance(-DAY)
+    queue = bench.stepping("after")
+    queue.go_on()
+    assert queue.release_quiet() == 0
+    bench.clock.go_on(29)
+    assert queue.release_quiet() == 0
+    bench.clock.go_on(1)
+    assert queue.release_quiet() == 1
+
+
+@pytest.mark.parametrize("later", [600.0, -60.0])
+def test_a_machine_that_was_off(bench: Bench, later: float) -> None:
+    """Its clock goes on, or was a little fast: nothing is moved, and what became due meanwhile is due."""
+    before = bench.stepping("before")
+    bench.put([1], scope="study", quiet=60)
+    before.remember_clock()
+    bench.clock.seconds = 7.0
+    bench.clock.advance(later)
+    told: list[tuple[float, int]] = []
+    queue = bench.stepping("after", told)
+    queue.go_on()
+    assert queue.release_quiet() == (1 if later > 0 else 0)
+    assert told == []
+
+
 def test_a_clock_that_runs_a_little_fast_is_let_be(bench: Bench) -> None:
     """Less than a second is no step."""
     queue = bench.stepping()
