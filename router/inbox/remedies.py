@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from archive import Held
 from router.config import Configuration
 from router.errors import RouterError
-from router.ingest.filing import NOT_FILED, SAME_UID_DIFFERS
+from router.ingest.filing import NOT_FILED
 from router.ingest.judgement import CUT_SHORT, STANDING_FAILED, arrival_of
+from router.ingest.sorting import SAME_UID_DIFFERS
 from router.part10 import part_ten
 from router.reading import read_header
 from rules import Decision, Missing, RulesError

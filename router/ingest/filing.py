@@ -6,7 +6,7 @@ One batch is one transaction. A crash anywhere leaves the spool entries, and fil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import sqlalchemy as sa
@@ -18,28 +18,27 @@ from archive import (
     Entry,
     EntryUnreadableError,
     Filing,
-    Hold,
     InstanceKey,
     Known,
     Record,
     Spool,
 )
-from router.config import Configuration, DicomDestination
-from router.delivery import NewDelivery, Queue, State
+from router.config import Configuration
+from router.delivery import NewDelivery, Queue
 from router.errors import RouterError
+from router.ingest.batch import Batch
 from router.ingest.corrected import amendment, corrected
 from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge, unrouted_key
 from router.ingest.people import of_another
+from router.ingest.sorting import Sorter
 from router.ingest.warning import warn
-from router.journal import Event, Journal
+from router.journal import Journal
 from router.sources import Naming
 from rules import RulesError, Verdict
 
 BATCH = 128
 BATCH_BYTES = 32 << 20  # of data sets held in memory
-SAME_UID_DIFFERS = Verdict(None, "the archive holds another instance with this SOP Instance UID and other content")
-SENT_THERE = "which was sent this study: does it send back what it gets?"
 NOT_FILED = Verdict(None, "its values cannot be indexed; see the log")
 UNFIT = (RulesError, sa.exc.DataError)  # what one instance brings upon a batch, unlike what befalls the database
 
@@ -48,26 +47,6 @@ log = structlog.get_logger(__name__)
 
 class OvertakenError(RouterError):
     """Another machine filed an instance of this batch a moment ago; the batch is judged again."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """One batch sorted by what becomes of its entries."""
-
-    new: list[Judgement] = field(default_factory=list)
-    holds: list[Hold] = field(default_factory=list)
-    done: list[Entry] = field(default_factory=list)  # filed before, or a second copy of the same bytes
-    duplicates: Counter[str] = field(default_factory=Counter)  # by source
-
-    def duplicate(self, entry: Entry) -> None:
-        """The bytes of `entry` are with us already."""
-        self.done.append(entry)
-        self.duplicates[entry.origin.source or ""] += 1
-
-    @property
-    def filed(self) -> list[str]:
-        """The arrivals that need no more filing when the batch is recorded."""
-        return [*(entry.arrival for entry in self.done), *(judgement.entry.arrival for judgement in self.new)]
 
 
 class Filer:
@@ -89,6 +68,7 @@ class Filer:
         self._journal = journal
         self._configuration = configuration
         self._naming = Naming()
+        self._sorter = Sorter(archive, queue)
 
     def file_arrivals(self, limit: int = BATCH) -> int:
         """File the oldest sealed entries, at most `limit`; the number taken off the spool.
@@ -144,7 +124,7 @@ class Filer:
                 break
         return entries
 
-    def _file_one(self, entry: Entry) -> _Batch:
+    def _file_one(self, entry: Entry) -> Batch:
         """Only this one, after a batch with it was refused: so the one at fault is found, held, and stops no other."""
         try:
             return self._file([(entry, None, None, None)])
@@ -158,10 +138,10 @@ class Filer:
         with suppress(FileNotFoundError):
             self._spool.set_aside(arrival)
 
-    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None, str | None]]) -> _Batch:
+    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None, str | None]]) -> Batch:
         """Judge, place and record `entries`; a second one of a key is left for the next batch."""
         if not entries:
-            return _Batch()
+            return Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
         ruleset, zone = configuration.ruleset, configuration.zone
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
@@ -175,6 +155,13 @@ class Filer:
             if studies:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, *_ in entries if fixes is None)
+        known = self._judge_again(judged, judges)
+        return self._file_judged(judged, fresh, configuration, known)
+
+    def _judge_again(
+        self, judged: list[Judgement], judges: Sequence[Callable[..., Judgement]]
+    ) -> Mapping[InstanceKey, Known]:
+        """Judge anew what is new in a study that corrections stand for; what the archive has under all their keys."""
         keys = [each.key or unrouted_key(each) for each in judged]
         known, standing = self._archive.known_and_standing([key for key in keys if key])
         for number, key in enumerate(keys) if standing else ():
@@ -182,7 +169,7 @@ class Filer:
                 again = judges[number](standing=standing[key])
                 if again.key is None or again.key.study_uid == key.study_uid:  # else rules gave it to another study
                     judged[number] = again
-        return self._file_judged(judged, fresh, configuration, known)
+        return known
 
     def _named(self, entry: Entry, configuration: Configuration) -> Entry:
         origin = self._naming.named(entry.origin, configuration)
@@ -194,12 +181,12 @@ class Filer:
         fresh: frozenset[str],
         configuration: Configuration,
         known: Mapping[InstanceKey, Known],
-    ) -> _Batch:
+    ) -> Batch:
         """Place and record what was judged; `fresh` are the arrivals that no person has released.
 
         `known` is what the archive has under their keys.
         """
-        batch = self._sort(judged, fresh, configuration, known)
+        batch = self._sorter.sort(judged, fresh, configuration, known)
         filings = [_filing(judgement) for judgement in batch.new]
         placed = self._archive.place(filings)
         self._archive.place_held([hold.entry for hold in batch.holds])
@@ -213,7 +200,7 @@ class Filer:
             studies = self._record(connection, records, batch.new, configuration)
             self._archive.hold(connection, batch.holds)
             self._archive.settle_released(connection, batch.filed)
-            self._journal.write(connection, _events(batch, studies, configuration.revision))
+            self._journal.write(connection, batch.events(studies, configuration.revision))
         return batch
 
     def _record(
@@ -246,90 +233,9 @@ class Filer:
             (row.study_id, judgement.entry.origin.source) for row, judgement in zip(recorded, new, strict=True)
         )
 
-    def _sort(
-        self,
-        judged: Sequence[Judgement],
-        fresh: frozenset[str],
-        configuration: Configuration,
-        known: Mapping[InstanceKey, Known],
-    ) -> _Batch:
-        batch = _Batch()
-        seen: set[InstanceKey | str] = set()
-        to_hold: list[Hold] = []
-        for judgement in judged:
-            entry, key = judgement.entry, judgement.key
-            if (key or entry.digest) in seen:
-                continue  # twice in one batch: the second is compared with the first when that is filed
-            seen.add(key or entry.digest)
-            before = known.get(key) if key else None
-            if key is None:
-                to_hold.append(_hold(judgement, configuration.revision))
-            elif before is None:
-                batch.new.append(judgement)
-            elif before.arrival == entry.arrival:
-                batch.done.append(entry)
-            elif entry.digest in {before.received_digest, before.digest}:  # as it came, or as we keep it and send it on
-                batch.duplicate(entry)
-            else:
-                reason = self._why_differs(entry, before, configuration)
-                to_hold.append(Hold(entry, reason, None, configuration.revision, "held", judgement.attributes))
-        self._hold_once(batch, to_hold, fresh)
-        return batch
-
-    def _why_differs(self, entry: Entry, before: Known, configuration: Configuration) -> str:
-        """The reason of a hold, and whether it is our own copy that comes back from where we sent it."""
-        callers = [
-            name
-            for name, each in configuration.settings.destinations.items()
-            if isinstance(each, DicomDestination) and each.ae_title == entry.origin.calling_ae
-        ]
-        stored = self._archive.stored([before.instance_id]).get(before.instance_id) if callers else None
-        for receipt in self._queue.receipts(stored.study_id) if stored else ():
-            states = receipt["states"]
-            if receipt["destination"] in callers and isinstance(states, Mapping) and states.get(State.DELIVERED):
-                return f"{SAME_UID_DIFFERS.reason}; it comes from destination {receipt['destination']!r}, {SENT_THERE}"
-        return SAME_UID_DIFFERS.reason
-
-    def _hold_once(self, batch: _Batch, to_hold: Sequence[Hold], fresh: frozenset[str]) -> None:
-        """A scanner that sends again what is in hold already does not fill the hold."""
-        held_before = self._archive.held_before([hold.entry for hold in to_hold if hold.entry.arrival in fresh])
-        for hold in to_hold:
-            if hold.entry.arrival in held_before:
-                batch.duplicate(hold.entry)
-            else:
-                batch.holds.append(hold)
-
-
-def _hold(judgement: Judgement, revision: str) -> Hold:
-    verdict = judgement.rejected or judgement.held
-    assert verdict is not None
-    state = "rejected" if judgement.rejected else "held"
-    return Hold(judgement.entry, verdict.reason, verdict.rule, revision, state, judgement.attributes)
-
 
 def _filing(judgement: Judgement) -> Filing:
     assert judgement.key is not None
     assert judgement.decision is not None
     splice = judgement.decision.splice
     return Filing(judgement.entry, judgement.key, splice.prefix if splice else None, splice.resume if splice else 0)
-
-
-def _events(batch: _Batch, studies: Counter[tuple[int, str | None]], revision: str) -> list[Event]:
-    events = [
-        Event("filed", study_id, source, revision=revision, detail={"instances": count})
-        for (study_id, source), count in studies.items()
-    ]
-    events += [
-        Event("duplicate", source=source or None, revision=revision, detail={"instances": count})
-        for source, count in batch.duplicates.items()
-    ]
-    events += [
-        Event(
-            hold.state,
-            source=hold.entry.origin.source,
-            revision=revision,
-            detail={"arrival": hold.entry.arrival, "reason": hold.reason, "rule": hold.rule},
-        )
-        for hold in batch.holds
-    ]
-    return events
