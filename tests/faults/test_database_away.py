@@ -21,7 +21,7 @@ from tests.support.servers import MariaDb, PostgreSql, Server, end_connections, 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
 
 SERVERS = {"postgresql": PostgreSql, "mariadb": MariaDb}
-AWAY_SECONDS = float(os.environ.get("MICROPACS_AWAY_SECONDS", "0"))
+AWAY_SECONDS = float(os.environ.get("MICROPACS_AWAY_SECONDS", extent(0, 600)))
 SHORT_SECONDS = {"postgresql": 15.0, "mariadb": 5.0}
 REST_SECONDS = float(os.environ.get("MICROPACS_REST_SECONDS", "0" if AWAY_SECONDS else "0.25"))
 HANG_SECONDS = 3.0

@@ -58,7 +58,7 @@ def test_a_leak_is_seen_in_what_comes_and_goes() -> None:
 
 def test_nothing_grows(tmp_path: Path) -> None:
     """Of no role the memory grows with the number of instances, nor its descriptors, its threads or the spool."""
-    soak = Soak(tmp_path, int(os.environ.get("MICROPACS_SOAK", INSTANCES)), seed=24)
+    soak = Soak(tmp_path, int(os.environ.get("MICROPACS_SOAK", extent(INSTANCES, 100_000))), seed=24)
     soak.run()
     print(table(soak.samples))
     print(soak.counts)

@@ -18,11 +18,12 @@ from tests.faults.answering import Pace, Script, answering
 from tests.faults.beside import Beside, PeerProcess, peer_process
 from tests.faults.destinations import STEADY, destination, digests, site
 from tests.support.appliance import RunningAppliance, wait_until
+from tests.support.extent import extent
 from tests.support.namespaces import namespace, needs_namespaces
 
 pytestmark = pytest.mark.slow
 
-HAS_DEFAULTS = bool(os.environ.get("MICROPACS_DEFAULT_TIMEOUTS"))
+HAS_DEFAULTS = bool(os.environ.get("MICROPACS_DEFAULT_TIMEOUTS", extent("", "1")))
 TIMEOUTS = "" if HAS_DEFAULTS else ", timeouts: {connect: 2s, pdu: 2s, response: 2s}"
 LONGEST_SECONDS = 62.0 if HAS_DEFAULTS else 4.0  # the timeout, and two more for the peer to close
 TOLERANCE_SECONDS = 6.0  # a busy machine

@@ -15,11 +15,12 @@ from router.delivery import Queue
 from tests.faults.answering import Script, answering
 from tests.support.deliveries import Clock
 from tests.support.departures import Departures, Kept, wait_until
+from tests.support.extent import extent
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-INSTANCES = int(os.environ.get("MICROPACS_OUTAGE_INSTANCES", "400"))
+INSTANCES = int(os.environ.get("MICROPACS_OUTAGE_INSTANCES", extent(400, 10_000)))
 STUDY = 40
 HOURS = 72
 MOST_PROBES = 80

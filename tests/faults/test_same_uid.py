@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 SENDERS = 8
 CONTENTS = "aaabbbcc"  # of each UID, one a sender
-UIDS = int(os.environ.get("MICROPACS_UIDS", "6"))
+UIDS = int(os.environ.get("MICROPACS_UIDS", extent(6, 100)))
 YAML = """
 appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data, database: "{database}"}}
 sources: {{room1: {{ae_title: ROOM1, host: 127.0.0.1}}}}
