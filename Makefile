@@ -72,7 +72,7 @@ test: setup-dev peers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-long: setup-dev peers
-	MICROPACS_EVERY_POINT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(LONG)
+	MICROPACS_EVERY_POINT=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist loadgroup $(LONG)
 
 bench: setup-dev peers
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write $(WRITE))
