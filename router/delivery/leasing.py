@@ -172,7 +172,10 @@ def give_back(database: Database, leased: Sequence[Leased]) -> None:
 
 
 def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
-    """Make due again what was leased by somebody who is gone: expired leases or, given one, all of `holder`."""
+    """Make due again what was leased by somebody who is gone: expired leases or, given one, all of `holder`.
+
+    What `holder` was finding out with a probe is not known: the next may go at once.
+    """
     until = deliveries.c.lease_until
     lost = sa.or_(until.is_(None), until <= now, until > now + 2 * LEASE)
     if holder is not None:
@@ -183,7 +186,16 @@ def rescue(database: Database, now: datetime, holder: str | None = None) -> int:
         if connection.execute(sa.select(deliveries.c.id).where(lost).limit(1)).first() is None:
             return 0
     free = sa.update(deliveries).where(lost).values(_freed())
-    return write(database, lambda connection: connection.execute(free).rowcount)
+    probing = sa.and_(destinations.c.failures > 0, destinations.c.retry_at.between(now, now + PROBE))
+
+    def let_go(connection: sa.Connection) -> int:
+        if holder is not None:
+            its = list(connection.execute(sa.select(deliveries.c.destination).where(lost).distinct()).scalars())
+            probed = sa.and_(destinations.c.name.in_(its), probing)
+            connection.execute(sa.update(destinations).where(probed).values(retry_at=None))
+        return connection.execute(free).rowcount
+
+    return write(database, let_go)
 
 
 def _change_ours(database: Database, leased: Sequence[Leased], values: dict[str, object]) -> None:

@@ -72,6 +72,29 @@ def test_two_connections_that_fail_together_count_once(bench: Bench) -> None:
     assert bench.queue.overview()[0].failures == 1
 
 
+def test_a_probe_that_a_crash_cut_short_is_made_again_at_once(bench: Bench) -> None:
+    """Nobody waits until the probe of a life that is over would have been given up; another machine's is left alone."""
+    bench.queue.configure(["pacs", "other"])
+    bench.put(range(1, 5))
+    bench.put(range(11, 15), "other")
+    for queue, name in ((bench.queue, "pacs"), (bench.other("there"), "other")):
+        queue.destination_failed(name, "refused", Retry(), 0)
+        bench.clock.advance(30)
+        assert [each.is_probe for each in queue.lease(name, 64)] == [True]
+    assert bench.queue.rescue(own=True) == 1
+    assert [each.is_probe for each in bench.queue.lease("pacs", 64)] == [True]
+    assert bench.queue.lease("other", 64) == []
+
+
+def test_a_wait_that_is_no_probe_outlasts_a_restart(bench: Bench) -> None:
+    """A restart with nothing in hand tries no failed destination early."""
+    bench.queue.configure(["pacs"])
+    bench.put(range(1, 5))
+    bench.queue.destination_failed("pacs", "refused", Retry(), 0)
+    assert bench.queue.rescue(own=True) == 0
+    assert bench.queue.lease("pacs", 64) == []
+
+
 def test_an_instance_that_breaks_every_association_is_not_the_probe_for_ever(bench: Bench) -> None:
     """The probe is the delivery that failed least, so that others get their turn."""
     bench.queue.configure(["pacs"])
