@@ -83,7 +83,9 @@ class MariaDb:
         program, installer = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
         if program is None or installer is None:
             pytest.skip("MariaDB (mariadbd, mariadb-install-db) is not installed")
-        common = ["--no-defaults", f"--datadir={folder / 'mariadb'}", "--user=root"]
+        temporary = folder / "temporary"  # its own: each that starts removes the temporary tables that lie in there
+        temporary.mkdir()
+        common = ["--no-defaults", f"--datadir={folder / 'mariadb'}", f"--tmpdir={temporary}", "--user=root"]
         install = [installer, *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run(install, check=True, capture_output=True)
         self._socket = folder / "my.sock"
