@@ -92,6 +92,7 @@ class Queue:
         """Enter what became of leased deliveries, in one transaction; how many were still ours."""
         if not results:
             return 0
+        self._due_now()  # waits that begin with these answers are of the clock as it is
 
         def enter(connection: sa.Connection) -> int:
             settled = settling.settle(self._database, connection, results)

@@ -64,7 +64,8 @@ class SteppedClock:
         self._steady = steady
         self._tell = tell
         self._guard = Lock()
-        _, self._began_at = self._read()
+        begins, self._began_at = self._read()
+        self._looked_after = begins - self._began_at  # by the steady clock, the last time that both were read
 
     def now(self) -> datetime:
         """The wall clock, once the queue goes by it; for whoever asks what is due. SQLAlchemyError."""
@@ -72,8 +73,10 @@ class SteppedClock:
             now, began_at = self._read()
             step = began_at - self._began_at
             if abs(step) >= STEP:
-                write(self._database, lambda connection: self._step(connection, now, began_at, step))
+                since = min(now, began_at + self._looked_after)
+                write(self._database, lambda connection: self._step(connection, now, began_at, step, since))
                 self._began_at = began_at
+            self._looked_after = now - began_at
             return now
 
     def go_on(self) -> None:
@@ -95,8 +98,10 @@ class SteppedClock:
         with self._guard:
             write(self._database, lambda connection: self._remember(connection, now, self._began_at))
 
-    def _step(self, connection: sa.Connection, now: datetime, began_at: datetime, step: timedelta) -> None:
-        moved = move(connection, now, step, self._holder)
+    def _step(
+        self, connection: sa.Connection, now: datetime, began_at: datetime, step: timedelta, since: datetime
+    ) -> None:
+        moved = move(connection, now, step, self._holder, since)
         self._remember(connection, now, began_at)
         self._tell(connection, step.total_seconds(), moved)
         log.warning("the clock was set, what waits goes on waiting", seconds=step.total_seconds(), moved=moved)
@@ -114,15 +119,16 @@ class SteppedClock:
                 return now, now - timedelta(seconds=steady)
 
 
-def move(connection: sa.Connection, now: datetime, step: timedelta, holder: str) -> int:
+def move(connection: sa.Connection, now: datetime, step: timedelta, holder: str, since: datetime) -> int:
     """Move what is due later by either clock by the step, and prolong our leases; how many waits were moved.
 
-    What became due by the clock as it is now is not moved.
+    What became due by the clock as it is now is not moved: after `since`, when that was looked at last, or what had
+    not been by the clock before.
     """
     before = now - step
-    waiting = quiet_periods.c.released_at.is_(None) & (quiet_periods.c.last_arrival_at <= before)
+    waiting = quiet_periods.c.released_at.is_(None) & _was(quiet_periods.c.last_arrival_at, before, since, now)
     is_due = deliveries.c.destination.in_(names_in_queue(connection)) & (deliveries.c.state == State.DUE)
-    is_due &= deliveries.c.due_since <= before
+    is_due &= _was(deliveries.c.due_since, before, since, now)
     after = min(before, now)
     moved = _move(connection, step, quiet_periods.c.release_at, waiting, after, also=quiet_periods.c.last_arrival_at)
     moved += _move(connection, step, destinations.c.retry_at, destinations.c.failures > 0, after)
@@ -130,6 +136,11 @@ def move(connection: sa.Connection, now: datetime, step: timedelta, holder: str)
     ours = (deliveries.c.lease_holder == holder) & (deliveries.c.state == State.LEASED)
     connection.execute(sa.update(deliveries).where(ours).values(lease_until=now + LEASE))
     return moved
+
+
+def _was(moment: sa.Column[datetime], before: datetime, since: datetime, now: datetime) -> sa.ColumnElement[bool]:
+    """Whether it was by the clock that was set."""
+    return (moment <= before) & ((moment <= since) | (moment > now))
 
 
 def _move(

@@ -15,6 +15,7 @@ def test_a_quiet_time_is_as_long_as_it_was(bench: Bench, step: float) -> None:
     queue = bench.stepping()
     bench.put([1], scope="study", quiet=60)
     bench.clock.go_on(30)
+    assert queue.release_quiet() == 0
     bench.clock.advance(step)
     assert queue.release_quiet() == 0
     bench.clock.go_on(29)
@@ -26,6 +27,7 @@ def test_a_quiet_time_is_as_long_as_it_was(bench: Bench, step: float) -> None:
 def assert_due_after_a_minute(bench: Bench, queue: Queue, step: float) -> None:
     """The one delivery is leased no earlier and no later, though the clock is set by `step` meanwhile."""
     bench.clock.go_on(30)
+    assert queue.lease("pacs", 10) == []
     bench.clock.advance(step)
     assert queue.lease("pacs", 10) == []
     bench.clock.go_on(29)
@@ -66,14 +68,33 @@ def test_what_is_on_the_wire_is_not_leased_again(bench: Bench, step: float) -> N
     assert queue.rescue() == 1
 
 
-def test_what_came_after_the_step_is_not_moved(bench: Bench) -> None:
+@STEPS
+def test_what_came_after_the_step_is_not_moved(bench: Bench, step: float) -> None:
     """A quiet time that began by the new clock before the step was noticed ends by the new clock."""
     queue = bench.stepping()
-    bench.clock.advance(DAY)
+    bench.clock.advance(step)
+    bench.clock.go_on(1)
     bench.put([1], scope="study", quiet=60)
+    bench.clock.go_on(1)
     assert queue.release_quiet() == 0
-    bench.clock.go_on(60)
+    bench.clock.go_on(58)
+    assert queue.release_quiet() == 0
+    bench.clock.go_on(1)
     assert queue.release_quiet() == 1
+
+
+@STEPS
+def test_an_answer_that_came_after_the_step_is_not_moved(bench: Bench, step: float) -> None:
+    """A delivery that failed by the new clock before the step was noticed is tried again by the new clock."""
+    queue = bench.stepping()
+    bench.put([1])
+    leased = queue.lease("pacs", 10)
+    bench.clock.advance(step)
+    queue.settle([settlement(each, LATER, bench.clock(), 60.0) for each in leased])
+    bench.clock.go_on(59)
+    assert queue.lease("pacs", 10) == []
+    bench.clock.go_on(1)
+    assert len(queue.lease("pacs", 10)) == 1
 
 
 @pytest.mark.parametrize("step", [DAY, -DAY, 1200.0, -1200.0])
