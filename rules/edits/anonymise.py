@@ -4,10 +4,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rules.anonymising import Cleaner, Egress, Pseudonyms, first, identifiers, kept_by, mark, person_of, why_look
+from rules.anonymising import Cleaner, Egress, first, identifiers, kept_by, mark, person_of, why_look
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
+from rules.edits.secret import SecretEdit
 from rules.errors import EditError, EditHeldError, RulesError
 from rules.header import Header
 from rules.profiles import profile, safe_private
@@ -29,7 +30,7 @@ class PseudonymSettings(BaseModel):
     column: str | None = Field(default=None, description="The column of the pseudonym; the first after the key.")
 
 
-class AnonymiseEdit(Edit):
+class AnonymiseEdit(SecretEdit):
     """De-identify after PS3.15 Annex E: the basic profile with the options named here."""
 
     is_whole: ClassVar[bool] = True
@@ -67,7 +68,7 @@ class AnonymiseEdit(Edit):
         is_blanked = bool(draft.regions) and draft.header.pixel_tag is not None
         if self.burned_in == "hold" and (reason := why_look(draft.header, draft, is_blanked=is_blanked)):
             raise EditHeldError(reason)
-        pseudonyms = Pseudonyms(context.secret_or(self.secret))
+        pseudonyms = self.pseudonyms(context)
         patient_id = _first(draft, "PatientID")
         who = person_of(draft)
         pseudonym = self._pseudonym(patient_id, context) or pseudonyms.patient(who)
@@ -93,16 +94,6 @@ class AnonymiseEdit(Edit):
         if found := Egress(before, profile(self.options), after.top.charset).findings(after):
             places = ", ".join(found[:5])
             raise EditHeldError(f"after de-identification something that identifies is left in {places}")
-
-    @property
-    def own_secret(self) -> str | None:
-        """What it names, None for the site's."""
-        return self.secret
-
-    @property
-    def needs_secret(self) -> bool:
-        """Unless it names its own: UIDs are made from it also where pseudonyms come from a table."""
-        return self.secret is None
 
     def covers(self, earlier: Edit) -> bool:
         """Whether it keeps no more of a header; what is trusted in pictures, and the pseudonyms, may be others."""

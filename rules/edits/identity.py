@@ -4,10 +4,11 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PlainValidator
 
-from rules.anonymising import Pseudonyms, drop_private, everywhere, person_of, replace_uids, shift_dates
+from rules.anonymising import drop_private, everywhere, person_of, replace_uids, shift_dates
 from rules.attribute import Attribute
 from rules.draft import Draft
 from rules.edits.edit import Edit, EditContext
+from rules.edits.secret import SecretEdit
 from rules.profiles import safe_private
 from rules.values import refusal, text_of
 
@@ -32,29 +33,7 @@ def _is_bare(value: object) -> bool:
     return value is None or str(value).strip().lower() in {"true", "yes"}
 
 
-class _SecretEdit(Edit):
-    """An edit whose result is made from a secret."""
-
-    secret: str | None = Field(
-        default=None, min_length=8, description="From this it is made; else from the site's own."
-    )
-
-    @property
-    def own_secret(self) -> str | None:
-        """What it names, None for the site's."""
-        return self.secret
-
-    @property
-    def needs_secret(self) -> bool:
-        """Unless it names its own."""
-        return self.secret is None
-
-    def pseudonyms(self, context: EditContext) -> Pseudonyms:
-        """What the secret yields. EditHeldError where there is none."""
-        return Pseudonyms(context.secret_or(self.secret))
-
-
-class NewUidsEdit(_SecretEdit):
+class NewUidsEdit(SecretEdit):
     """New UIDs for study, series, instance and all references, the same for the same at any time."""
 
     is_for_copies: ClassVar[bool] = True
@@ -73,7 +52,7 @@ class NewUidsEdit(_SecretEdit):
         return _UIDS
 
 
-class ShiftDatesEdit(_SecretEdit):
+class ShiftDatesEdit(SecretEdit):
     """Move every date by whole days, for a patient always as many; times stay. A date that is none is emptied."""
 
     days: Annotated[int | None, PlainValidator(_days, json_schema_input_type=int | str)] = Field(
