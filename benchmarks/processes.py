@@ -1,10 +1,12 @@
 """What Linux knows of a running process: CPU time and memory, from /proc. Starts and ends none."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_LISTEN = "0A"  # a state in /proc/net/tcp
 _RESET_PEAK = "5"  # what /proc/PID/clear_refs takes to begin the peak anew (proc(5))
 
 
@@ -28,6 +30,17 @@ def cpu(pid: int) -> Cpu:
     """What a process has used so far, all its threads together, ended ones included; to 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return Cpu(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
+
+
+def listening_on(port: int) -> int:
+    """The process that listens on a TCP port of this host (IPv4); ProcessLookupError if none does."""
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:])
+    sockets = {f"socket:[{each[9]}]" for each in lines if each[1].endswith(f":{port:04X}") and each[3] == _LISTEN}
+    for link in Path("/proc").glob("[0-9]*/fd/*") if sockets else ():
+        with suppress(OSError):  # it has ended meanwhile
+            if str(link.readlink()) in sockets:
+                return int(link.parts[2])
+    raise ProcessLookupError(port)
 
 
 def resident_mb(pid: int) -> float:
