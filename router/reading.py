@@ -21,9 +21,13 @@ def read_header(path: Path, data_set_offset: int, transfer_syntax_uid: str, pref
     return read_start(path, data_set_offset, transfer_syntax_uid, prefix)[0]
 
 
-def read_start(path: Path, data_set_offset: int, transfer_syntax_uid: str, prefix: bytes = b"") -> tuple[Header, bytes]:
-    """The header as `read_header` gives it, and the bytes it was read from; they may go on behind it."""
-    limit = FIRST_READ_BYTES
+def read_start(
+    path: Path, data_set_offset: int, transfer_syntax_uid: str, prefix: bytes = b"", limit: int = FIRST_READ_BYTES
+) -> tuple[Header, bytes]:
+    """The header as `read_header` gives it, and the bytes it was read from; they may go on behind it.
+
+    So many as `limit` says are read at first; where that is more than the data set has, all of it is at hand then.
+    """
     with FileIO(path) as file:
         while True:
             file.seek(data_set_offset)

@@ -59,7 +59,7 @@ def as_implicit(shipment: Shipment) -> Shipment:
         resume=max(splice.resume - own, 0) + shipment.resume,
         size=len(splice.prefix) + shipment.size - splice.resume,
         digest=None,
-        replaced=None,
+        start=None,
     )
 
 

@@ -21,8 +21,9 @@ class Shipment:
     (XXH3-128, hex), by which what is digested then is known to be what was sent. `kept_digest` and
     `kept_checksum` (XXH3-64, hex; None where there is none) are those of the file's own data set, as it was kept: where
     the file has others by now, the sender lets nothing of it be taken for whole. The last `left_out` bytes of the
-    file's data set do not leave. `replaced` are its first `resume` bytes as the edits found them, None where they are
-    to be read. `replaces`: the destination may have another version of the instance, which this one takes the place of.
+    file's data set do not leave. `start` is what the file's data set begins with, at least `resume` bytes of it, as the
+    edits found it; None where it is to be read. `replaces`: the destination may have another version of the instance,
+    which this one takes the place of.
     """
 
     delivery_id: int
@@ -36,7 +37,7 @@ class Shipment:
     kept_digest: str | None = None
     kept_checksum: str | None = None
     left_out: int = 0
-    replaced: bytes | None = None
+    start: bytes | None = None
     check: str | None = None
     replaces: bool = False
 

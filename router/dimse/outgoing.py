@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
 
 from router.dimse.pdu import DATA_HEADER, PduType
@@ -15,7 +15,10 @@ _LAST = 2
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """`prefix`, then `length` bytes of the file at `path` from byte `offset` on: one encoded data set."""
+    """`prefix`, then `length` bytes of the file at `path` from byte `offset` on: one encoded data set.
+
+    Where that is none the file is not opened.
+    """
 
     prefix: bytes
     path: Path
@@ -46,8 +49,8 @@ class Packer:
         remaining = len(prefix) + data_set.length
         count = min(remaining, len(self._view))
         try:
-            with FileIO(data_set.path) as file:
-                if count < remaining and file.seek(0, 2) < data_set.offset + data_set.length:
+            with FileIO(data_set.path) if data_set.length else BytesIO() as file:
+                if data_set.length and count < remaining and file.seek(0, 2) < data_set.offset + data_set.length:
                     raise DataSetUnreadable
                 file.seek(data_set.offset)
                 while count < remaining:
@@ -65,7 +68,7 @@ class Packer:
             if sent is not None:
                 sent(self._view[:count])
 
-    def _fill(self, count: int, prefix: memoryview, file: FileIO) -> memoryview:
+    def _fill(self, count: int, prefix: memoryview, file: FileIO | BytesIO) -> memoryview:
         """Put the next `count` bytes into the buffer whose turn it is; what is left of the prefix then."""
         self._view, self._other = self._other, self._view
         taken = min(count, len(prefix))
@@ -89,7 +92,7 @@ class Packer:
         return buffers
 
 
-def _read_exactly(file: FileIO, view: memoryview) -> None:
+def _read_exactly(file: FileIO | BytesIO, view: memoryview) -> None:
     filled = 0
     while filled < len(view):
         count = file.readinto(view[filled:])

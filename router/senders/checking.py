@@ -54,8 +54,8 @@ def _replaced(shipment: Shipment) -> bytes:
     """The bytes of the file's data set that do not leave, since edits put others in their place."""
     if shipment.prefix is None or not shipment.resume:
         return b""
-    if shipment.replaced is not None:
-        return shipment.replaced
+    if shipment.start is not None:
+        return shipment.start[: shipment.resume]
     with shipment.path.open("rb") as file:
         file.seek(shipment.data_set_offset)
         return file.read(shipment.resume)

@@ -157,6 +157,12 @@ def contexts_for(identities: Sequence[Identity]) -> list[Context]:
 
 
 def _data_set(shipment: Shipment) -> DataSet:
+    """What is to be sent; what the edits have read of the file already is not read again."""
     prefix = shipment.prefix or b""
     resume = shipment.resume if shipment.prefix is not None else 0
-    return DataSet(prefix, shipment.path, shipment.data_set_offset + resume, shipment.size - len(prefix))
+    left = shipment.size - len(prefix)
+    if shipment.start is not None:
+        at_hand = memoryview(shipment.start)[resume : resume + left]
+        prefix = b"".join((prefix, at_hand))
+        resume, left = resume + len(at_hand), left - len(at_hand)
+    return DataSet(prefix, shipment.path, shipment.data_set_offset + resume, left)

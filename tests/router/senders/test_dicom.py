@@ -10,11 +10,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
-from xxhash import xxh3_128
+from xxhash import xxh3_64, xxh3_128
 
 from archive import Identity
 from router.delivery import DestinationError, Kind, Shipment
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
+from router.delivery.outcomes import DAMAGED
 from router.dimse import Limits, Peer
 from router.senders.dicom import DicomSender, contexts_for
 from router.senders.summing import DIGESTED_BYTES
@@ -130,6 +131,43 @@ def test_the_sum_is_of_what_was_sent(tmp_path: Path, pixels: int) -> None:
     else:
         assert (sent.digest, sent.check) == (hashlib.sha256(arrived).hexdigest(), None)
     assert sent.size == size
+
+
+@pytest.mark.parametrize("at_hand", [None, 0, 100, 9_000, 9_500])
+@pytest.mark.parametrize("left_out", [0, 400])
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_the_edits_have_read_is_not_read_again(
+    tmp_path: Path, at_hand: int | None, left_out: int, *, is_damaged: bool
+) -> None:
+    """Edits have read only what they replace, or more, or all of it: the same leaves, and is compared all the same."""
+    script, path = Script(), tmp_path / "kept.dcm"
+    pixels = bytes(range(250)) * 36
+    kept = CONTENT + pixels
+    path.write_bytes(kept)
+    prefix = encoded(data_set(SOPClassUID=CT, SOPInstanceUID="1.2.3.4", PatientID="other"))
+    identity = Identity(CT, "1.2.3.4", EXPLICIT_LITTLE_ENDIAN)
+    start = None if at_hand is None else kept[: len(CONTENT) + at_hand]
+    known = xxh3_64(kept[:-1] if is_damaged else kept).hexdigest()
+    size = len(prefix) + len(pixels) - left_out
+    edited = Shipment(
+        *(1, identity, prefix, len(CONTENT), path, 0, size, None),
+        kept_digest=hashlib.sha256(kept).hexdigest(),
+        kept_checksum=known,
+        left_out=left_out,
+        start=start,
+    )
+    if at_hand is not None and at_hand >= len(pixels) and not left_out:
+        path.unlink()  # all of it is at hand
+    with scripted(script, [CT]) as port:
+        sender = DicomSender(Peer("PACS", "127.0.0.1", port), "MICROPACS")
+        [(_, outcome)] = sender.send([identity], iter([edited]))
+        sender.close()
+    if is_damaged:
+        assert outcome is DAMAGED
+        assert not script.stored
+    else:
+        assert outcome.kind is Kind.DELIVERED
+        assert script.stored["1.2.3.4"] == (prefix + pixels)[:size]
 
 
 PIXEL_DATA = 0x7FE00010
