@@ -17,8 +17,8 @@ class ResumingImpl(MySQLImpl):
     __dialect__ = "mysql"
 
     def create_table(self, table: sa.Table, **options: Any) -> None:  # noqa: ANN401 - as Alembic has it
-        """Make the table, unless it is there with these columns; one with others is not ours, and refused."""
-        if not self._asked().has_table(table.name) or self._columns(table.name) != set(table.columns.keys()):
+        """Make the table, unless it is there with these columns; one without them is not ours, and refused."""
+        if not self._asked().has_table(table.name) or not self._columns(table.name).issuperset(table.columns.keys()):
             super().create_table(table, **options)
             return
         for index in table.indexes:
