@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Insert, MetaData, Table, create_engine, make_url
+from sqlalchemy import text as sql
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from archive.connecting import set_up
@@ -12,6 +13,10 @@ from archive.files import sync_folder
 from archive.prepared import Prepared, insertion, updating
 
 _BUSY_SECONDS = 10.0  # a stop has to wait for who waits, too
+_ALONE = {
+    "postgresql": sql("SELECT pg_advisory_xact_lock(hashtext(:name))"),
+    "mysql": sql("SELECT GET_LOCK(SHA1(CONCAT(DATABASE(), ' ', :name)), 31536000)"),  # names are the server's; a year
+}
 
 
 class Database:
@@ -38,6 +43,15 @@ class Database:
     def begin(self) -> Iterator[Connection]:
         """One write transaction: committed and on the disk at the end of the block, undone by any exception."""
         with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def begin_alone(self, name: str) -> Iterator[Connection]:
+        """As `begin`, once no other process is within a block of this name, on whichever machine."""
+        with self.begin() as connection:
+            if self.dialect != "sqlite":  # there every write transaction is alone
+                connection.detach()  # the connection ends with the block, after the commit, and what it locked with it
+                connection.execute(_ALONE.get(self.dialect, _ALONE["mysql"]), {"name": f"micropacs {name}"})
             yield connection
 
     @contextmanager

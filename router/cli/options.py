@@ -104,10 +104,10 @@ def read_only(configuration: Configuration) -> Iterator[Database]:
     database = Database(database_url(configuration), read_only=True)
     try:
         if not is_current(database):
-            hint = "micropacs serve brings it up to date, if it is older than this program"
-            fail("the database is of another version of micropacs", Exit.UNREACHABLE, hint=hint)
+            hint = "micropacs serve brings it up to date, also where that was interrupted"
+            fail("the database is of an older version of micropacs", Exit.UNREACHABLE, hint=hint)
         yield database
-    except DatabaseUnfitError as error:
+    except (DatabaseUnfitError, SchemaNewerError) as error:
         fail(str(error), Exit.UNREACHABLE)
     except sqlalchemy.exc.SQLAlchemyError as error:
         _unreachable(configuration, error)

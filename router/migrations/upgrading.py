@@ -19,37 +19,47 @@ _HERE = Path(__file__).parent
 
 
 class SchemaNewerError(RouterError):
-    """The database was made by a newer version of micropacs; this one would damage it."""
+    """The database is of a newer micropacs, and left alone: install that one, or put back the backup from before it."""
 
 
 def upgrade(database: Database) -> None:
-    """Create or bring up to date every table; does nothing if they are. Raises `SchemaNewerError`."""
+    """Create or bring up to date every table; does nothing if they are. Raises `SchemaNewerError`.
+
+    Killed at any moment, it is gone on with by the next one: where the database undoes what was not committed, from
+    the version before; where each statement counts at once, from the first one that is missing (see `resuming`).
+    """
     if is_current(database):
         return
     from alembic import command  # not loaded where the schema is up to date, as it is at nearly every start
-    from alembic.script import ScriptDirectory
 
-    config = _config()
-    with database.begin() as connection:  # one at a time: whoever waited here finds it done
-        current = _current(connection)
-        if current == newest():
-            return
-        known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-        if current is not None and current not in known:
-            raise SchemaNewerError
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with database.begin_alone("schema") as connection:  # one at a time: whoever waited here finds it done
+        if not _is_newest(connection):
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 def is_current(database: Database) -> bool:
-    """Whether the schema is that of this version; looks only."""
+    """Whether the schema is that of this version; looks only. Raises `SchemaNewerError`."""
     with database.read() as connection:
-        return _current(connection) == newest()
+        return _is_newest(connection)
 
 
 def newest() -> str:
-    """The version of the schema that this program works with: the files are named by theirs, which ascend."""
-    return max(path.name.partition("_")[0] for path in (_HERE / "versions").glob("[0-9]*_*.py"))
+    """The version of the schema that this program works with."""
+    return max(_versions())
+
+
+def _versions() -> set[str]:
+    """All that this program knows: the files are named by theirs, which ascend."""
+    return {path.name.partition("_")[0] for path in (_HERE / "versions").glob("[0-9]*_*.py")}
+
+
+def _is_newest(connection: sa.Connection) -> bool:
+    current, known = _current(connection), _versions()
+    if current is not None and current not in known:
+        raise SchemaNewerError
+    return current == max(known)
 
 
 def _config() -> "Config":

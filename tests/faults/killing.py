@@ -22,7 +22,7 @@ from tests.support.appliance import RunningAppliance, wait_until
 
 _SOURCE = Path(__file__).with_name("killing.c")
 _COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-_PRELOADED = ["router.roles.receive", "router.roles.work", "tests.faults.killing"]
+_PRELOADED = ["router.roles.receive", "router.roles.work", "alembic.command", "tests.faults.killing"]
 _SECONDS = 60.0
 needs_compiler = pytest.mark.skipif(
     _COMPILER is None or sys.platform != "linux", reason="it takes Linux and a C compiler to count a role's calls"

