@@ -43,6 +43,7 @@ class Site:
     def __init__(self, roles: Roles, plain: Path, edited: Path) -> None:
         self.roles = roles
         self._plain, self._edited = plain, edited
+        self.pixel_bytes = 512  # of each instance to come
         self._numbers = count(3, 4)  # of these the rules change nothing on arrival, and the name in the copies
         self._sent: dict[str, str] = {}
         self.ends = 0  # of roles, by their fault
@@ -53,7 +54,7 @@ class Site:
 
         One that has ended is started again, as is one that does not get over an error by itself.
         """
-        study = make_study(0, next(self._numbers))
+        study = make_study(0, next(self._numbers), pixel_bytes=self.pixel_bytes)
         self._sent |= {instance.uid: instance.sha256 for instance in study.instances}
         if self.roles.runs(role):
             self.roles.end(role)
