@@ -78,6 +78,7 @@ def _found(loaded: Configuration, appliance: Appliance, *, runs: bool) -> dict[s
         "security": [event.detail() for event in _security(appliance)],
         "warnings": _warnings(appliance),
         "destinations": [dataclasses.asdict(line) for line in lines],
+        "unreadable": appliance.queue.unreadable(),
         "oldest_undelivered": min((line.oldest_at for line in lines if line.oldest_at), default=None),
     }
 
@@ -149,6 +150,12 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
     )
     if kept["damaged"]:
         console.print(f"[red]{kept['damaged']} kept files are damaged[/] and not sent: see micropacs verify")
+    if found["unreadable"]:
+        console.print(
+            f"[red]{found['unreadable']} deliveries wait because the kept file cannot be read[/]: check the disk; "
+            "they are tried again by themselves",
+            soft_wrap=True,
+        )
     days = found["disk"]["lasts_days"]
     pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
     console.print(f"disk       {size(found['disk']['free'])} left{pace}")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from archive import Database
 from router.delivery.delivery import LineState, Listed
+from router.delivery.outcomes import UNREADABLE
 from router.delivery.states import SETTLED, State
 from router.delivery.tables import deliveries, destinations, quiet_periods
 from rules import Priority
@@ -27,6 +28,7 @@ _IN_LINE = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _COUNT = sa.select(sa.func.count()).select_from(deliveries).where(_place)
+_UNREADABLE = _COUNT.where(deliveries.c.reason.startswith(UNREADABLE.reason, autoescape=True))
 _BY_REVISION = (
     sa.select(deliveries.c.revision, sa.func.count().label("deliveries")).where(_place).group_by(deliveries.c.revision)
 )
@@ -87,6 +89,13 @@ def pending_by_revision(database: Database) -> list[tuple[str, str, int]]:
                 for row in connection.execute(_BY_REVISION, {"destination": name, "state": state}):
                     counts[name, row.revision] += row.deliveries
     return [(name, revision, count) for (name, revision), count in sorted(counts.items())]
+
+
+def unreadable(database: Database) -> int:
+    """How many deliveries are tried again later because the kept file could not be read."""
+    with database.read() as connection:
+        places = [{"destination": name, "state": State.DUE} for name in names_in_queue(connection)]
+        return sum(connection.scalar(_UNREADABLE, place) or 0 for place in places)
 
 
 def _first_in_line(connection: sa.Connection, places: Sequence[tuple[str, State]], limit: int) -> list[int]:

@@ -175,6 +175,10 @@ class Queue:
         """Every destination with its state, counts and oldest undelivered."""
         return listing.overview(self._database)
 
+    def unreadable(self) -> int:
+        """How many deliveries are tried again later because the kept file could not be read."""
+        return listing.unreadable(self._database)
+
     # corrections
 
     def outdate(self, connection: sa.Connection, study_id: int, instance_ids: Collection[int]) -> None:

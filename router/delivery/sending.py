@@ -19,6 +19,7 @@ from router.delivery.sender import DestinationError, Sender, Shipment
 from rules import Window
 
 AHEAD = 32  # so many before its end the lot after this one is leased
+TELL_AGAIN_SECONDS = 60.0
 LATER_IN_A_ROW = 3  # then it is not the instances, it is the destination
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,7 @@ class Sending:
         self._sender: Sender | None = None
         self._sender_settings = settings
         self._later_in_a_row = 0
+        self._told_until = 0.0  # of files that cannot be read
 
     @property
     def is_alone(self) -> bool:
@@ -122,6 +124,11 @@ class Sending:
                 delivery=leased.delivery_id,
                 status=outcome.status,
                 reason=outcome.reason,
+            )
+        elif outcome.kind is Kind.LATER and outcome.is_ours and time.monotonic() >= self._told_until:
+            self._told_until = time.monotonic() + TELL_AGAIN_SECONDS
+            log.warning(
+                "kept file cannot be read, trying again", destination=self.settings.name, delivery=leased.delivery_id
             )
         self._clerk.note(settlement)
 

@@ -14,6 +14,7 @@ import pytest
 from archive import Archive, Database, Spool
 from tests.support.arrivals import LARGE, filed
 from tests.support.extent import EVERY_POINT
+from tests.support.figures import figure
 from tests.support.tracing import needs_strace, traced
 
 PREPARE = """
@@ -95,8 +96,8 @@ def test_nothing_acknowledged_is_lost_at_any_point(tmp_path: Path, call: str) ->
         if number >= len(before) - 1 and ("/spool" in made or "/archive" in made)
     ]  # SQLite proves its own
     assert points
+    seed, every = os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000), len(points)
     if not EVERY_POINT:
-        seed = os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000)
         points = random.Random(f"{seed} {call}").sample(points, min(POINTS, len(points)))
         print(f"seed {seed}: killed at {points}")
     for number in points:
@@ -113,6 +114,7 @@ def test_nothing_acknowledged_is_lost_at_any_point(tmp_path: Path, call: str) ->
         left = {path.suffix for path in folder.rglob("*") if path.is_file() and "d.db" not in path.name}
         assert left <= {".dcm", ".log", ".segment", ".register", ""}, where
         assert not [*(folder / "spool" / "sealed").iterdir(), *(folder / "spool" / "incoming").iterdir()], where
+    figure(f"seed {seed}: killed at n = {len(points)} of {every} {call}, passed {len(points)}")
 
 
 def _folder(path: Path) -> Path:

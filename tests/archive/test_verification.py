@@ -29,6 +29,7 @@ from archive.part10 import read_head
 from archive.spool import Backlog
 from tests.support.arrivals import LARGE, filed, overwrite, sealed
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.plans import scans
 
 COUNT, FLIPPED, SEED = extent(1000, 2000), extent(40, 1000), 20261126
@@ -114,7 +115,7 @@ def test_exactly_what_is_damaged_is_found(archive: Archive, spool: Spool) -> Non
     aged(stranger)
 
     found = verified(archive)
-    print(f"{len(found.keys() & positions.keys())} of {FLIPPED} flipped bytes found among {COUNT} instances")
+    figure(f"{len(found.keys() & positions.keys())} of n = {FLIPPED} flipped bytes found among {COUNT} instances")
     assert {file: finding.fault for file, finding in found.items()} == {
         **dict.fromkeys(positions, Fault.CHANGED),
         gone.file: Fault.MISSING,

@@ -37,6 +37,10 @@ class Verdict:
         """All four."""
         return {kind: self.count(kind) for kind in KINDS}
 
+    def told(self) -> str:
+        """All four in words."""
+        return ", ".join(f"{count} {kind}" for kind, count in self.counts().items())
+
 
 @dataclass(frozen=True)
 class Content:

@@ -104,6 +104,11 @@ class Site:
         for room in ("spool", "archive"):
             assert list((self.appliance.data / room / "incoming").iterdir()) == []
 
+    def found(self) -> str:
+        """After `check`, in words."""
+        answers = self.answers()
+        return f"{answers[OUT_OF_RESOURCES]} A700, of n = {answers[SUCCESS]} Success 0 wrong, 0 lost"
+
     def disk_events(self) -> list[str]:
         """What the journal tells of disks: `spool is full`."""
         rows = self.appliance.sql("select detail from journal where kind = 'disk' order by id")

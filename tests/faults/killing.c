@@ -54,12 +54,12 @@ static int failed(int result) {
 
 static int is_in_file(int file) {
     struct stat status;
-    return file > 2 && fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+    return log_file >= 0 && file > 2 && fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
 }
 
 static int is_there(int in, const char *path) {
     struct stat status;
-    return fstatat(in, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return log_file >= 0 && fstatat(in, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* What will change nothing does not count: such calls are made again and again. */

@@ -1,7 +1,7 @@
 """Roles of one data folder, each a process of its own without a supervisor, killed or failing at a chosen system call.
 
-The calls are counted by `killing.c`, over all threads of the process. The processes are forked off one that has
-imported what they need, so that a start takes no second.
+The calls are counted by `killing.c` and `reading.c`, over all threads of the process. The processes are forked off one
+that has imported what they need, so that a start takes no second.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ import pytest
 from router.config import Snapshot, load
 from tests.support.appliance import RunningAppliance, wait_until
 
-_SOURCE = Path(__file__).with_name("killing.c")
+_SOURCES = [Path(__file__).with_name(name) for name in ("killing.c", "reading.c")]
 _COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 _PRELOADED = ["router.roles.receive", "router.roles.work", "alembic.command", "tests.faults.killing"]
 _SECONDS = 60.0
@@ -34,11 +34,15 @@ class Fault:
     """Before which of its calls a role dies, counted from 1, 0 for none; or, of those that write, half-way in which.
 
     With an `error` the call gives that instead, and the role goes on; half-way, the one after it does.
+    With `reads` it is one of those that read files with this in their path, of the data folder; and all that read the
+    same one fail for so many `seconds` then, or until `Roles.heal`.
     """
 
     at: int = 0
     is_halfway: bool = False
     error: int = 0
+    reads: str | None = None
+    seconds: float = 0.0
 
 
 class Roles(RunningAppliance):
@@ -47,6 +51,7 @@ class Roles(RunningAppliance):
     def __init__(self, folder: Path, yaml: str) -> None:
         super().__init__(folder, yaml)
         self._calls = folder / "calls"
+        self._healed = folder / "calls.healed"
         self._running: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
         self._ends_with: dict[str, int | None] = {}
         self._context = multiprocessing.get_context("forkserver")
@@ -55,6 +60,7 @@ class Roles(RunningAppliance):
 
     def begin(self, role: str, fault: Fault | None = None) -> None:
         """Start a role, to be befallen as said; receive listens then, or has ended."""
+        self._healed.unlink(missing_ok=True)
         there, leash = multiprocessing.Pipe(duplex=False)
         arguments = (role, self.data, self.log, there, self._calls, fault)
         process = self._context.Process(target=_live, args=arguments)
@@ -64,6 +70,10 @@ class Roles(RunningAppliance):
         self._ends_with[role] = None if fault is None else 1 if fault.error else -9
         if role == "receive":
             wait_until(lambda: self._answers() or self.has_failed(role), _SECONDS, "the receive role to listen")
+
+    def heal(self) -> None:
+        """End a fault that lasts."""
+        self._healed.touch()
 
     def runs(self, role: str) -> bool:
         """Whether it was begun and has not ended."""
@@ -101,7 +111,7 @@ def compiled(folder: Path) -> Path:
     """The library that counts, kills and fails, to be preloaded."""
     library = folder / "killing.so"
     assert _COMPILER is not None
-    subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
+    subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, *_SOURCES, "-ldl"], check=True)
     return library
 
 
@@ -130,7 +140,16 @@ def _live(role: str, data: Path, log: Path, leash: Connection, calls: Path, faul
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     if fault is not None:
-        arguments = (fault.at, fault.is_halfway, fault.error, os.fsencode(data))
-        ctypes.CDLL(None).arm(os.fsencode(calls), *arguments)
+        _arm(fault, os.fsencode(calls), os.fsencode(data))
     sys.stdin, sys.argv = os.fdopen(0, closefd=False), [role, "--data", str(data)]
     importlib.import_module(f"router.roles.{role}").main()
+
+
+def _arm(fault: Fault, calls: bytes, data: bytes) -> None:
+    """From here on calls are counted, and listed in `calls`."""
+    library = ctypes.CDLL(None)
+    if fault.reads is None:
+        library.arm(calls, fault.at, fault.is_halfway, fault.error, data)
+    else:
+        seconds = ctypes.c_double(fault.seconds)
+        library.arm_reads(calls, fault.at, fault.error, data, os.fsencode(fault.reads), seconds)

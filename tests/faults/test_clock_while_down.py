@@ -14,6 +14,7 @@ from tests.faults.studies import CT, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.clocks import SetClock, needs_faketime
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.ports import free_port
 
 pytestmark = [needs_faketime, pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -72,7 +73,8 @@ def test_what_waits_goes_on_waiting(appliance: RunningAppliance, clock: SetClock
     appliance.start()
     wait_until(lambda: appliance.count(told) > events, 60, "it to be noticed")
     after = _due(appliance)
-    print({name: f"{after[name] - before[name]:+.3f} s" for name in after}, f"after a step of {step:+g} s")
+    moved = ", ".join(f"{name} {after[name] - before[name]:+.3f} s" for name in after)
+    figure(f"clock set by {step:+g} s while down, n = {len(after)} waits moved: {moved}")
     assert after == {name: pytest.approx(due + step, abs=NEAR_SECONDS) for name, due in before.items()}
     assert appliance.count(told) == events + 1
     status = appliance.json("status")

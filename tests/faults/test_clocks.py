@@ -16,6 +16,7 @@ from tests.faults.studies import CT, Instance, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.clocks import SetClock, needs_faketime
 from tests.support.extent import EVERY_POINT, extent
+from tests.support.figures import figure
 from tests.support.ports import free_port
 
 pytestmark = [needs_faketime, pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -159,7 +160,9 @@ def test_the_clock_is_set_by_a_day(site: Site, step: float) -> None:
     found.early += sum(len(site.copies(name, uid)) for name in (AT_TWO, AT_THREE) for uid in (first, second))
     if EVERY_POINT:
         found.stuck += not _in_time(lambda: is_set <= site.verified_at() <= site.clock.now())
-    print(f"the clock was set by {step:+g} s, {left:.1f} s before what waited was due: {found}")
+    figure(
+        f"clock set by {step:+g} s, {left:.1f} s before what waited was due, n = {len(site.studies)} studies: {found}"
+    )
     assert found == Round()
     sent = [each.uid for each in site.studies]
     assert [uid for (uid,) in site.appliance.sql("select sop_instance_uid from instances order by arrival")] == sent
@@ -179,5 +182,5 @@ def test_it_becomes_summer_and_winter(site: Site, change: datetime, opens: str, 
     site.came(opens, uid, changes, found)
     site.arrives(uid, began, found)
     found.early += len(site.copies(stays, uid))
-    print(f"it became {change:%H:%M %Z}: {found}")
+    figure(f"it became {change:%H:%M %Z}: {found}")
     assert found == Round()

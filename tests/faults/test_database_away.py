@@ -16,6 +16,7 @@ from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.servers import MariaDb, PostgreSql, Server, end_connections, hanging
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
@@ -67,8 +68,9 @@ def test_stopped_cut_and_hanging(server: Server, tmp_path: Path) -> None:
         seconds = there.drain()
         _assert_unnoticed(there, usual, meanwhile)
         verdict = there.check()
-        print(
-            f"{verdict.acknowledged} instances, {ended} connections ended, {verdict.counts()}, {seconds:.1f} s to drain"
+        figure(
+            f"n = {verdict.acknowledged} instances, {ended} connections ended: 0 errors seen by scanners, "
+            f"{verdict.told()}, {seconds:.1f} s to drain"
         )
 
 
@@ -96,7 +98,7 @@ def test_gone_for_long(server: Server, tmp_path: Path, request: pytest.FixtureRe
         assert "Traceback" not in said.stderr
         _assert_unnoticed(there, usual, meanwhile)
         verdict = there.check()
-        print(
-            f"{verdict.acknowledged} instances, {meanwhile[0]} of them in the {away:.0f} s the database was gone, "
-            f"{waiting} in the spool; {verdict.counts()}, {seconds:.1f} s to drain"
+        figure(
+            f"n = {verdict.acknowledged} instances, {meanwhile[0]} of them in the {away:.0f} s the database was gone, "
+            f"{waiting} in the spool: 0 errors seen by scanners, {verdict.told()}, {seconds:.1f} s to drain"
         )

@@ -19,6 +19,7 @@ from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.read_only import read_only
 from tests.support.servers import locked
 
@@ -95,9 +96,9 @@ def test_locked_by_another_program(there: Site, how: str) -> None:
     assert waiting >= there.seconds(began, ended)[0]
     assert "File " not in log(), "the log has a traceback"
     verdict = there.check()
-    print(
-        f"{how} for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
-        f"{verdict.counts()}, {seconds:.1f} s to drain"
+    figure(
+        f"{how} for {ended - began:.0f} s: n = {verdict.acknowledged} instances, {waiting} in the spool at the end; "
+        f"0 errors seen by scanners, {verdict.told()}, {seconds:.1f} s to drain"
     )
 
 
@@ -128,9 +129,9 @@ def test_database_can_only_be_read(there: Site) -> None:
     assert waiting >= there.seconds(began, ended)[0]
     assert "File " not in log(), "the log has a traceback"
     verdict = there.check()
-    print(
-        f"read-only for {ended - began:.0f} s: {verdict.acknowledged} instances, {waiting} in the spool at the end; "
-        f"{verdict.counts()}, {seconds:.1f} s to drain"
+    figure(
+        f"read-only for {ended - began:.0f} s: n = {verdict.acknowledged} instances, {waiting} in the spool then: "
+        f"0 errors seen by scanners, {verdict.told()}, {seconds:.1f} s to drain"
     )
 
 
@@ -156,4 +157,7 @@ def test_long_reader_keeps_the_log_from_being_emptied(there: Site) -> None:
     assert delivered > 0
     _assert_unnoticed(there, sending, began, ended)
     verdict = there.check()
-    print(f"log of {peak / 1e6:.1f} MB; {verdict.acknowledged} instances; {verdict.counts()}, {seconds:.1f} s to drain")
+    figure(
+        f"beside a long reader, log of {peak / 1e6:.1f} MB: n = {verdict.acknowledged} instances, 0 errors seen by "
+        f"scanners, {verdict.told()}, {seconds:.1f} s to drain"
+    )

@@ -16,6 +16,7 @@ from tests.faults.debris import KINDS, sow
 from tests.faults.site import Site, site
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.extent import extent
+from tests.support.figures import figure
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -71,4 +72,7 @@ def test_start_among_debris(tmp_path: Path, number: int) -> None:
     assert [path for path, content in ground.kept.items() if not path.exists() or path.read_bytes() != content] == []
     assert "Traceback" not in there.appliance.log.read_text()
     named, aside = len(verified["findings"]), status["spool"]["unreadable"]  # type: ignore[index]
-    print(f"{seconds:.1f} s to heal, {named} named by verify, {aside} set aside; {verdict.counts()}")
+    figure(
+        f"seed {seed}: n = {len(what)} kinds of debris, {seconds:.1f} s to heal, {named} named by verify, {aside} set "
+        f"aside, 0 other anomalies left; {verdict.told()}"
+    )

@@ -14,6 +14,7 @@ import pytest
 from tests.faults.disk_site import OUT_OF_RESOURCES, PATIENCE_SECONDS, SUCCESS, Site
 from tests.faults.studies import INSTANCES
 from tests.support.appliance import wait_until
+from tests.support.figures import figure
 from tests.support.tracing import STRACE, needs_strace
 
 pytestmark = [needs_strace, pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("failing disks")]
@@ -82,4 +83,5 @@ def test_disk_error_is_never_success(tmp_path: Path, role: str) -> None:
         site.check()
         assert site.answers()[SUCCESS] == rounds * len(SIZES) * INSTANCES
     assert failed, "nothing failed"
-    print(f"{role}: {failed} calls failed in {rounds} rounds, {site.answers()[OUT_OF_RESOURCES]} A700, 0 wrong Success")
+    refused, sent = site.answers()[OUT_OF_RESOURCES], site.answers()[SUCCESS]
+    figure(f"seed {seed}: {role}, n = {failed} calls failed, {refused} A700, 0 of {sent} Success wrong")

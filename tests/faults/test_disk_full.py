@@ -11,6 +11,7 @@ from tests.faults.disks import SmallDisk, ended, needs_mounts
 from tests.faults.studies import make_study
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk, storescu
+from tests.support.figures import figure
 
 pytestmark = [needs_mounts, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("full disks")]
 
@@ -56,8 +57,9 @@ def test_spool_alone_is_full(disks: Disks, tmp_path: Path) -> None:
     assert "the disk of spool" in said
     assert "scanners are refused with A700; make room" in said
     disk.make_room()
-    print(f"spool alone full: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"spool alone full: {seconds:.1f} s to recover, {site.found()}")
     wait_until(lambda: "spool is good" in site.disk_events(), 60, "the end to be told")
     assert site.disk_events().count("spool is full") == 1
     assert site.answers().keys() == {SUCCESS, OUT_OF_RESOURCES}
@@ -79,8 +81,9 @@ def test_archive_alone_is_full(disks: Disks) -> None:
     assert "the disk of archive" in said
     assert "filing stops and instances wait in the spool; make room" in said
     disk.make_room()
-    print(f"archive alone full: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"archive alone full: {seconds:.1f} s to recover, {site.found()}")
     assert site.answers().keys() <= {SUCCESS, OUT_OF_RESOURCES}
 
 
@@ -100,8 +103,9 @@ def test_database_alone_is_full(disks: Disks) -> None:
     assert "the disk of database" in said.stdout + said.stderr
     assert "make room" in said.stdout + said.stderr
     disk.make_room()
-    print(f"database alone full: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"database alone full: {seconds:.1f} s to recover, {site.found()}")
     assert site.appliance.log.read_text().count("work=filing") < 12, "told once, not at every try"
 
 
@@ -118,5 +122,6 @@ def test_disk_of_everything_is_full(tmp_path: Path) -> None:
         assert "is full" in said.stdout + said.stderr
         assert site.answers()[SUCCESS] == before
         disk.make_room()
-        print(f"everything full: {site.settle():.1f} s to recover")
+        seconds = site.settle()
         site.check()
+        figure(f"everything full: {seconds:.1f} s to recover, {site.found()}")

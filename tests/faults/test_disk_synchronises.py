@@ -10,6 +10,7 @@ import pytest
 
 from archive import synchronises
 from tests.support.appliance import REPOSITORY, RunningAppliance, wait_until
+from tests.support.figures import figure
 
 YAML = 'appliance: {ae_title: MICROPACS, listen: "127.0.0.1:{port}", data: ./data}\n'
 SAID = "this machine does not synchronise"
@@ -68,3 +69,6 @@ def test_an_appliance_that_cannot_synchronise_says_so(tmp_path: Path, monkeypatc
         wait_until(lambda: _told(appliance) == [0, 1], 60, "the journal to say that it is well again")
         assert SAID not in appliance.run("status").stdout
         assert SAID not in appliance.run("check").stderr
+    figure(
+        "n = 1 machine whose fsync does nothing: told by log, journal, check and status, and no more when it is well"
+    )

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.disk_site import OUT_OF_RESOURCES, SUCCESS, Site
 from tests.faults.disks import Volume, ended, needs_mounts
 from tests.support.appliance import wait_until
+from tests.support.figures import figure
 
 pytestmark = [needs_mounts, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("vanishing disks")]
 
@@ -57,8 +58,9 @@ def _vanishes(site: Site, disk: Volume, words: str) -> None:
     assert site.answers()[SUCCESS] == answered, "a new receive took an instance into an empty folder"
     assert not list(disk.place.rglob("*.segment"))
     disk.mount()
-    print(f"{disk.place.name} vanished: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"{disk.place.name} vanished: {seconds:.1f} s to recover, {site.found()}")
 
 
 def test_vanished_spool_is_never_success(disks: Disks) -> None:
@@ -83,8 +85,9 @@ def test_vanished_archive_is_not_begun_anew(disks: Disks) -> None:
     assert list(disk.place.iterdir()) == []
     assert site.answers()[OUT_OF_RESOURCES] == refused
     disk.mount()
-    print(f"archive vanished: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"archive vanished: {seconds:.1f} s to recover, {site.found()}")
 
 
 def test_vanished_database_is_not_begun_anew(disks: Disks) -> None:
@@ -98,8 +101,9 @@ def test_vanished_database_is_not_begun_anew(disks: Disks) -> None:
     wait_until(has_said, 60, "the log to say so")
     assert list(disk.place.iterdir()) == []
     disk.mount()
-    print(f"database vanished: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"database vanished: {seconds:.1f} s to recover, {site.found()}")
 
 
 def test_archive_turns_read_only(disks: Disks) -> None:
@@ -113,8 +117,9 @@ def test_archive_turns_read_only(disks: Disks) -> None:
     assert "mount it for writing" in site.appliance.run("status").stdout
     assert site.appliance.count("select count(*) from instances") == filed
     assert disk.turn("rw")
-    print(f"archive read-only: {site.settle():.1f} s to recover")
+    seconds = site.settle()
     site.check()
+    figure(f"archive read-only: {seconds:.1f} s to recover, {site.found()}")
     assert site.answers()[OUT_OF_RESOURCES] == refused
 
 
@@ -126,8 +131,9 @@ def _fails(site: Site, disk: Volume) -> None:
     site.appliance.stop()
     disk.repair()
     site.appliance.start()
-    print(f"{disk.place.name} read-only: {site.settle():.1f} s to recover, with the repair")
+    seconds = site.settle()
     site.check()
+    figure(f"{disk.place.name} read-only: {seconds:.1f} s to recover, with the repair, {site.found()}")
 
 
 def test_spool_fails_and_turns_read_only(disks: Disks) -> None:

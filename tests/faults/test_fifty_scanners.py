@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import quantiles
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.faults.receiving import TRANSIENT, Receiver
 from tests.faults.senders import noted
 from tests.faults.studies import CT, Instance, make_instance
 from tests.support.appliance import RunningAppliance
+from tests.support.figures import figure
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -104,7 +106,7 @@ def test_all_get_through_in_the_end(tmp_path: Path) -> None:
             for addresses, cap in ((1, PER_HOST), (10, IN_ALL)):
                 crowd = Crowd(appliance.port, addresses)
                 _run(crowd)
-                print(_told(crowd))
+                figure(_told(crowd))
                 assert len(crowd.acknowledged) == SCANNERS * INSTANCES, "not everybody got through"
                 assert set(crowd.rejections) == {TRANSIENT}
                 assert not crowd.unanswered
@@ -115,7 +117,7 @@ def test_all_get_through_in_the_end(tmp_path: Path) -> None:
             assert kept == acknowledged
             copies = Counter((each["uid"], each["sha256"]) for each in noted(tmp_path / "pacs" / "copies.jsonl"))
             assert copies == Counter(acknowledged.items())
-            print(f"{len(acknowledged)} acknowledged, 0 lost")
+            figure(f"n = {len(acknowledged)} acknowledged, 0 lost")
     finally:
         pacs.close()
 
@@ -130,9 +132,9 @@ def _run(crowd: Crowd) -> None:
 
 
 def _told(crowd: Crowd) -> str:
-    seconds = sorted(crowd.seconds)
+    cuts = quantiles(crowd.seconds, n=100, method="inclusive")
     return (
-        f"{SCANNERS} scanners from {crowd.addresses} addresses, {len(crowd.acknowledged)} instances acknowledged,"
+        f"n = {SCANNERS} scanners from {crowd.addresses} addresses, {len(crowd.acknowledged)} instances acknowledged,"
         f" {crowd.rejections.total()} rejections for now, at most {crowd.most_in_all} associations at once,"
-        f" until all was acknowledged p50 {seconds[len(seconds) // 2]:.2f} s, p99 {seconds[-1]:.2f} s"
+        f" until all was acknowledged p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s"
     )

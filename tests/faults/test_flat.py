@@ -13,6 +13,7 @@ import pytest
 from tests.faults.soaking import Sample, Soak, growth, measured, table
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.extent import extent
+from tests.support.figures import figure
 
 pytestmark = [
     needs_dcmtk,
@@ -74,6 +75,9 @@ def test_nothing_grows(tmp_path: Path) -> None:
         for what in ("descriptors", "threads"):
             before, after = (max(getattr(each.processes[role], what) for each in some) for some in (first, second))
             assert after <= before + MORE, f"{what} of {role}: {before}, then {after}"
+        peak = max(each.processes[role].pss for each in soak.samples) / 1000
+        slope = growth(second, role, "pss")
+        figure(f"n = {soak.samples[-1].instances} instances: {role} {slope:+.0f} kB a thousand, peak {peak:.0f} MB")
     assert max(each.spool_files for each in soak.samples) <= SPOOL_FILES
     assert soak.counts["held"] > 0
     assert soak.counts["instances"] == soak.samples[-1].instances

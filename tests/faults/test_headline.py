@@ -11,6 +11,7 @@ from tests.faults.headline import FAULTS, Headline
 from tests.faults.report import table
 from tests.support.dcmtk import needs_dcmtk
 from tests.support.extent import extent
+from tests.support.figures import figure
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
@@ -26,5 +27,9 @@ def test_nothing_acknowledged_is_lost_doubled_altered_or_misrouted(tmp_path: Pat
         result = Headline(tmp_path, seed, studies, between_restarts=STUDIES // 2).run()
         print(table(result))
         assert result.passed, table(result)
+    figure(
+        f"seed {seed}: n = {result.studies} studies, {result.verdict.acknowledged} acknowledged: "
+        f"{result.verdict.told()}, {result.verdict.sent_again} of {result.verdict.copies} copies sent again"
+    )
     assert result.studies == STUDIES
     assert result.faults.keys() == {*FAULTS, RESTART}

@@ -19,6 +19,7 @@ from tests.faults.beside import Beside, PeerProcess, peer_process
 from tests.faults.destinations import STEADY, destination, digests, site
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.namespaces import namespace, needs_namespaces
 
 pytestmark = pytest.mark.slow
@@ -76,14 +77,15 @@ def _go_through(appliance: RunningAppliance, beside: Beside, peer: PeerProcess, 
     finally:
         fault.end()
     p95s = f"p95 beside it {troubled:.3f} s, without {usual:.3f} s"
-    print(f"{fault.name}: noticed after {since - began:.1f} s ({why}); {p95s}")
+    figure(f"{fault.name}: noticed after {since - began:.1f} s ({why}); {p95s}, n = {MANY} each")
     assert 0 < since - began < LONGEST_SECONDS + TOLERANCE_SECONDS
     assert fault.why in why
     assert troubled < max(2 * usual, usual + 1.5)
     appliance.delivered("trouble", len(beside.sent), 60)
     copies = peer.copies()
     assert {uid: {sha256} for uid, sha256 in copies} == digests(beside.sent)
-    print(f"{fault.name}: all delivered once it was back, {len(copies) - len(beside.sent)} sent again so far")
+    again = len(copies) - len(beside.sent)
+    figure(f"{fault.name}: all n = {len(beside.sent)} delivered once it was back, {again} sent again")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.faults.destinations import destination, digests, send, settled, site
 from tests.faults.responding import Request
 from tests.faults.studies import CT, Instance, make_series
 from tests.support.appliance import RunningAppliance, wait_until
+from tests.support.figures import figure
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +82,8 @@ def test_ended_at_every_image(tmp_path: Path) -> None:
         twice = {uid for uid, count in Counter(each.uid for each in script.requests).items() if count > 1}
         assert twice <= unanswered if answered else twice == unanswered, title
         again[f"{end.value} {'after' if answered else 'instead of'} its answer"] += len(script.requests) - N
-    print({what: f"{count} of {N * N} sent again" for what, count in again.items()})
+    told = ", ".join(f"{count} after {what}" for what, count in again.items())
+    figure(f"n = {len(cases)} ends of an association, each of {N} instances: sent again {told}")
 
 
 def test_cut_at_many_bytes(tmp_path: Path) -> None:
@@ -90,7 +92,9 @@ def test_cut_at_many_bytes(tmp_path: Path) -> None:
     span = sum(len(instance.data) + 150 for instance in instances)
     cuts = {f"CUT{n}": Cut(1 + n * span // POSITIONS, (End.FIN, End.RST)[n % 2]) for n in range(POSITIONS)}
     again = _sent_again(tmp_path, instances, cuts)
-    print(f"{POSITIONS} cuts over {span} bytes: {again} of {len(instances) * POSITIONS} copies sent again")
+    figure(
+        f"n = {POSITIONS} cuts over {span} bytes: 0 missing, {again} of {len(instances) * POSITIONS} copies sent again"
+    )
     assert again <= POSITIONS
 
 
@@ -99,7 +103,7 @@ def test_an_answer_lost_on_its_way_to_us(tmp_path: Path) -> None:
     instances = make_series(17, 3, 3)
     cuts = {f"LOST{at}": Cut(at, (End.FIN, End.RST)[at // 40 % 2], of_answers=True) for at in range(40, 600, 40)}
     again = _sent_again(tmp_path, instances, cuts)
-    print(f"{len(cuts)} answers cut, {again} of {len(instances) * len(cuts)} copies sent again")
+    figure(f"n = {len(cuts)} answers cut: {again} of {len(instances) * len(cuts)} copies sent again, 0 rows doubled")
     assert 0 < again <= len(cuts)
 
 
@@ -124,7 +128,7 @@ def test_our_answer_lost_on_its_way_to_the_scanner(tmp_path: Path) -> None:
     for script in scripts.values():
         assert script.copies() == digests(instances)
         assert len(script.requests) == len(instances), "a copy was sent again"
-    print(f"{lost} of {len(instances)} answers lost after the instance had been taken; all sent again, none doubled")
+    figure(f"n = {lost} answers lost of {len(instances)}, all sent again: 0 rows, 0 deliveries doubled")
     assert lost > 3
 
 
@@ -151,7 +155,7 @@ def test_a_scanner_cut_at_many_bytes(tmp_path: Path) -> None:
         send(appliance, [cut_short])
         settled(appliance, 2)
         _assert_nothing_doubled(appliance, 2, 1)
-    print(f"{POSITIONS} cuts over {span} bytes: no instance, no file left")
+    figure(f"n = {POSITIONS} cuts over {span} bytes: 0 instances, 0 files left")
 
 
 def _files(appliance: RunningAppliance) -> set[str]:

@@ -16,6 +16,7 @@ from tests.faults.answering import Script, answering
 from tests.support.deliveries import Clock
 from tests.support.departures import Departures, Kept, wait_until
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -89,10 +90,10 @@ def test_72_hours_without_a_destination(tmp_path: Path) -> None:
             seconds = time.monotonic() - began
     sent = [(each.sop_instance_uid, hashlib.sha256(each.data_set).hexdigest()) for each in kept]
     came = [(request.uid, request.sha256) for request in script.requests]
-    print(
-        f"{INSTANCES} instances in {HOURS} h without destination: {probes} probes, {len(set(sent) - set(came))} lost,"
+    figure(
+        f"n = {INSTANCES} instances, {HOURS} h without destination: {probes} probes, {len(set(sent) - set(came))} "
+        f"lost, {len(came) - len(set(came))} sent again, drained at {INSTANCES / seconds:.0f} a second"
     )
-    print(f"  {len(came) - len(set(came))} sent again, drained at {INSTANCES / seconds:.0f} a second")
     assert came == sent, "not all of it once, in order of age"
     assert _count(departures, "attempts = 1") == INSTANCES
     assert probes <= MOST_PROBES

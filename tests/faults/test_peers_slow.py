@@ -17,6 +17,7 @@ from tests.faults.destinations import STEADY, destination, digests, send, site
 from tests.faults.studies import Instance, make_series
 from tests.support.appliance import RunningAppliance
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.namespaces import namespace, needs_namespaces
 
 pytestmark = [
@@ -75,8 +76,10 @@ def _measure(
     seconds = time.monotonic() - began
     grown = _memory(appliance, "VmHWM") - idle
     copies = len(peers) * len(beside.sent)
-    print(f"{' and '.join(peers)}: {copies} copies drained in {seconds:.1f} s, work grew by {grown / 1e6:.1f} MB;")
-    print(f"  p95 of the good destination beside them {slowed:.3f} s, without {usual:.3f} s")
+    figure(
+        f"{' and '.join(peers)}: n = {copies} copies, backlog {undelivered}, drained in {seconds:.1f} s, work grew by "
+        f"{grown / 1e6:.1f} MB; p95 of the good one beside them {slowed:.3f} s, without {usual:.3f} s"
+    )
     assert grown < CEILING_BYTES
     assert slowed < max(2 * usual, usual + 1.5)
 

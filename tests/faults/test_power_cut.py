@@ -17,6 +17,7 @@ from archive import Archive, ArchiveError, Database, Spool
 from tests.faults.powercut import cut, mounted, needs_images, new_image
 from tests.support.arrivals import filed
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.tracing import traced
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -97,6 +98,7 @@ def test_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path, call: str
     seed = os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000)
     chosen = extent(random.Random(f"{seed} {call}").sample(points, min(POINTS, len(points))), points)
     print(f"seed {seed}: cut at {chosen}")
+    acknowledgements = 0
     for number in chosen:
         found = cut(SCENARIO, empty, tmp_path / f"{number}", call, number)
         acknowledged = _acknowledged(found.said)
@@ -106,6 +108,8 @@ def test_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path, call: str
             kept = _kept(disk)
         assert kept.items() >= acknowledged.items(), where
         assert len(kept) <= len(acknowledged) + 1, where
+        acknowledgements += len(acknowledged)
+    figure(f"seed {seed}: n = {len(chosen)} power cuts at {call}, of {acknowledgements} acknowledged lost 0")
 
 
 def test_without_synchronising_the_same_cut_loses(tmp_path: Path) -> None:
@@ -124,4 +128,6 @@ def test_without_synchronising_the_same_cut_loses(tmp_path: Path) -> None:
             kept = _kept(disk)
         except (ArchiveError, OSError, SQLAlchemyError):  # nothing sensible is left
             kept = {}
-    assert acknowledged.items() - kept.items(), "the cut does not bite"
+    lost = len(acknowledged.items() - kept.items())
+    figure(f"n = 1 power cut, nothing synchronised: {lost} of {len(acknowledged)} acknowledged lost")
+    assert lost, "the cut does not bite"

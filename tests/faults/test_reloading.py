@@ -18,6 +18,7 @@ from tests.faults.studies import CT, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.dcmtk import needs_dcmtk, storescp
 from tests.support.extent import extent
+from tests.support.figures import figure
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
@@ -204,8 +205,9 @@ def test_no_instance_goes_by_half_of_two_configurations(tmp_path: Path) -> None:
             wait_until(lambda: _under_way(appliance) == 0, 60, "all to be delivered")
             mixed = _mixed(appliance, tmp_path, sent)
             counts = [len(list((tmp_path / name).iterdir())) for name in "ab"]
-            print(
-                f"{RELOADS} reloads, {len(sent)} instances ({counts[0]} to a, {counts[1]} to b): {mixed or '0 mixed'}"
+            figure(
+                f"{RELOADS} reloads, n = {len(sent)} instances ({counts[0]} to a, {counts[1]} to b): "
+                f"{len(mixed)} routed by a mixed set"
             )
             assert not mixed
             assert sum(counts) == len(sent)

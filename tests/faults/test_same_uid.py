@@ -23,6 +23,7 @@ from tests.faults.studies import CT, Instance, digest, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.databases import Fresh
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.part10 import read_part10
 from tests.support.ports import free_port
 
@@ -181,8 +182,9 @@ def test_each_content_is_kept_and_the_first_one_delivered(site: Site) -> None:
     finally:
         os.kill(work, signal.SIGCONT)
     found = _check(site, sent)
-    print(
-        f"{len(sent)} acknowledged of {UIDS + 3} UIDs with up to 3 contents, {SENDERS} at once: {found or 'all kept'}"
+    figure(
+        f"seed {seed}: n = {len(sent)} acknowledged of {UIDS + 3} UIDs with up to 3 contents, {SENDERS} at once: "
+        f"{len(found)} overwritten or lost"
     )
     assert not found
     stored = dict(site.rows("select sop_instance_uid, received_digest from instances"))  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from tests.faults.site import FILED, Site, site
 from tests.support.appliance import wait_until
 from tests.support.dcmtk import needs_dcmtk, storescp
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.servers import PostgreSql, Server, hanging, locked
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -47,8 +48,8 @@ def _go_on(there: Site, seconds: float, what: str) -> None:
     there.appliance.start()
     drained = there.drain()
     verdict = there.check()
-    print(
-        f"{what}: stopped after {seconds:.1f} s, {verdict.acknowledged} acknowledged, {verdict.counts()}, "
+    figure(
+        f"{what}: ended after {seconds:.1f} s, n = {verdict.acknowledged} acknowledged, {verdict.told()}, "
         f"{verdict.sent_again} sent again, {drained:.1f} s to drain after the next start"
     )
 

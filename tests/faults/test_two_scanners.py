@@ -17,6 +17,7 @@ from tests.faults.receiving import Receiver
 from tests.faults.senders import noted
 from tests.faults.studies import CT, Instance, Patient, digest, make_instance
 from tests.support.appliance import RunningAppliance, wait_until
+from tests.support.figures import figure
 from tests.support.part10 import read_part10
 from tests.support.ports import free_port
 
@@ -123,7 +124,7 @@ def test_one_study_from_two_scanners_at_once_is_whole(appliance: RunningApplianc
     found = appliance.json("find", "--level", "instance", f"StudyInstanceUID={SHARED}", "--limit", "1000")
     assert isinstance(found, list)
     assert sorted(each["SOPInstanceUID"] for each in found) == sorted(each.uid for each in sent)
-    print(f"instances found {len(found)} = sent {len(sent)}, from two scanners at once")
+    figure(f"two scanners at once: {len(found)} instances found of n = {len(sent)} sent")
     counts = "select series, instances, modalities from studies where study_instance_uid = ?"
     assert appliance.sql(counts, SHARED) == [(3, len(sent), "CT")]
     series = "select instances from series where series_instance_uid like ?"
@@ -131,7 +132,7 @@ def test_one_study_from_two_scanners_at_once_is_whole(appliance: RunningApplianc
     [(released,)] = appliance.sql("select distinct due_since from deliveries where destination = 'quiet'")
     [(last,)] = appliance.sql("select max(filed_at) from instances")
     quiet = datetime.fromisoformat(str(released)) - datetime.fromisoformat(str(last))
-    print(f"all released at once, {quiet.total_seconds():.2f} s after the last instance was filed")
+    figure(f"n = {len(sent)} released at once, {quiet.total_seconds():.2f} s after the last instance was filed")
     assert quiet.total_seconds() >= QUIET_SECONDS, "sent before it was quiet"
     wait_until(lambda: not _under_way(appliance), 30, "all answers to be entered")
     assert _receipts(appliance, SHARED) == [(name, len(sent), "delivered") for name in ("now", "quiet")]

@@ -14,6 +14,7 @@ import pytest
 from tests.support.appliance import RunningAppliance, wait_until
 from tests.support.dcmtk import needs_dcmtk, storescp
 from tests.support.extent import extent
+from tests.support.figures import figure
 from tests.support.scanning import Scanner
 
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow]
@@ -81,7 +82,10 @@ def test_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
             doubled = "select count(*) from (select sop_instance_uid from instances group by 1 having count(*) > 1)"
             assert appliance.count(doubled) == 0
             assert appliance.waiting() == 0
-            print(f"{ROUNDS} kills, {in_the_stream} of them in a stream: 0 of {len(acknowledged)} acknowledged lost")
+            figure(
+                f"seed {seed}: n = {ROUNDS} kills -9, {in_the_stream} of them in a stream: "
+                f"0 of {len(acknowledged)} acknowledged lost"
+            )
         finally:
             appliance.stop()
 

@@ -13,6 +13,7 @@ from router.delivery import State
 from tests.support.dcmtk import free_port
 from tests.support.deliveries import Retry
 from tests.support.departures import CT, Departures, one_peer, wait_until
+from tests.support.figures import figure
 from tests.support.scripted import Script, scripted
 
 
@@ -170,6 +171,9 @@ def test_killed_in_the_middle_sends_nothing_twice_that_was_answered(folder: Path
         assert _start(folder).wait(60) == 0
     requests = Counter(script.requests)
     assert set(requests) == {each.sop_instance_uid for each in kept}
+    figure(
+        f"n = {kills} kills -9 of the sender: 0 of {len(kept)} missing, {len(script.requests) - len(kept)} sent again"
+    )
     assert len(script.requests) - len(kept) <= kills
     assert set(departures.states()) == {State.DELIVERED}
 
