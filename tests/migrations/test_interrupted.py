@@ -1,7 +1,7 @@
 """An update that dies in the middle of a migration is gone on with, and leaves what one that lives through it leaves.
 
-The short form begins with some versions and dies at some points, by chance; `MICROPACS_EVERY_POINT=1` at every one of
-each version.
+The short form begins with some versions and dies at some points, by chance, on MariaDB after each statement of the
+newest migration as well; `MICROPACS_EVERY_POINT=1` at every point from each version.
 """
 
 import os
@@ -67,7 +67,7 @@ def test_sqlite_killed_at_a_call(tmp_path: Path, chance: random.Random, is_halfw
         expected = _expected(whole, made_anew, before)
         points = list(range(1, len(lines(calls)) + 1))
         of += len(points)
-        for at in extent(chance.sample(points, 4), points):
+        for at in extent(chance.sample(points, 3), points):
             killed = shutil.copytree(older, tmp_path / f"{version} {at}")
             assert ended(begin(upgraded_by_calls, _url(killed), calls, at, is_halfway)) == KILLED
             upgraded(_url(killed))
@@ -75,7 +75,7 @@ def test_sqlite_killed_at_a_call(tmp_path: Path, chance: random.Random, is_halfw
             shutil.rmtree(killed)
             tried += 1
     print(f"killed at {tried} of {of} calls")
-    assert tried >= 8
+    assert tried
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
@@ -85,7 +85,8 @@ def test_killed_after_a_statement(
     """After whichever statement it dies, the next start ends with the schema and rows of an upgrade that lives."""
     fresh, log, tried, of = database_servers(kind), tmp_path / "statements", 0, 0
     made_anew = _made_anew(fresh(tmp_path))
-    for version in extent([chance.choice(OLDER[:-1]), OLDER[-1]], OLDER):
+    some = [chance.choice(OLDER[:-1]), OLDER[-1]]
+    for version in extent(some if kind == "mariadb" else some[:1], OLDER):
         url = fresh(tmp_path)
         before = _older(url, version)
         assert ended(begin(upgraded_by_statements, url, log, 0)) == 0
@@ -99,7 +100,7 @@ def test_killed_after_a_statement(
             assert _left(url) == expected, f"from {version} killed after statement {at}: {lines(log)[-1]}"
             tried += 1
     print(f"killed after {tried} of {of} statements")
-    assert tried >= 3
+    assert tried
 
 
 @pytest.mark.parametrize("kind", extent([MariaDb], [MariaDb, PostgreSql]))
