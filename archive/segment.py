@@ -103,12 +103,12 @@ def decode(head: bytes, offset: int) -> SegmentEntry | None:
     return SegmentEntry(offset, generation, arrival, Identity(*identity), origin, size, data_check)
 
 
-def heads(file: FileIO, offset: int, generation: bytes | None) -> Iterator[SegmentEntry]:
-    """All heads from `offset` on, of one generation or (None) of any; what the disk does not give back has none.
+def heads(file: FileIO, offset: int, generation: bytes | None, lost: list[int]) -> Iterator[SegmentEntry]:
+    """All heads from `offset` on, of one generation or (None) of any; `lost` gets the blocks that cannot be read.
 
     Whether the data sets behind them are whole is another question, and heads of the past may lie within those.
     """
-    while data := _what_can_be_read(file, offset):
+    while data := _what_can_be_read(file, offset, lost):
         for place in range(0, len(data), BLOCK_BYTES):
             if data.startswith(_MAGIC, place):
                 entry = decode(data[place : place + HEAD_BYTES], offset + place)
@@ -117,7 +117,7 @@ def heads(file: FileIO, offset: int, generation: bytes | None) -> Iterator[Segme
         offset += len(data)
 
 
-def _what_can_be_read(file: FileIO, offset: int) -> bytes:
+def _what_can_be_read(file: FileIO, offset: int, lost: list[int]) -> bytes:
     """What is there at `offset`, at most so much as is looked through at once; a block that is lost is all zeros."""
     try:
         return read_at(file, _SCAN_BYTES, offset)
@@ -128,4 +128,5 @@ def _what_can_be_read(file: FileIO, offset: int) -> bytes:
                 blocks.append(read_at(file, BLOCK_BYTES, place))
             except OSError:
                 blocks.append(bytes(BLOCK_BYTES))
+                lost.append(place)
         return b"".join(blocks)

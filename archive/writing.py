@@ -49,6 +49,7 @@ class Segment:
         self.end = 0
         self.size = 0  # bytes so far of the data set that is being written
         self.is_failing = False  # the disk did not take what was written: never to be written again
+        self._lost: list[int] = []  # blocks that could not be read when it was recovered: they may hold entries
         self._file: FileIO | None = None
         self._register: FileIO | None = None
         self._count = 0  # entries in the register
@@ -131,7 +132,7 @@ class Segment:
                     self._filed += 1
             except OSError:
                 return State.SET_ASIDE
-        return None if self._filed >= self._count else State.SET_ASIDE
+        return None if self._filed >= self._count and not self._lost else State.SET_ASIDE
 
     def renew(self) -> None:
         """Begin again at the start, with a new generation, which is on the disk before. Raises OSError."""
@@ -143,13 +144,13 @@ class Segment:
     def recover(self) -> str:
         """Take over what another process left, also what it had not registered yet; the newest arrival, "" for none.
 
-        Nothing can be added to it before it is renewed. Raises OSError.
+        Nothing can be added to it before it is renewed, and it is not where blocks could not be read. Raises OSError.
         """
         registered = self._read_register()
         ends = {entry.offset: entry.end for entry in registered}
         missing = sorted(set(range(self._count)) - {entry.number for entry in registered})
         newest = max((entry.arrival for entry in registered), default="")
-        for entry in heads(self.file, 0 if missing else self.end, self.generation):
+        for entry in heads(self.file, 0 if missing else self.end, self.generation, self._lost):
             before = max((end for offset, end in ends.items() if offset <= entry.offset), default=0)
             if entry.offset < before:
                 continue  # registered, or within a data set
@@ -197,7 +198,9 @@ class Segment:
         except FileNotFoundError:
             self._register, generation = create(register_of(self.path)), b""
         if not generation:
-            first = next(heads(self.file, 0, None), None)
+            first = next(heads(self.file, 0, None, self._lost), None)
+            if self._lost and first is None:
+                raise OSError(errno.EIO, "the segment cannot be read")
             self.generation = first.generation if first else self.generation
             register.begin(self.register, self.generation)
             return []

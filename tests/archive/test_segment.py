@@ -69,6 +69,6 @@ def test_heads_are_found_behind_what_is_damaged(tmp_path: Path) -> None:
         other = SegmentEntry(7 * BLOCK_BYTES, b"h" * 16, ARRIVAL, Identity("", "", ""), origin(), 10, 0)
         write_at(file, encode(other), other.offset)
         write_at(file, encode(other), 9 * BLOCK_BYTES + 512)  # not where an entry can begin
-        found = [head.offset for head in heads(file, 0, b"g" * 16)]
+        found = [head.offset for head in heads(file, 0, b"g" * 16, [])]
         assert found == [offset for offset in offsets if offset != BLOCK_BYTES]
-        assert [head.offset for head in heads(file, 6 * BLOCK_BYTES, None)] == [other.offset, *offsets[3:]]
+        assert [head.offset for head in heads(file, 6 * BLOCK_BYTES, None, [])] == [other.offset, *offsets[3:]]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -161,6 +162,35 @@ def test_written_and_not_registered(tmp_path: Path, left: str, lost: str) -> Non
     assert later.arrival > last.arrival
     assert other.sealed(10)[-1] == later.arrival
     assert other.backlog().unreadable == 0
+
+
+@pytest.mark.parametrize("lost", ["last record", "all records"])
+def test_written_not_registered_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    """Where the disk does not give back what may be an entry, nothing is written over it: a later start finds it."""
+    spool = Spool(tmp_path / "spool")
+    first, last = sealed(spool, b"1" * 3000), sealed(spool, b"2" * 3000)
+    records = register_of(first.path).read_bytes()
+    register_of(first.path).write_bytes(records[: {"last record": len(records) - 48, "all records": 0}[lost]])
+    spool.close()
+
+    def fail(file: FileIO, _: int, offset: int) -> bytes:
+        if offset >= file.seek(0, os.SEEK_END):
+            return b""
+        raise OSError(errno.EIO, "Input/output error")
+
+    spool = Spool(tmp_path / "spool")
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "read_at", fail)
+        spool.sweep()
+    for _ in range(20):
+        spool.remove([*spool.sealed(10), sealed(spool, bytes(LARGEST_BYTES)).arrival])
+    spool.close()
+    spool = Spool(tmp_path / "spool")
+    spool.sweep()
+    found = [last.arrival] if lost == "last record" else [first.arrival, last.arrival]
+    assert spool.sealed(10) == found
+    assert spool.read(last.arrival).content == b"2" * 3000
+    spool.close()
 
 
 @pytest.mark.parametrize("kept", ["beginning", "end"])
