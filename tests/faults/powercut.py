@@ -97,9 +97,11 @@ def _wait_until_stopped(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def _states(parent: int) -> str:
-    """What the program under strace has used so far, "" unless it is stopped."""
+    """What the program under strace has used so far, "" unless it is stopped, and strace has nothing to do with it."""
     children = Path(f"/proc/{parent}/task/{parent}/children")
     try:
+        if Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            return ""
         for child in children.read_text().split():
             fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
             if fields[0] in "Tt":
