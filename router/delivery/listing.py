@@ -28,7 +28,17 @@ _IN_LINE = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _COUNT = sa.select(sa.func.count()).select_from(deliveries).where(_place)
-_UNREADABLE = _COUNT.where(deliveries.c.reason.startswith(UNREADABLE.reason, autoescape=True))
+_LOOKED_AT = 10_000  # of a line, from its front, where what was tried stands: it may be a million long
+_FRONT = (
+    sa.select(deliveries.c.reason)
+    .where(_place)
+    .order_by(deliveries.c.priority, deliveries.c.id)
+    .limit(_LOOKED_AT)
+    .subquery()
+)
+_UNREADABLE = (
+    sa.select(sa.func.count()).select_from(_FRONT).where(_FRONT.c.reason.startswith(UNREADABLE.reason, autoescape=True))
+)
 _BY_REVISION = (
     sa.select(deliveries.c.revision, sa.func.count().label("deliveries")).where(_place).group_by(deliveries.c.revision)
 )
