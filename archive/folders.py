@@ -32,13 +32,18 @@ class Folders:
             return
         if self._first is not None and not self._first.is_dir():
             raise OSError(errno.ENODEV, "what was in the folder is gone")
-        for parent in [*reversed(folder.parents), folder]:
-            if parent != self._root and parent.is_relative_to(self._root):
-                self._make(parent)
+        for above in reversed(folder.parents):
+            if above != self._root and above not in self._known and above.is_relative_to(self._root):
+                self._make(above)
+                self._remember(above)
+        self._make(folder)
+        self._remember(folder)
+        self._first = self._first or folder
+
+    def _remember(self, folder: Path) -> None:
         if len(self._known) >= FOLDERS_REMEMBERED:  # else every study there is would be in memory in the end
             self._known = set()
         self._known.add(folder)
-        self._first = self._first or folder
 
     def _make(self, folder: Path) -> None:
         if not folder.parent.is_dir():

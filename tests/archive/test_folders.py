@@ -30,9 +30,16 @@ def test_a_folder_made_by_a_dead_process_is_synchronised(tmp_path: Path, monkeyp
     folders.ensure(tmp_path / "a" / "b")
     folders.ensure(tmp_path / "a" / "b")
     assert synced == [tmp_path, tmp_path / "a"]
+    folders.ensure(tmp_path / "a" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a"]  # what is above it was seen to before
     (tmp_path / "a" / "b").rmdir()
     folders.ensure(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+    for name in ("a/b", "a/c", "a"):
+        (tmp_path / name).rmdir()
+    synced.clear()
+    folders.ensure(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
     for name in ("first", "a/b"):
         (tmp_path / name).rmdir()
     with pytest.raises(OSError, match="is gone"):
