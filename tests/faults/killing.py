@@ -97,11 +97,12 @@ class Roles(RunningAppliance):
         return [line.partition(" ")[2] for line in self._calls.read_text().splitlines()]
 
 
-def compiled(folder: Path) -> Path:
-    """The library that counts, kills and fails, to be preloaded."""
-    library = folder / "killing.so"
+def compiled(folder: Path, source: str = "") -> Path:
+    """The library that counts, kills and fails, or one of this source, to be preloaded."""
+    library = folder / ("given.so" if source else "killing.so")
     assert _COMPILER is not None
-    subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
+    command = [_COMPILER, "-O1", "-shared", "-fPIC", "-o", str(library), "-x", "c", "-", "-ldl"]
+    subprocess.run(command, input=source or _SOURCE.read_text(), text=True, check=True)
     return library
 
 
