@@ -6,6 +6,7 @@ from there on. One study after the other goes through; a scanner tries nothing a
 
 import os
 import signal
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -30,8 +31,8 @@ SECONDS = 90.0
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Before which of its calls that change a file, counted from 1, a role makes the power fail."""
+class Moment:
+    """When the power is cut: before which of its calls that change a file, counted from 1, a role is."""
 
     role: str
     number: int
@@ -73,25 +74,26 @@ class Site:
             receiver.close()
         self._scanners.close()
 
-    def survives(self, *cuts: Cut) -> bool:
+    def survives(self, *moments: Moment) -> bool:
         """Cut the power while a study comes, and by a further cut while it recovers; all is checked afterwards.
 
         False if the role never made so many calls for the last of them, and nothing was left to do.
         """
         study = make_study(SEED, next(self._numbers))
-        is_cut = self.suffers(study, cuts[0])
-        for cut in cuts[1:]:
-            assert is_cut, f"no power cut at {cuts[0]}"
-            self._order(cut)
+        is_cut = self.suffers(study, moments[0])
+        for moment in moments[1:]:
+            assert is_cut, f"no power cut at {moments[0]}"
+            self._order(moment)
             self.appliance.begin_to_start(is_group=True)
-            is_cut = self._is_cut(cut)
+            is_cut = self._is_cut(moment)
         if not is_cut:  # the role still counts
             assert self.appliance.stop() == 0
         self.start()
-        self.settle(self.acknowledged(), f"what was acknowledged to be there after {cuts}")
+        self.settle(self.acknowledged(), f"what was acknowledged to be there after {moments}")
         self.check()
         self.send(study)
-        self.settle(self.acknowledged() | {each.uid for each in study.instances}, f"the study to be there after {cuts}")
+        uids = self.acknowledged() | {each.uid for each in study.instances}
+        self.settle(uids, f"the study to be there after {moments}")
         self.check()
         return is_cut
 
@@ -100,13 +102,13 @@ class Site:
         self.appliance.begin_to_start(is_group=True)
         wait_until(self.appliance._up, SECONDS, "the appliance to start")
 
-    def suffers(self, study: Study, cut: Cut) -> bool:
+    def suffers(self, study: Study, moment: Moment) -> bool:
         """Send a study until the power is cut; False if the study is through before."""
-        self._order(cut)
+        self._order(moment)
         scanner = threading.Thread(target=self.send, args=(study,))
         scanner.start()
         try:
-            return self._is_cut(cut, scanner)
+            return self._is_cut(moment, scanner)
         finally:
             scanner.join()
 
@@ -134,14 +136,14 @@ class Site:
             assert list((self.appliance.data / room / "incoming").iterdir()) == []
         return verdict
 
-    def _order(self, cut: Cut) -> None:
+    def _order(self, moment: Moment) -> None:
         """Let the role count from now on, or from its start."""
         self._calls.write_text("")
         part = self._orders.with_suffix(".part")
-        part.write_text(f"{cut.role} {cut.number} {self._calls}")
+        part.write_text(f"{moment.role} {moment.number} {self._calls}")
         part.replace(self._orders)
 
-    def _is_cut(self, cut: Cut, scanner: threading.Thread | None = None) -> bool:
+    def _is_cut(self, moment: Moment, scanner: threading.Thread | None = None) -> bool:
         """Wait until the power is cut, or all is done and it was not."""
         process = self.appliance.process
         assert process is not None
@@ -149,10 +151,10 @@ class Site:
         def is_over() -> bool:
             if stands_still(process.pid):
                 return True
-            is_sent = scanner is None or not scanner.is_alive()
-            return is_sent and not self._orders_are_followed(cut) and self._is_written_down()
+            is_there = self._is_working() if scanner is None else not scanner.is_alive()
+            return is_there and not self._is_reached(moment) and self._is_written_down()
 
-        wait_until(is_over, SECONDS, f"the power to be cut at {cut}, or all to be done")
+        wait_until(is_over, SECONDS, f"the power to be cut at {moment}, or all to be done")
         self._orders.unlink()
         if not stands_still(process.pid):
             return False
@@ -164,8 +166,13 @@ class Site:
         self.appliance = self._plugged_in()
         return True
 
-    def _orders_are_followed(self, cut: Cut) -> bool:
-        return len(self._calls.read_text().splitlines()) >= cut.number
+    def _is_working(self) -> bool:
+        """Whether both roles have started."""
+        said = self.appliance.log.read_text()
+        return "receiving  " in said and "working  " in said
+
+    def _is_reached(self, moment: Moment) -> bool:
+        return len(self._calls.read_text().splitlines()) >= moment.number
 
     def _plugged_in(self) -> RunningAppliance:
         """The disk in a new place, and an appliance for it, with the same configuration; not started."""
@@ -199,9 +206,12 @@ class Site:
         )
 
     def _is_written_down(self) -> bool:
-        """Whether upkeep has written every study's manifest, too."""
+        """Whether upkeep has written every study's manifest, too; who is stopped may keep the database locked."""
         stale = "select count(*) from studies where manifest_stale"
-        return self._is_settled(self.acknowledged()) and self.appliance.count(stale) == 0
+        try:
+            return self._is_settled(self.acknowledged()) and self.appliance.count(stale) == 0
+        except sqlite3.OperationalError:
+            return False
 
 
 def _files(archive: Path) -> set[str]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,8 @@ def _states(parent: int) -> str:
 
 def stands_still(group: int) -> bool:
     """Whether every thread of a process group is stopped."""
-    states = [_fields(stat) for stat in Path("/proc").glob("[0-9]*/task/[0-9]*/stat")]
+    paths = glob("/proc/[0-9]*/task/[0-9]*/stat")  # noqa: PTH207  # that of Path raises where a process has just ended
+    states = [_fields(Path(path)) for path in paths]
     own = [state for state, _, of, *_ in filter(None, states) if of == str(group)]
     return bool(own) and set(own) <= {"T", "t", "Z"}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killing import compiled, needs_compiler
-from tests.faults.power_site import SEED, Cut, Site
+from tests.faults.power_site import SEED, Moment, Site
 from tests.faults.powercut import FILE_SYSTEMS, needs_images
 from tests.faults.studies import make_study
 from tests.support.extent import EVERY_POINT, extent
@@ -59,7 +59,7 @@ def test_power_cut_while_a_study_comes(site: Site, role: str) -> None:
 @pytest.mark.parametrize("role", extent(["work"], list(LIKELY_AT_START)))
 def test_power_cut_while_it_recovers_from_one(site: Site, role: str) -> None:
     """The same where the power fails again while a role starts after the first cut."""
-    _befall(site, role, LIKELY_AT_START[role], lambda chance: [Cut("work", chance.randint(1, LIKELY["work"]))])
+    _befall(site, role, LIKELY_AT_START[role], lambda chance: [_drawn(chance)])
 
 
 @pytest.mark.parametrize("what", extent(["instances"], list(UNSYNCHRONISED)))
@@ -70,7 +70,7 @@ def test_without_synchronising_a_power_cut_loses(tmp_path: Path, what: str) -> N
         kept, cut, later = (make_study(SEED, number) for number in (1, 3, 5))
         os.kill(site.appliance.roles()["work"], signal.SIGSTOP)  # so that it lies in the spool only
         site.send(kept)
-        assert site.suffers(cut, Cut("receive", 1))
+        assert site.suffers(cut, Moment("receive", 1))
         acknowledged = site.acknowledged()
         site.start()
         site.send(later)
@@ -80,19 +80,24 @@ def test_without_synchronising_a_power_cut_loses(tmp_path: Path, what: str) -> N
     assert lost == acknowledged == {each.uid for each in kept.instances}
 
 
-def _befall(site: Site, role: str, likely: int, before: Callable[[random.Random], list[Cut]]) -> None:
+def _drawn(chance: random.Random) -> Moment:
+    role = chance.choice(list(LIKELY))
+    return Moment(role, chance.randint(1, LIKELY[role]))
+
+
+def _befall(site: Site, role: str, likely: int, before: Callable[[random.Random], list[Moment]]) -> None:
     """Cut before each of the role's calls, or before one that is drawn, after other cuts; print the figures."""
     seed = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))
     chance = random.Random(f"{seed} {role} {likely}")
     began, cuts, number = time.monotonic(), site.cuts.total(), 1
     if EVERY_POINT:
-        while site.survives(*before(chance), Cut(role, number)):
+        while site.survives(*before(chance), Moment(role, number)):
             number += 1
         assert number > likely
     else:
         number = chance.randint(1, likely)
-        cut = [*before(chance), Cut(role, number)]
-        assert site.survives(*cut), f"seed {seed}: no power cut at {cut}"
+        moments = [*before(chance), Moment(role, number)]
+        assert site.survives(*moments), f"seed {seed}: no power cut at {moments}"
     verdict = site.check()
     print(
         f"seed {seed}: {site.kind}, {role} up to {number}: {site.cuts.total() - cuts} power cuts in"
