@@ -86,8 +86,8 @@ class Site:
             self._order(moment)
             self.appliance.begin_to_start(is_group=True)
             is_cut = self._is_cut(moment)
-        if not is_cut:  # the role still counts
-            assert self.appliance.stop() == 0
+        if not is_cut:
+            self._kill()  # the role still counts
         self.start()
         self.settle(self.acknowledged(), f"what was acknowledged to be there after {moments}")
         self.check()
@@ -149,15 +149,14 @@ class Site:
         assert process is not None
 
         def is_over() -> bool:
-            if stands_still(process.pid):
-                return True
             is_there = self._is_working() if scanner is None else not scanner.is_alive()
-            return is_there and not self._is_reached(moment) and self._is_written_down()
+            return self._is_reached(moment) or (is_there and self._is_written_down())
 
         wait_until(is_over, SECONDS, f"the power to be cut at {moment}, or all to be done")
         self._orders.unlink()
-        if not stands_still(process.pid):
+        if not self._is_reached(moment):
             return False
+        wait_until(lambda: stands_still(process.pid), SECONDS, "all of it to be stopped")
         self.cuts[self._calls.read_text().split()[-1]] += 1
         copy = self._folder / f"{next(self._places)}.img"
         copied(self.image, copy)
@@ -172,6 +171,7 @@ class Site:
         return "receiving  " in said and "working  " in said
 
     def _is_reached(self, moment: Moment) -> bool:
+        """Whether the role has come to this call, and so stops or has stopped everything."""
         return len(self._calls.read_text().splitlines()) >= moment.number
 
     def _plugged_in(self) -> RunningAppliance:
@@ -185,12 +185,16 @@ class Site:
 
     def _unplug(self) -> None:
         """End everything that runs, and take the disk away."""
-        if self.appliance.process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.appliance.process.pid, signal.SIGKILL)
-            self.appliance.process.wait()
+        self._kill()
         self._disk.close()
         self.image.unlink()
+
+    def _kill(self) -> None:
+        process = self.appliance.process
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def _is_settled(self, uids: set[str]) -> bool:
         """So far as can be seen without writing: whoever opens the spool synchronises its folders."""
