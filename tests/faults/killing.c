@@ -39,7 +39,7 @@ __attribute__((constructor)) static void learn_own_role(void) {
     static const char before[] = "router.roles.";
     char line[4096] = "";
     int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? 0 : read(file, line, sizeof line);
+    ssize_t length = file < 0 ? 0 : read(file, line, sizeof line - 1);
     if (file >= 0) close(file);
     char *role = length > 0 ? memmem(line, length, before, sizeof before - 1) : NULL;
     if (!role) return;

@@ -21,8 +21,8 @@ from tests.support.extent import EVERY_POINT, extent
 
 pytestmark = [needs_compiler, pytest.mark.slow, pytest.mark.timeout(10800), pytest.mark.xdist_group("power cuts")]
 
-LIKELY = {"receive": 8, "work": 60}  # calls that are made at least for a study
-LIKELY_AT_START = {"receive": 3, "work": 20}  # and by a role that starts after a power cut
+LIKELY = {"receive": 8, "work": 80}  # calls that are made at least for a study
+LIKELY_AT_START = {"receive": 4, "work": 40}  # and by a role that starts after a power cut
 WITHOUT_INSTANCES = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
