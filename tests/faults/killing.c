@@ -1,4 +1,5 @@
-/* Preloaded into a process; once armed, its N-th call that changes a file or a folder kills it, or fails.
+/* Preloaded into a process; once armed, its N-th call that changes a file or a folder kills it, or fails, or stops it
+   and its process group where it is.
 
    The calls of all threads are counted, and each is named in a log. */
 #define _GNU_SOURCE
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,8 +18,10 @@
 #include <unistd.h>
 
 enum { NO_FAULT, WHOLE, HALF };
-static int log_file = -1, is_halfway, calls, comes_at, error;
-static const char *opened_in;
+enum { STOP = -1 }; /* in the place of an error number */
+static int log_file = -1, is_halfway, calls, comes_at, error, is_ordered;
+static const char *opened_in, *orders;
+static char own_role[16];
 
 /* Die before call `at`, counted from now on, 0 for never; if halfway, only those that write are counted, and half of its
    bytes are written. With an error number it fails with that instead, as the one after it does if halfway; files that
@@ -30,14 +34,42 @@ void arm(const char *log, int at, int halfway, int number, const char *in) {
     log_file = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 }
 
+/* A role of an appliance waits for orders, in the file that STOP_ORDERS names: ROLE NUMBER LOG. */
+__attribute__((constructor)) static void learn_own_role(void) {
+    static const char before[] = "router.roles.";
+    char line[4096] = "";
+    int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, line, sizeof line - 1);
+    if (file >= 0) close(file);
+    char *role = length > 0 ? memmem(line, length, before, sizeof before - 1) : NULL;
+    if (!role) return;
+    sscanf(role + sizeof before - 1, "%15[a-z]", own_role);
+    orders = getenv("STOP_ORDERS");
+}
+
+static int is_told_to_count(void) {
+    char line[4096], role[16], log[4096];
+    int number, file = orders ? syscall(SYS_openat, AT_FDCWD, orders, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0) return 0;
+    ssize_t length = syscall(SYS_read, file, line, sizeof line - 1);
+    syscall(SYS_close, file);
+    line[length < 0 ? 0 : length] = 0;
+    if (sscanf(line, "%15s %d %4095s", role, &number, log) != 3 || strcmp(role, own_role)) return 0;
+    if (__sync_bool_compare_and_swap(&is_ordered, 0, 1)) arm(log, number, 0, STOP, "\n");
+    return log_file >= 0;
+}
+
 static void die(void) {
-    kill(getpid(), SIGKILL);
+    if (error == STOP)
+        kill(0, SIGSTOP);
+    else
+        kill(getpid(), SIGKILL);
     for (;;) pause();
 }
 
 static int counted(const char *name) {
     char line[64];
-    if (log_file < 0) return NO_FAULT;
+    if (log_file < 0 && !is_told_to_count()) return NO_FAULT;
     int number = __sync_add_and_fetch(&calls, 1);
     int length = snprintf(line, sizeof line, "%d %s\n", number, name);
     syscall(SYS_write, log_file, line, length);
@@ -47,7 +79,7 @@ static int counted(const char *name) {
 
 /* What the call gives where it fails; does not return where it kills. */
 static int failed(int result) {
-    if (!error) die();
+    if (error <= 0) die();
     errno = error;
     return result;
 }

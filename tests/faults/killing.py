@@ -107,11 +107,13 @@ class Roles(RunningAppliance):
         return [line.partition(" ")[2] for line in self._calls.read_text().splitlines()]
 
 
-def compiled(folder: Path) -> Path:
-    """The library that counts, kills and fails, to be preloaded."""
-    library = folder / "killing.so"
+def compiled(folder: Path, source: str = "") -> Path:
+    """The library that counts, kills and fails, or one of this source, to be preloaded."""
+    library = folder / ("given.so" if source else "killing.so")
     assert _COMPILER is not None
-    subprocess.run([_COMPILER, "-O1", "-shared", "-fPIC", "-o", library, *_SOURCES, "-ldl"], check=True)
+    sources = ["-x", "c", "-"] if source else [str(each) for each in _SOURCES]
+    command = [_COMPILER, "-O1", "-shared", "-fPIC", "-o", str(library), *sources, "-ldl"]
+    subprocess.run(command, input=source, text=True, check=True)
     return library
 
 

@@ -1,4 +1,4 @@
-"""A file system that loses its power: an ext4 image whose user is stopped at a system call, and the image copied then.
+"""A file system that loses its power: an image whose user is stopped at a system call, and the image copied then.
 
 What the kernel had not written to the image by then is lost with the machine; what was synchronised is there.
 """
@@ -8,47 +8,80 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 from tests.support.tracing import REPOSITORY, STRACE
 
-_IMAGE_BYTES = 64 << 20
+FILE_SYSTEMS = {"ext4": ("-F",), "btrfs": ("-f", "-m", "single")}  # each with the options of its mkfs
+_IMAGE_BYTES = 128 << 20  # btrfs takes no less than 114 MB
+_UNASKED_SECONDS = 600  # what nobody synchronises stays in memory for so long
 _STOPPED_LOOKS = 5  # one after the other in which nothing has moved
 _LOOK_SECONDS = 0.01
 _LONGEST_SECONDS = 60
 
 
-def needs_images() -> None:
+def needs_images(kind: str = "ext4") -> None:
     """Skip where no image can be mounted, with the reason."""
-    if os.geteuid() or not all(map(shutil.which, ("mkfs.ext4", "mount", "umount"))) or STRACE is None:
-        pytest.skip("mounting an ext4 image needs root, mkfs.ext4, mount and strace")
+    if reason := _why_not(kind):
+        pytest.skip(reason)
 
 
-def new_image(path: Path) -> Path:
-    """An empty ext4 file system with a journal."""
+@cache
+def _why_not(kind: str) -> str:
+    """The reason why no image can be mounted, "" where one was."""
+    if os.geteuid() or not all(map(shutil.which, (f"mkfs.{kind}", "mount", "umount"))) or STRACE is None:
+        return f"mounting an image of {kind} needs root, mkfs.{kind}, mount and strace"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with mounted(new_image(Path(folder, "image"), kind), Path(folder, "disk")):
+                return ""
+        except subprocess.CalledProcessError as error:
+            return f"an image of {kind} cannot be mounted: {error.stderr.strip()}"
+
+
+def new_image(path: Path, kind: str = "ext4") -> Path:
+    """An empty file system; it takes no room where nothing is."""
     with path.open("wb") as file:
         file.truncate(_IMAGE_BYTES)
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(path)], check=True, capture_output=True)
+    subprocess.run([f"mkfs.{kind}", "-q", *FILE_SYSTEMS[kind], str(path)], check=True, capture_output=True)
     return path
+
+
+def copied(image: Path, copy: Path) -> None:
+    """The image as it is at one moment: where the kernel wrote to it meanwhile, it is copied again."""
+    while True:
+        subprocess.run(["cp", "--sparse=always", str(image), str(copy)], check=True)
+        if subprocess.run(["cmp", "-s", str(image), str(copy)], check=False).returncode == 0:
+            return
 
 
 @contextmanager
 def mounted(image: Path, place: Path) -> Iterator[Path]:
-    """The image as a folder."""
+    """The image as a folder. Two copies of one image are not to be mounted at a time: btrfs takes them for one."""
     place.mkdir()
-    done = subprocess.run(["mount", "-o", "loop", str(image), str(place)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"an ext4 image cannot be mounted: {done.stderr.strip()}")
+    command = ["mount", "-o", f"loop,commit={_UNASKED_SECONDS}", str(image), str(place)]
+    subprocess.run(command, capture_output=True, text=True, check=True)
     try:
         yield place
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    """Whoever used it and was killed may not be gone yet."""
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while (done := subprocess.run(["umount", str(place)], capture_output=True, text=True, check=False)).returncode:
+        assert time.monotonic() < deadline, f"somebody keeps the disk: {done.stderr}"
+        time.sleep(_LOOK_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -64,7 +97,7 @@ def cut(script: str, empty: Path, folder: Path, call: str, number: int) -> Cut:
     """Run the script on a copy of an empty image until its `number`th `call`, and cut the power there."""
     folder.mkdir()
     image, copy, output = folder / "disk.img", folder / "cut.img", folder / "output"
-    shutil.copyfile(empty, image)
+    copied(empty, image)
     with mounted(image, folder / "disk") as place, output.open("wb") as said:
         command = [str(STRACE), "-f", "-qq", "-o", "/dev/null", f"--trace={call}"]
         command += [f"--inject={call}:signal=SIGSTOP:when={number}", sys.executable, "-c", script, str(place)]
@@ -74,10 +107,9 @@ def cut(script: str, empty: Path, folder: Path, call: str, number: int) -> Cut:
             process.pid, signal.SIGSTOP
         )  # strace as well: on a busy machine it may just not have come to its turn
         heard = output.read_text()
-        shutil.copyfile(image, copy)
+        copied(image, copy)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        _wait_until_free(place)
     return Cut(heard.splitlines(), copy, is_over)
 
 
@@ -99,28 +131,28 @@ def _wait_until_stopped(process: "subprocess.Popen[bytes]") -> bool:
 def _states(parent: int) -> str:
     """What the program under strace has used so far, "" unless it is stopped, and strace has nothing to do with it."""
     children = Path(f"/proc/{parent}/task/{parent}/children")
-    try:
-        if Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[0] != "S":
-            return ""
+    tracer = _fields(Path(f"/proc/{parent}/stat"))
+    if not tracer or tracer[0] != "S":
+        return ""
+    with suppress(FileNotFoundError, ProcessLookupError):
         for child in children.read_text().split():
-            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-            if fields[0] in "Tt":
+            fields = _fields(Path(f"/proc/{child}/stat"))
+            if fields and fields[0] in "Tt":
                 return " ".join((fields[0], *fields[11:13]))
-    except (FileNotFoundError, ProcessLookupError):
-        pass
     return ""
 
 
-def _wait_until_free(place: Path) -> None:
-    """Wait until nobody has a file of the mounted image open any more."""
-    deadline = time.monotonic() + _LONGEST_SECONDS
-    while any(_is_below(link, place) for link in Path("/proc").glob("[0-9]*/fd/*")):
-        assert time.monotonic() < deadline, "somebody keeps the disk"
-        time.sleep(_LOOK_SECONDS)
+def stands_still(group: int) -> bool:
+    """Whether every thread of a process group is stopped."""
+    paths = glob("/proc/[0-9]*/task/[0-9]*/stat")  # noqa: PTH207  # that of Path raises where a process has just ended
+    states = [_fields(Path(path)) for path in paths]
+    own = [state for state, _, of, *_ in filter(None, states) if of == str(group)]
+    return bool(own) and set(own) <= {"T", "t", "Z"}
 
 
-def _is_below(link: Path, place: Path) -> bool:
+def _fields(stat: Path) -> list[str]:
+    """The state of a process, its parent, its group, and so on; nothing if it is gone."""
     try:
-        return link.readlink().is_relative_to(place)
-    except OSError:
-        return False
+        return stat.read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []

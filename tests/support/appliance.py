@@ -52,6 +52,15 @@ class RunningAppliance:
 
     def start(self) -> None:
         """Start it and wait until it takes connections and its roles run."""
+        self.begin_to_start()
+        try:
+            wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def begin_to_start(self, *, is_group: bool = False) -> None:
+        """Start it and wait for nothing; with its roles it is a process group of its own, if so."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "router.cli", "serve", "-c", str(self.file)],
@@ -59,12 +68,8 @@ class RunningAppliance:
                 stderr=log,
                 stdout=log,
                 env=self._environment(),
+                process_group=0 if is_group else None,
             )
-        try:
-            wait_until(self._up, 120, f"the appliance to start:\n{self.log.read_text()}")
-        except BaseException:
-            self.stop()
-            raise
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONUNBUFFERED": "1", **self._own_environment}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the third-party programs the tests talk to, where we may; else names what is missing and goes on.
 missing=""
-for program in storescp:dcmtk Orthanc:orthanc dciodvfy:dicom3tools strace:strace mariadbd:mariadb-server faketime:faketime; do
+for program in storescp:dcmtk Orthanc:orthanc dciodvfy:dicom3tools strace:strace mariadbd:mariadb-server faketime:faketime mkfs.btrfs:btrfs-progs; do
     command -v "${program%%:*}" >/dev/null 2>&1 || test -x "/usr/sbin/${program%%:*}" || missing="$missing ${program##*:}"
 done
 [ -z "$missing" ] && exit 0
