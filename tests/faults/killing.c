@@ -59,6 +59,10 @@ static int is_told_to_count(void) {
     return log_file >= 0;
 }
 
+static int counts(void) {
+    return log_file >= 0 || is_told_to_count();
+}
+
 static void die(void) {
     if (error == STOP)
         kill(0, SIGSTOP);
@@ -69,7 +73,7 @@ static void die(void) {
 
 static int counted(const char *name) {
     char line[64];
-    if (log_file < 0 && !is_told_to_count()) return NO_FAULT;
+    if (!counts()) return NO_FAULT;
     int number = __sync_add_and_fetch(&calls, 1);
     int length = snprintf(line, sizeof line, "%d %s\n", number, name);
     syscall(SYS_write, log_file, line, length);
@@ -86,12 +90,12 @@ static int failed(int result) {
 
 static int is_in_file(int file) {
     struct stat status;
-    return log_file >= 0 && file > 2 && fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+    return counts() && file > 2 && fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
 }
 
 static int is_there(int in, const char *path) {
     struct stat status;
-    return log_file >= 0 && fstatat(in, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return counts() && fstatat(in, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* What will change nothing does not count: such calls are made again and again. */

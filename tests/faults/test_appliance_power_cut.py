@@ -6,7 +6,6 @@
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.faults.power_site import SEED, Moment, Site
 from tests.faults.powercut import FILE_SYSTEMS, needs_images
 from tests.faults.studies import make_study
 from tests.support.extent import EVERY_POINT, extent
+from tests.support.figures import figure
 
 pytestmark = [needs_compiler, pytest.mark.slow, pytest.mark.timeout(10800), pytest.mark.xdist_group("power cuts")]
 
@@ -76,7 +76,7 @@ def test_without_synchronising_a_power_cut_loses(tmp_path: Path, what: str) -> N
         site.send(later)
         site.settle({each.uid for each in later.instances}, "a study to come through after the power cut")
         lost = {uid for kind, uid, _ in site.verdict().found if kind == "lost"}
-    print(f"acknowledged {len(acknowledged)}, lost {len(lost)}", file=sys.stderr)
+    figure(f"without synchronising: lost {len(lost)} of n = {len(acknowledged)} acknowledged")
     assert lost == acknowledged == {each.uid for each in kept.instances}
 
 
@@ -86,10 +86,10 @@ def _drawn(chance: random.Random) -> Moment:
 
 
 def _befall(site: Site, role: str, likely: int, before: Callable[[random.Random], list[Moment]]) -> None:
-    """Cut before each of the role's calls, or before one that is drawn, after other cuts; print the figures."""
+    """Cut before each of the role's calls, or before one that is drawn, after other cuts; tell the figures."""
     seed = int(os.environ.get("MICROPACS_SEED", time.time_ns() % 1_000_000))
     chance = random.Random(f"{seed} {role} {likely}")
-    began, cuts, number = time.monotonic(), site.cuts.total(), 1
+    cuts, number = site.cuts.total(), 1
     if EVERY_POINT:
         while site.survives(*before(chance), Moment(role, number)):
             number += 1
@@ -99,9 +99,8 @@ def _befall(site: Site, role: str, likely: int, before: Callable[[random.Random]
         moments = [*before(chance), Moment(role, number)]
         assert site.survives(*moments), f"seed {seed}: no power cut at {moments}"
     verdict = site.check()
-    print(
-        f"seed {seed}: {site.kind}, {role} up to {number}: {site.cuts.total() - cuts} power cuts in"
-        f" {time.monotonic() - began:.0f} s; all in all {site.cuts.total()} before {dict(site.cuts)},"
-        f" acknowledged {verdict.acknowledged}, lost {verdict.count('lost')}, sent again {verdict.sent_again}",
-        file=sys.stderr,
+    figure(
+        f"seed {seed}: {site.kind}, {role} up to {number}: n = {site.cuts.total() - cuts} power cuts;"
+        f" all in all {site.cuts.total()} before {dict(site.cuts)},"
+        f" acknowledged {verdict.acknowledged}, lost {verdict.count('lost')}, sent again {verdict.sent_again}"
     )
