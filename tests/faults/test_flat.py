@@ -27,7 +27,7 @@ INSTANCES = extent(1600, 2400)
 STEADY_KB = 4000  # what a process may grow by in the second half of any run
 KB_A_THOUSAND = 20.0  # and by this with each 1,000 instances of it
 CONNECTIONS, CACHE_KB = 5, 8192  # each connection to the database remembers so much of it
-MORE = 6  # descriptors or threads at any time of the second half, than at most in the first
+MORE = 6  # descriptors or threads at the quietest moment of the second half, than at that of the quarter before
 SPOOL_FILES = 60
 
 
@@ -73,7 +73,8 @@ def test_nothing_grows(tmp_path: Path) -> None:
         allowed = STEADY_KB + KB_A_THOUSAND * thousands + (caches if role == "work" else 0)
         assert grown < allowed, f"{role} grows by {grown:.0f} kB, {allowed:.0f} kB were to be expected"
         for what in ("descriptors", "threads"):
-            before, after = (max(getattr(each.processes[role], what) for each in some) for some in (first, second))
+            warm = first[len(first) // 2 :]
+            before, after = (min(getattr(each.processes[role], what) for each in some) for some in (warm, second))
             assert after <= before + MORE, f"{what} of {role}: {before}, then {after}"
         peak = max(each.processes[role].pss for each in soak.samples) / 1000
         slope = growth(second, role, "pss")

@@ -192,6 +192,7 @@ def test_no_instance_goes_by_half_of_two_configurations(tmp_path: Path) -> None:
     with storescp(tmp_path / "a") as a, storescp(tmp_path / "b") as b:
         site = Site(tmp_path / "site", a, b)
         with site.appliance as appliance:
+            wait_until(lambda: all(role in site.log() for role in ("role=receive", "role=work")), 60, "roles to start")
             with Streaming(appliance.port) as scanner:
                 for number, (letter, way) in enumerate(zip(itertools.cycle("ba"), site.ways(), strict=False)):
                     if number == RELOADS:
