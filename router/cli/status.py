@@ -156,14 +156,7 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
             "they are tried again by themselves",
             soft_wrap=True,
         )
-    days = found["disk"]["lasts_days"]
-    pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
-    console.print(f"disk       {size(found['disk']['free'])} left{pace}")
-    for disk in found["disks"]:
-        if disk["health"] != str(Health.GOOD):
-            console.print(f"[red]{escape(disk['words'])}[/]", soft_wrap=True)
-    if not found["synchronises"]:
-        console.print(f"[red]{NOT_SYNCHRONISED}[/]", soft_wrap=True)
+    _tell_disks(found)
     for each in found["clock_set"][:1]:
         by = "forward" if each["seconds"] > 0 else "back"
         console.print(
@@ -179,6 +172,18 @@ def _tell(loaded: Configuration, found: dict[str, Any]) -> None:
     )
     console.print()
     tell_lines([LineState(**line) for line in found["destinations"]])
+
+
+def _tell_disks(found: dict[str, Any]) -> None:
+    """What room is left and for how long, and what is wrong with a disk."""
+    days = found["disk"]["lasts_days"]
+    pace = f", enough for {days:.0f} days at this week's pace" if days is not None else ""
+    console.print(f"disk       {size(found['disk']['free'])} left{pace}")
+    for disk in found["disks"]:
+        if disk["health"] != str(Health.GOOD):
+            console.print(f"[red]{escape(disk['words'])}[/]", soft_wrap=True)
+    if not found["synchronises"]:
+        console.print(f"[red]{NOT_SYNCHRONISED}[/]", soft_wrap=True)
 
 
 def _tell_security(events: list[dict[str, Any]]) -> None:
