@@ -101,6 +101,7 @@ class Relayed:
         with suppress(OSError):
             while data := far.recv(65536):
                 if data[0] == _P_DATA and self._is_swallowed():
+                    _take_rest(far, data)
                     self._note("answer of the destination swallowed")
                     self._end(near, far, is_reset=True)
                 near.sendall(data)
@@ -115,6 +116,14 @@ class Relayed:
         for each in (near, far):
             self._connections.discard(each)
             _cut(each, is_reset=is_reset)
+
+
+def _take_rest(far: socket.socket, data: bytes) -> None:
+    """Up to the end of the PDU: `storescp` writes its head and its body one by one, and who cannot keeps no copy."""
+    while len(data) < (length := 6 + int.from_bytes(data[2:6].ljust(4, b"\xff"), "big")):
+        if not (more := far.recv(min(length - len(data), 65536))):
+            return
+        data += more
 
 
 def _cut(connection: socket.socket, *, is_reset: bool) -> None:
