@@ -1,6 +1,6 @@
 """Leases: which deliveries a connection may send now, for how long, and how they come back. It sends nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -169,6 +169,25 @@ def renew(database: Database, leased: Sequence[Leased], now: datetime) -> None:
 def give_back(database: Database, leased: Sequence[Leased]) -> None:
     """Make due again, uncounted, what is leased and was not tried."""
     _change_ours(database, leased, _freed())
+
+
+def undo(database: Database, destination: str, holder: str, moments: Collection[datetime]) -> None:
+    """Make due again what `holder` leased at these moments, as if it had not; a probe may go at once."""
+    ours = sa.and_(
+        deliveries.c.destination == destination,
+        deliveries.c.state == State.LEASED,
+        deliveries.c.lease_holder == holder,
+        deliveries.c.lease_until.in_([each + LEASE for each in moments]),
+    )
+    probing = sa.and_(
+        destinations.c.name == destination, destinations.c.retry_at.in_([each + PROBE for each in moments])
+    )
+
+    def let_go(connection: sa.Connection) -> None:
+        if connection.execute(sa.update(deliveries).where(ours).values(_freed())).rowcount:
+            connection.execute(sa.update(destinations).where(probing).values(retry_at=None))
+
+    write(database, let_go)
 
 
 def rescue(database: Database, now: datetime, holder: str | None = None) -> int:

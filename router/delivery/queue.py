@@ -16,6 +16,7 @@ from router.delivery.redeciding import InForce
 from router.delivery.states import State
 from router.delivery.stepping import SteadyClock, SteppedClock
 from router.delivery.transactions import write
+from router.delivery.undecided import Undecided
 
 
 class Queue:
@@ -42,6 +43,7 @@ class Queue:
         self._holder = holder
         self._now = now
         self._bell = bell
+        self._undecided = Undecided(database, holder)
         self._clock = SteppedClock(database, holder, now, steady, stepped) if steady is not None else None
         self._due_now = self._clock.now if self._clock is not None else now
 
@@ -77,8 +79,10 @@ class Queue:
     # out
 
     def lease(self, destination: str, limit: int, horizon_seconds: float = leasing.HORIZON_SECONDS) -> list[Leased]:
-        """Take what may be sent now: of one study, at most `limit`. See `leasing.lease`."""
-        return leasing.lease(self._database, destination, limit, self._holder, self._due_now(), horizon_seconds)
+        """Take what may be sent now, at most `limit` of one study. See `leasing.lease`; where it fails, `undecided`."""
+        now = self._due_now()
+        with self._undecided.leasing(destination, now):
+            return leasing.lease(self._database, destination, limit, self._holder, now, horizon_seconds)
 
     def renew(self, leased: Sequence[Leased]) -> None:
         """Prolong these leases."""

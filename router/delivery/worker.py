@@ -48,6 +48,7 @@ class Line:
             settings, queue, self._clerk, damaged, crew if crew is not None else set(), self._stopping.is_set
         )
         self._rests_until = 0.0
+        self._is_after_trouble = False
         self._lot: Lot | None = None  # what is sent, or was last
         self._thread = threading.Thread(target=self._run, name=f"line {settings.name}", daemon=True)
 
@@ -92,10 +93,10 @@ class Line:
                 rest = self._turn()
             except SQLAlchemyError as error:
                 log.warning("database cannot be reached", destination=self.settings.name, reason=reason_of(error))
-                rest = TROUBLE_SECONDS
+                rest, self._is_after_trouble = TROUBLE_SECONDS, True
             except Exception:  # the border of a work loop
                 log.exception("delivery interrupted, trying again", destination=self.settings.name)
-                rest = TROUBLE_SECONDS
+                rest, self._is_after_trouble = TROUBLE_SECONDS, True
                 self._clear_up()
             if rest and self._awake.wait(rest):
                 self._stopping.wait(GATHER_SECONDS)
@@ -111,6 +112,9 @@ class Line:
     def _turn(self) -> float:
         """Send one lot; how many seconds to rest before the next."""
         settings = self.settings
+        if self._is_after_trouble:
+            self._clerk.settle_up()  # what was not tried would stay in hand for as long as the line is busy
+            self._is_after_trouble = False
         if not settings.is_open(self._queue.now()) or time.monotonic() < self._rests_until:
             self._clerk.settle_up()
             self._sending.hang_up()
