@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,42 @@ def storescu(
 ) -> subprocess.CompletedProcess[str]:
     """Send files with `storescu`; its exit status is not checked."""
     return _call(["storescu", "-aec", called, *options, "127.0.0.1", str(port), *map(str, paths)], NO_NAGLE)
+
+
+class Storing:
+    """`storescu` that is sending; `acknowledged` grows: the files that were answered with success."""
+
+    def __init__(self, port: int, paths: Sequence[Path], *options: str, called: str = "MICROPACS") -> None:
+        self.acknowledged: list[Path] = []
+        self._process = subprocess.Popen(
+            ["storescu", "-v", "-aec", called, *options, "127.0.0.1", str(port), *map(str, paths)],
+            env=_environment(NO_NAGLE),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        sending = Path()
+        for line in self._process.stderr:
+            if line.startswith(said := "I: Sending file: "):
+                sending = Path(line[len(said) :].rstrip("\n"))
+            elif line.startswith("I: Received Store Response (Success)"):
+                self.acknowledged.append(sending)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def finish(self) -> list[Path]:
+        """Wait for its end, however that is; what was acknowledged."""
+        self._process.wait(_SEND_SECONDS)
+        self._listening.join(_SEND_SECONDS)
+        return self.acknowledged
 
 
 def dcmsend(
