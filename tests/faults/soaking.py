@@ -44,9 +44,10 @@ routes:
     to: [research]
 """
 SCANNERS = 3
-KINDS = 20  # of so many studies each has one that ...
-ABORTED, CUT, OTHER_CONTENT, TWICE, REFUSED, REJECTED = range(3, 3 + 6)  # ... has this trouble, by its number
-MOST_AHEAD = 600  # instances that may be acknowledged and not filed
+KINDS, AWAY = 20, 100  # of so many studies each has one that has this trouble, or that a destination does not take
+ABORTED, CUT, OTHER_CONTENT, TWICE, REFUSED, REJECTED = range(3, 3 + 6)  # by its number
+MOST_AHEAD = 600  # instances that may be acknowledged and not filed, or not sent to research, which is slow
+UNSETTLED = "select count(*) from deliveries where destination = '{}' and state in ('waiting', 'due', 'leased')"
 SAMPLES = 240
 PATIENCE_SECONDS = 120.0
 
@@ -104,9 +105,9 @@ class Soak:
             for thread in threads:
                 thread.start()
             self._measure(appliance, pids, lambda: any(thread.is_alive() for thread in threads))
-            unsettled = "select count(*) from deliveries where state in ('waiting', 'due', 'leased')"
             wait_until(lambda: appliance.waiting() == 0, PATIENCE_SECONDS, "the spool to be filed")
-            wait_until(lambda: appliance.count(unsettled) == 0, PATIENCE_SECONDS, "all to be delivered")
+            for name in ports:
+                wait_until(lambda n=name: appliance.count(UNSETTLED.format(n)) == 0, PATIENCE_SECONDS, "all to be sent")
             self._sample(appliance, pids)
             assert appliance.roles() == {role: pid for role, pid in pids.items() if role != "serve"}, "a role ended"
             self.counts = {
@@ -132,15 +133,16 @@ class Soak:
         """One scanner after the other, as this thread."""
         try:
             while not self._is_over() and (number := next(self._numbers)) < self._studies:
-                while self._acknowledged - appliance.count("select count(*) from instances") > MOST_AHEAD:
+                while self._ahead(appliance) > MOST_AHEAD:
                     time.sleep(0.05)
                 study = make_study(self._seed, number)
                 kind = number % KINDS
                 if kind in {ABORTED, CUT}:
                     self._break_off(appliance.port, study, kind)
-                if kind in {REFUSED, REJECTED} and len(self._over) == self._asked:  # else it would get nothing at all
+                away = number % AWAY
+                if away in {REFUSED, REJECTED} and len(self._over) == self._asked:  # else it would get nothing at all
                     self._asked += 1
-                    research.trouble("refuses" if kind == REFUSED else "rejects")
+                    research.trouble("refuses" if away == REFUSED else "rejects")
                 self._send(appliance.port, study)
                 if kind == TWICE:
                     self._send(appliance.port, study)
@@ -150,6 +152,10 @@ class Soak:
                     self._acknowledged += INSTANCES
         except Exception as error:  # noqa: BLE001 - a thread's error is the run's
             self._errors.append(repr(error))
+
+    def _ahead(self, appliance: RunningAppliance) -> int:
+        not_filed = self._acknowledged - appliance.count("select count(*) from instances")
+        return max(not_filed, appliance.count(UNSETTLED.format("research")))
 
     def _is_over(self) -> bool:
         return bool(self._errors) or (self._until is not None and time.monotonic() > self._until)
