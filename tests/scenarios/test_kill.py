@@ -3,6 +3,7 @@
 `make test-long` kills 500 times, `MICROPACS_KILLS=20` as often as that says.
 """
 
+import json
 import os
 import random
 import shutil
@@ -23,7 +24,7 @@ from tests.support.part10 import part10_head, read_part10
 pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow]
 
 ROUNDS = int(os.environ.get("MICROPACS_KILLS", extent(6, 500)))
-SENDERS, STUDIES, PIXEL_BYTES = 4, 25, 50_000  # studies a sender and round
+SENDERS, STUDIES, PIXEL_BYTES = 4, 10, 120_000  # studies a sender and round
 LATEST_SECONDS = 0.25  # after the first answer; it takes longer to send them all
 YAML = """
 appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data}}
@@ -108,7 +109,7 @@ def test_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
                 else:
                     wait_until(appliance._up, 40, "the role to come back")
             assert in_the_stream >= ROUNDS // 2, f"only {in_the_stream} kills fell into a stream"
-            assert len(acknowledged) > 40 * ROUNDS, "the scanners hardly got anything through"
+            assert len(acknowledged) > 30 * ROUNDS, "the scanners hardly got anything through"
             _all_are_there(appliance, acknowledged, tmp_path)
             figure(
                 f"seed {seed}: n = {ROUNDS} kills -9 under {SENDERS} storescu, {in_the_stream} of them in a stream: "
@@ -120,11 +121,13 @@ def test_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
 
 def _all_are_there(appliance: RunningAppliance, acknowledged: Mapping[str, str], folder: Path) -> None:
     """What was acknowledged is archived, once, and at each destination as the rules make it."""
-    appliance.filed(len(acknowledged))
+    (folder / "acknowledged.json").write_text(json.dumps(acknowledged))  # for who has to look for what is missing
+    seconds = 60 + len(acknowledged) / 50
+    appliance.filed(len(acknowledged), seconds)
     kept = {str(row[0]) for row in appliance.sql("select sop_instance_uid from instances")}
     assert acknowledged.keys() <= kept
     for name in ("now", "quiet"):
-        wait_until(lambda n=name: _undelivered(appliance, n) == 0, 60, f"{name} to be served")
+        wait_until(lambda n=name: _undelivered(appliance, n) == 0, seconds, f"{name} to be served")
         there = _copies(folder / name)
         assert acknowledged.keys() <= there.keys(), f"{len(acknowledged.keys() - there)} missing at {name}"
         altered = [uid for uid, sha256 in acknowledged.items() if there[uid] != sha256]
