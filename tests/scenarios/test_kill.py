@@ -123,7 +123,7 @@ def _all_are_there(appliance: RunningAppliance, acknowledged: Mapping[str, str],
     """What was acknowledged is archived, once, and at each destination as the rules make it."""
     (folder / "acknowledged.json").write_text(json.dumps(acknowledged))  # for who has to look for what is missing
     seconds = 60 + len(acknowledged) / 50
-    appliance.filed(len(acknowledged), seconds)
+    wait_until(lambda: appliance.waiting() == 0, seconds, "the spool to be filed")
     kept = {str(row[0]) for row in appliance.sql("select sop_instance_uid from instances")}
     assert acknowledged.keys() <= kept
     for name in ("now", "quiet"):
