@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import time
 from collections.abc import Iterable, Mapping
 from itertools import cycle, islice
@@ -25,7 +26,7 @@ pytestmark = [needs_dcmtk, pytest.mark.peer, pytest.mark.slow]
 
 ROUNDS = int(os.environ.get("MICROPACS_KILLS", extent(6, 500)))
 SENDERS, STUDIES, PIXEL_BYTES = 4, 10, 120_000  # studies a sender and round
-LATEST_SECONDS = 0.25  # after the first answer; it takes longer to send them all
+LATEST = 0.5  # of what is sent has been answered when the kill comes
 YAML = """
 appliance: {{ae_title: MICROPACS, listen: "127.0.0.1:{{port}}", data: ./data}}
 sources: {{petct: {{ae_title: PETCT, host: 127.0.0.1}}}}
@@ -64,9 +65,12 @@ class _Round:
         self.sent |= instances
         return [self._folder / uid for uid in instances]
 
-    def begun(self) -> None:
-        """Wait for a first answer."""
-        wait_until(lambda: any(each.acknowledged or each.is_over for each in self._senders), 30, "a first answer")
+    def answered(self, count: int) -> None:
+        """Wait until so many have been answered, or there is nothing more to wait for."""
+        deadline = time.monotonic() + 30
+        while sum(len(each.acknowledged) for each in self._senders) < count and not self.is_over:
+            assert time.monotonic() < deadline, "scanners wait for answers in vain"
+            time.sleep(0.001)
 
     @property
     def is_over(self) -> bool:
@@ -94,21 +98,22 @@ def test_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
         appliance.start()
         try:
             for number, role in enumerate(roles):
+                victim = _process(appliance, role)
                 sending = _Round(tmp_path / "sent", appliance.port, seed, number)
-                sending.begun()
-                time.sleep(chance.uniform(0.0, LATEST_SECONDS))
+                sending.answered(chance.randint(1, int(LATEST * len(sending.sent))))
                 was_over = sending.is_over
-                appliance.kill(role)
+                os.kill(victim, signal.SIGKILL)
                 answered = sending.finish()
                 acknowledged |= answered
                 if role == "work":
                     assert answered.keys() == sending.sent.keys(), "scanners noticed it"
                 in_the_stream += len(answered) < len(sending.sent) if role == "receive" else not was_over
                 if role == "serve":
+                    appliance.kill("serve")  # waited for
                     appliance.start()
                 else:
                     wait_until(appliance._up, 40, "the role to come back")
-            assert in_the_stream >= ROUNDS // 2, f"only {in_the_stream} kills fell into a stream"
+            assert in_the_stream >= ROUNDS * 2 // 3, f"only {in_the_stream} kills fell into a stream"
             assert len(acknowledged) > 30 * ROUNDS, "the scanners hardly got anything through"
             _all_are_there(appliance, acknowledged, tmp_path)
             figure(
@@ -117,6 +122,15 @@ def test_kills_lose_nothing_that_was_answered(tmp_path: Path) -> None:
             )
         finally:
             appliance.stop()
+
+
+def _process(appliance: RunningAppliance, role: str) -> int:
+    """Whom to kill, once he is there."""
+    assert appliance.process is not None
+    if role == "serve":
+        return appliance.process.pid
+    wait_until(lambda: role in appliance.roles(), 40, f"{role} to run")
+    return appliance.roles()[role]
 
 
 def _all_are_there(appliance: RunningAppliance, acknowledged: Mapping[str, str], folder: Path) -> None:
