@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from queue import Queue
 
 import structlog
 
@@ -20,6 +21,7 @@ from router.dimse.stream import Stream
 _TICK_SECONDS = 1.0
 _LAST_SECONDS = 10.0
 _SILENT_FOR_ONE_ASKING = 5  # they cost no thread, and who is slow to speak in a flood shall have the time
+_MOST_WAITING = 16  # for a thread; more, and somebody might have to make room before he is heard
 _PAUSE_SECONDS = 0.2  # after the system had no socket or thread left
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,8 @@ class Listener:
         self._stopping = threading.Event()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._thread = threading.Thread(target=self._loop, name="listener", daemon=True)
+        self._to_start: Queue[tuple[threading.Thread, str, Stream] | None] = Queue(_MOST_WAITING)
+        self._usher = threading.Thread(target=self._start_threads, name="usher", daemon=True)
 
     @property
     def running(self) -> int:
@@ -51,6 +55,7 @@ class Listener:
     def start(self) -> None:
         """Begin to accept."""
         self._thread.start()
+        self._usher.start()
 
     def reconfigure(self, reception: Reception) -> None:
         """What holds for associations from now on; those that run keep what they began with."""
@@ -63,6 +68,8 @@ class Listener:
         self._stopping.set()
         self._wake_writer.send(b"\0")
         self._thread.join()
+        self._to_start.put(None)
+        self._usher.join()
 
     def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running associations end by themselves for so long, then abort them.
@@ -138,12 +145,22 @@ class Listener:
         with self._guard:
             self._running[thread] = stream
         self._seats.come(host, stream, reception.limits)
-        try:
-            thread.start()
-        except RuntimeError:
-            log.error("cannot start a thread for a connection", host=host)  # noqa: TRY400 - the trace says no more
-            self._forget(thread, host, stream)
-            self._stopping.wait(_PAUSE_SECONDS)
+        self._to_start.put((thread, host, stream))
+
+    def _start_threads(self) -> None:
+        """Beside the listener, since each is waited for; whoever had to make room meanwhile needs none."""
+        while (waiting := self._to_start.get()) is not None:
+            thread, host, stream = waiting
+            if stream.is_dropped:
+                self._unheard(host)
+                self._forget(thread, host, stream)
+                continue
+            try:
+                thread.start()
+            except RuntimeError:
+                log.error("cannot start a thread for a connection", host=host)  # noqa: TRY400 - the trace says no more
+                self._forget(thread, host, stream)
+                self._stopping.wait(_PAUSE_SECONDS)
 
     def _serve(self, stream: Stream, host: str, reception: Reception, since: float) -> None:
         admit = partial(self._seats.take, host, stream, reception.limits)
