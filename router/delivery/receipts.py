@@ -1,8 +1,9 @@
 """Receipts: what a destination got of a study, in one row, once all its deliveries are settled. Forgets no open one."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,13 +12,17 @@ from archive import Database
 from router.delivery.listing import IDS_AT_ONCE, names_in_queue
 from router.delivery.states import SETTLED
 from router.delivery.tables import attempts, deliveries, receipts
+from rules import Priority
 
 _row = sa.Row[tuple[object, ...]]
 
-_STUDIES = (
-    sa.select(deliveries.c.study_id)
-    .where(deliveries.c.destination == sa.bindparam("destination"), deliveries.c.state == sa.bindparam("state"))
-    .distinct()
+_PAGE = (
+    sa.select(deliveries.c.id, deliveries.c.study_id)
+    .where(*(deliveries.c[name] == sa.bindparam(name) for name in ("destination", "state", "priority")))
+    .where(deliveries.c.id > sa.bindparam("after"))
+    .where(sa.or_(deliveries.c.settled_at < sa.bindparam("before"), deliveries.c.settled_at > sa.bindparam("now")))
+    .order_by(deliveries.c.id)
+    .limit(IDS_AT_ONCE)
 )
 _GROUP = sa.select(
     sa.func.max(sa.case((deliveries.c.state.in_(sorted(SETTLED)), 0), else_=1)), sa.func.max(deliveries.c.settled_at)
@@ -31,24 +36,33 @@ def fold(database: Database, before: datetime, now: datetime, complete: Callable
     than now was so before the clock went back.
     """
     folded = 0
-    for study_id, destination in _settled_groups(database, before, now):
-        complete(study_id, destination)
-        folded += _fold_group(database, study_id, destination)
+    for groups in _settled_groups(database, before, now):
+        for study_id, destination in groups:
+            complete(study_id, destination)
+            folded += _fold_group(database, study_id, destination)
     with database.begin() as connection:
         connection.execute(sa.delete(attempts).where(attempts.c.delivery_id.is_(None), attempts.c.started_at < before))
     return folded
 
 
-def _settled_groups(database: Database, before: datetime, now: datetime) -> list[tuple[int, str]]:
-    """Asked of what is settled only, for what is pending may be a million times as much."""
+def _settled_groups(database: Database, before: datetime, now: datetime) -> Iterator[list[tuple[int, str]]]:
+    """A few at a time, of what is settled only: there may be any number of these, and a million pending."""
     with database.read() as connection:
-        candidates = {
-            (study_id, destination)
-            for destination in names_in_queue(connection)
-            for state in SETTLED
-            for study_id in connection.scalars(_STUDIES, {"destination": destination, "state": state})
-        }
-        return [group for group in sorted(candidates) if _is_settled(connection, *group, before, now)]
+        names = names_in_queue(connection)
+    for name, state, priority in product(names, SETTLED, Priority):
+        place = {"destination": name, "state": state, "priority": int(priority), "before": before, "now": now}
+        after = 0
+        while page := _page(database, {**place, "after": after}):
+            studies = dict.fromkeys(row.study_id for row in page)
+            with database.read() as connection:
+                groups = [(study, name) for study in studies if _is_settled(connection, study, name, before, now)]
+            yield groups
+            after = page[-1].id
+
+
+def _page(database: Database, place: Mapping[str, object]) -> Sequence[sa.Row[Any, Any]]:
+    with database.read() as connection:
+        return connection.execute(_PAGE, place).all()
 
 
 def _is_settled(connection: sa.Connection, study_id: int, destination: str, before: datetime, now: datetime) -> bool:

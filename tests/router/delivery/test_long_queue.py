@@ -100,3 +100,16 @@ def test_only_whole_groups_are_folded(bench: Bench) -> None:
         41: State.DUE,
     }
     assert bench.queue.fold(before) == 0
+
+
+def test_many_are_folded_a_few_at_a_time(bench: Bench) -> None:
+    """Of more studies than are looked at in one go, all but the one with something pending are folded."""
+    for study in range(1, 601):
+        bench.put([2 * study, 2 * study + 1], study=study, priority=Priority.LOW if study % 7 else Priority.HIGH)
+    while leased := bench.queue.lease("pacs", 2000):
+        bench.settle(leased, DELIVERED)
+    bench.put([5000], study=300)
+    bench.clock.advance(60)
+    assert bench.queue.fold(bench.clock()) == 1198
+    assert bench.states() == {600: State.DELIVERED, 601: State.DELIVERED, 5000: State.DUE}
+    assert [each["instances"] for study in (1, 300, 600) for each in bench.queue.receipts(study)] == [2, 3, 2]
