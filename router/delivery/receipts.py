@@ -17,10 +17,9 @@ from rules import Priority
 _row = sa.Row[tuple[object, ...]]
 
 _PAGE = (
-    sa.select(deliveries.c.id, deliveries.c.study_id)
+    sa.select(deliveries.c.id, deliveries.c.study_id, deliveries.c.created_at)
     .where(*(deliveries.c[name] == sa.bindparam(name) for name in ("destination", "state", "priority")))
     .where(deliveries.c.id > sa.bindparam("after"))
-    .where(sa.or_(deliveries.c.settled_at < sa.bindparam("before"), deliveries.c.settled_at > sa.bindparam("now")))
     .order_by(deliveries.c.id)
     .limit(IDS_AT_ONCE)
 )
@@ -46,23 +45,24 @@ def fold(database: Database, before: datetime, now: datetime, complete: Callable
 
 
 def _settled_groups(database: Database, before: datetime, now: datetime) -> Iterator[list[tuple[int, str]]]:
-    """A few at a time, of what is settled only: there may be any number of these, and a million pending."""
+    """A few at a time, of what is settled only: what is pending may be a million times as much.
+
+    Deliveries have their ids in the order in which they were made, so it ends where they were made after `before`.
+    """
     with database.read() as connection:
         names = names_in_queue(connection)
     for name, state, priority in product(names, SETTLED, Priority):
-        place = {"destination": name, "state": state, "priority": int(priority), "before": before, "now": now}
-        after = 0
-        while page := _page(database, {**place, "after": after}):
-            studies = dict.fromkeys(row.study_id for row in page)
+        place = {"destination": name, "state": state, "priority": int(priority)}
+        made_at, after = before, 0
+        while not before < made_at <= now:
             with database.read() as connection:
+                page = connection.execute(_PAGE, {**place, "after": after}).all()
+                studies = dict.fromkeys(row.study_id for row in page)
                 groups = [(study, name) for study in studies if _is_settled(connection, study, name, before, now)]
             yield groups
-            after = page[-1].id
-
-
-def _page(database: Database, place: Mapping[str, object]) -> Sequence[sa.Row[Any, Any]]:
-    with database.read() as connection:
-        return connection.execute(_PAGE, place).all()
+            if len(page) < IDS_AT_ONCE:
+                break
+            made_at, after = page[-1].created_at, page[-1].id
 
 
 def _is_settled(connection: sa.Connection, study_id: int, destination: str, before: datetime, now: datetime) -> bool:

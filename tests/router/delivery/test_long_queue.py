@@ -1,10 +1,12 @@
 """What a delivery costs does not depend on how many wait."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from archive import Database
 from router.delivery import State
@@ -103,13 +105,42 @@ def test_only_whole_groups_are_folded(bench: Bench) -> None:
 
 
 def test_many_are_folded_a_few_at_a_time(bench: Bench) -> None:
-    """Of more studies than are looked at in one go, all but the one with something pending are folded."""
-    for study in range(1, 601):
-        bench.put([2 * study, 2 * study + 1], study=study, priority=Priority.LOW if study % 7 else Priority.HIGH)
+    """Of more than are looked at in one go all are folded, but for the study with something pending."""
+    for study in range(1, 21):
+        instances = range(100 * study, 100 * study + 60)
+        bench.put(instances, study=study, priority=Priority.LOW if study % 7 else Priority.HIGH)
     while leased := bench.queue.lease("pacs", 2000):
         bench.settle(leased, DELIVERED)
-    bench.put([5000], study=300)
+    bench.put([5000], study=12)
     bench.clock.advance(60)
-    assert bench.queue.fold(bench.clock()) == 1198
-    assert bench.states() == {600: State.DELIVERED, 601: State.DELIVERED, 5000: State.DUE}
-    assert [each["instances"] for study in (1, 300, 600) for each in bench.queue.receipts(study)] == [2, 3, 2]
+    assert bench.queue.fold(bench.clock()) == 19 * 60
+    assert set(bench.states()) == {*range(1200, 1260), 5000}
+    assert [each["instances"] for study in (1, 12, 20) for each in bench.queue.receipts(study)] == [60, 61, 60]
+
+
+def test_what_cannot_be_old_enough_is_not_read(bench: Bench) -> None:
+    """To fold what was settled an hour ago, no more than the beginning of what was made since is looked at."""
+    for study in range(1, 31):
+        bench.put(range(50 * study, 50 * study + 50), study=study)
+        bench.clock.advance(1)
+    while leased := bench.queue.lease("pacs", 2000):
+        bench.settle(leased, DELIVERED)
+    with looked_at(bench.database) as studies:
+        assert bench.queue.fold(bench.clock() - timedelta(seconds=29)) == 0
+    assert 0 < len(studies) <= 11
+    bench.clock.advance(-100)
+    assert bench.queue.fold(bench.clock() - timedelta(hours=1)) == 1500, "the clock was set back"
+
+
+@contextmanager
+def looked_at(database: Database) -> Iterator[list[object]]:
+    """A growing list with one entry for each study that it is asked whether it is settled."""
+    found: list[object] = []
+
+    def note(*event: object) -> None:
+        if "max(CASE" in str(event[2]):
+            found.append(event[3])
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    yield found
+    sa.event.remove(database.engine, "before_cursor_execute", note)
