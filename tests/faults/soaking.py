@@ -54,10 +54,13 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Process:
-    """What one process holds: resident kB, as many shared ones as fall to it, open descriptors, threads."""
+    """What one process holds: resident kB, those of its own, open descriptors, threads.
+
+    Pages of files, as of programs and libraries, are not its own: others have them as well, and come and go.
+    """
 
     rss: int
-    pss: int
+    own: int
     descriptors: int
     threads: int
 
@@ -185,7 +188,7 @@ def measured(pid: int) -> Process:
     status, memory = (dict(_lines(folder / name)) for name in ("status", "smaps_rollup"))
     return Process(
         rss=int(status["VmRSS"].split()[0]),
-        pss=int(memory["Pss"].split()[0]),
+        own=int(memory["Pss"].split()[0]) - int(memory["Pss_File"].split()[0]),
         descriptors=len(list((folder / "fd").iterdir())),
         threads=int(status["Threads"]),
     )
@@ -216,10 +219,10 @@ def table(samples: list[Sample]) -> str:
         f"{'':8}{'what':12}{'first':>8}{'half-way':>10}{'last':>8}{'most':>8}{'growth a 1,000 instances':>26}",
     ]
     for role in samples[0].processes:
-        for what in ("rss", "pss", "descriptors", "threads"):
+        for what in ("rss", "own", "descriptors", "threads"):
             seen = [getattr(each.processes[role], what) for each in samples]
             cells = (seen[0], seen[len(seen) // 2], seen[-1], max(seen))
-            name = what + " kB" * what.endswith("ss")
+            name = what + " kB" * (what in {"rss", "own"})
             numbers = "{:8}{:10}{:8}{:8}".format(*cells)
             lines.append(f"{role:8}{name:12}{numbers}{growth(half, role, what):26.2f}")
     return "\n".join(lines)

@@ -54,7 +54,7 @@ def test_a_leak_is_seen_in_what_comes_and_goes() -> None:
             samples.append(Sample(100 * step, 0.0, {"this": measured(one.pid)}, 0, 0))
         print(file=one.stdin, flush=True)
     assert one.returncode == 0
-    assert growth(samples, "this", "pss") == pytest.approx(40_000, rel=0.2)
+    assert growth(samples, "this", "own") == pytest.approx(40_000, rel=0.2)
 
 
 def test_nothing_grows(tmp_path: Path) -> None:
@@ -69,15 +69,15 @@ def test_nothing_grows(tmp_path: Path) -> None:
     cached = [min(CACHE_KB, each.database_kb) for each in (second[0], second[-1])]
     caches = CONNECTIONS * (cached[1] - cached[0])
     for role in second[0].processes:
-        grown = growth(second, role, "pss") * thousands
+        grown = growth(second, role, "own") * thousands
         allowed = STEADY_KB + KB_A_THOUSAND * thousands + (caches if role == "work" else 0)
         assert grown < allowed, f"{role} grows by {grown:.0f} kB, {allowed:.0f} kB were to be expected"
         for what in ("descriptors", "threads"):
             warm = first[len(first) // 2 :]
             before, after = (min(getattr(each.processes[role], what) for each in some) for some in (warm, second))
             assert after <= before + MORE, f"{what} of {role}: {before}, then {after}"
-        peak = max(each.processes[role].pss for each in soak.samples) / 1000
-        slope = growth(second, role, "pss")
+        peak = max(each.processes[role].own for each in soak.samples) / 1000
+        slope = growth(second, role, "own")
         figure(f"n = {soak.samples[-1].instances} instances: {role} {slope:+.0f} kB a thousand, peak {peak:.0f} MB")
     assert max(each.spool_files for each in soak.samples) <= SPOOL_FILES
     assert soak.counts["held"] > 0
