@@ -37,6 +37,8 @@ SCANNERS = 8
 LONGEST_DOWN_SECONDS = 3.0
 DRAIN_SECONDS = 600.0
 PROGRESS_SECONDS = 10.0
+MOST_UNDER_WAY = 300  # deliveries; each trouble takes a destination a second, and is to meet another delivery
+LOOK_SECONDS = 1.0  # at how many they are
 
 
 @dataclass
@@ -114,11 +116,15 @@ class Headline:
         numbers = (number for number in range(self._studies) if number not in through)
         running: set[Future[None]] = set()
         done, told = len(through), time.monotonic()
+        looked = told
         with ThreadPoolExecutor(SCANNERS) as pool:
             try:
                 for number in numbers:
                     if (until is not None and time.monotonic() > until) or self._errors:
                         break
+                    if time.monotonic() - looked > LOOK_SECONDS:
+                        self._let_destinations_catch_up()
+                        looked = time.monotonic()
                     running.add(pool.submit(self._one, number))
                     if len(running) >= SCANNERS:
                         finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -129,6 +135,12 @@ class Headline:
             except KeyboardInterrupt:
                 self._senders.ended.set()
                 raise
+
+    def _let_destinations_catch_up(self) -> None:
+        """However fast scanners are: else the troubles of a destination come faster than it could get over them."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while _left(self._appliance.running) > MOST_UNDER_WAY and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
 
     def _one(self, number: int) -> None:
         """One study with its fault."""
