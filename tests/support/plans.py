@@ -1,4 +1,4 @@
-"""What SQLite would do for every statement that some code executes: so a test sees what grows with the tables."""
+"""The statements that some code executes, and what SQLite would do for each: so a test sees what grows with tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,19 @@ from sqlalchemy import event
 from archive import Database
 
 _GROWS = ("studies", "series", "instances", "amendments", "held", "deliveries", "attempts", "quiet_periods", "journal")
+
+
+@contextmanager
+def executed(database: Database) -> Iterator[list[str]]:
+    """The statements that are executed in the block, while they are."""
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(database.engine, "before_cursor_execute", note)
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from archive import Archive, ChangedMeanwhileError, Filing, Kept, Placed
@@ -18,6 +16,7 @@ from router.reading import read_header
 from rules import Attribute
 from tests.support.corrected import DEFLATED, STUDY, Site
 from tests.support.data import needs_data
+from tests.support.plans import executed
 
 LATE = {"SeriesInstanceUID": "1.2.5"}
 
@@ -49,19 +48,6 @@ def embedded(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
     yield site
     site.close()
-
-
-@contextmanager
-def counted(site: Site) -> Iterator[list[str]]:
-    """The statements that are executed meanwhile."""
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    sa.event.listen(site.appliance.database.engine, "before_cursor_execute", note)
-    yield statements
-    sa.event.remove(site.appliance.database.engine, "before_cursor_execute", note)
 
 
 def test_a_late_series_lies_under_the_corrected_patient(site: Site) -> None:
@@ -261,11 +247,11 @@ def test_where_nothing_was_corrected_nothing_is_asked(embedded: Site, monkeypatc
     judged = []
     judge = filing.judge
     monkeypatch.setattr(filing, "judge", lambda *values, **more: judged.append(1) or judge(*values, **more))
-    with counted(embedded) as before:
+    with executed(embedded.appliance.database) as before:
         embedded.arrive(2, 3)
     assert len(judged) == 2
     embedded.corrector.edit(embedded.study_id(), {"PatientID": "0042"}, resend=False)
-    with counted(embedded) as after:
+    with executed(embedded.appliance.database) as after:
         embedded.arrive(4, 5)
     assert len(judged) == 2 + 4
     assert len(after) == len(before) + 1, "the event in the journal"
