@@ -8,11 +8,10 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from io import FileIO
 from pathlib import Path
 
 from archive.errors import NotKeptError
-from archive.files import create, read_at, write_at
+from archive.files import create, read_at, reopen, write_at
 from archive.locks import lock, unlock
 
 ARRIVAL_LENGTH = 24
@@ -46,7 +45,7 @@ class ArrivalNames:
         try:
             self._file = create(path)
         except FileExistsError:
-            self._file = FileIO(path, "r+")
+            self._file = reopen(path)
 
     def next(self) -> str:
         """A name above all names given out before."""

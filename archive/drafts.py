@@ -5,17 +5,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from io import FileIO
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from archive.entry import Entry
 from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, EntryUnreadableError
-from archive.files import FULL, create, start_to_sync, sync_file, write
+from archive.files import FULL, create, start_to_sync, sync_file, write, write_at
 from archive.filing import Placed
 from archive.locks import try_lock
 from archive.part10 import Head, Stamp, encode_head
+from archive.rawfile import Opened, RawFile
 
 _CHUNK = 1 << 20  # bytes
 
@@ -32,7 +32,7 @@ class Draft:
     """A complete file that has no name yet; `file` is open until it is synchronised."""
 
     part: str
-    file: FileIO
+    file: RawFile
     head: Head
 
     def placed(self, file: str) -> Placed:
@@ -74,8 +74,7 @@ class Drafts:
                 write(file, prefix)
                 _append(entry, resume, file, digest)
                 stamp = replace(stamp, digest=digest.hexdigest())
-                file.seek(0)
-                write(file, encode_head(entry.identity, stamp, len(head)))
+                write_at(file, encode_head(entry.identity, stamp, len(head)), 0)
             start_to_sync(file)  # while the others of the batch are written; they share the disk's commits
         except BaseException:
             file.close()
@@ -111,7 +110,7 @@ def drafting(folder: Path) -> Iterator[Drafts]:
         drafts.drop()
 
 
-def _append(entry: Entry, start: int, file: FileIO, digest: Digest | None = None) -> None:
+def _append(entry: Entry, start: int, file: Opened, digest: Digest | None = None) -> None:
     """The rest of the data set from byte `start` on."""
     missing = entry.size - start
     for chunk in _chunks(entry, start):

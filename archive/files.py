@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from uuid import uuid4
 
 from archive.locks import try_lock
+from archive.rawfile import Opened, RawFile
 
 if sys.platform == "darwin":
     import fcntl
@@ -23,32 +23,37 @@ _DURABLY = getattr(os, "RWF_DSYNC", 0)  # Linux
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
-def create(path: Path | str) -> FileIO:
-    """A new unbuffered file to write and read, 0640; FileExistsError if the name is taken."""
-    return FileIO(path, "x+", opener=lambda name, flags: os.open(name, flags, FILE_MODE))
+def create(path: Path | str) -> RawFile:
+    """A new file to write and read, 0640; FileExistsError if the name is taken."""
+    return RawFile(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE)
 
 
-def write(file: FileIO, content: bytes | bytearray | memoryview) -> None:
-    """All of the content; a raw file may take it in pieces."""
+def reopen(path: Path | str) -> RawFile:
+    """A file that is there, to write and read; FileNotFoundError if it is not."""
+    return RawFile(path, os.O_RDWR)
+
+
+def write(file: Opened, content: bytes | bytearray | memoryview) -> None:
+    """All of the content, behind what was written before; the system may take it in pieces."""
     view = memoryview(content)
     while view:
-        view = view[file.write(view) :]
+        view = view[os.write(file.fileno(), view) :]
 
 
-def write_at(file: FileIO, content: bytes | bytearray | memoryview, offset: int) -> None:
+def write_at(file: Opened, content: bytes | bytearray | memoryview, offset: int) -> None:
     """All of the content at `offset`; one file is written by one thread at a time."""
     view = memoryview(content)
     while view:
         if _HAS_POSITIONS:
             written = os.pwrite(file.fileno(), view, offset)
         else:
-            file.seek(offset)
-            written = file.write(view)
+            os.lseek(file.fileno(), offset, os.SEEK_SET)
+            written = os.write(file.fileno(), view)
         view = view[written:]
         offset += written
 
 
-def write_parts_at(file: FileIO, parts: Sequence[memoryview], offset: int) -> None:
+def write_parts_at(file: Opened, parts: Sequence[memoryview], offset: int) -> None:
     """All of the parts, one after the other, at `offset`: in one call where the system has one."""
     written = os.pwritev(file.fileno(), parts, offset) if _HAS_PARTS else 0
     for part in parts:
@@ -58,7 +63,7 @@ def write_parts_at(file: FileIO, parts: Sequence[memoryview], offset: int) -> No
         written = max(0, written - len(part))
 
 
-def write_durably(file: FileIO, content: bytes | bytearray | memoryview, offset: int) -> None:
+def write_durably(file: Opened, content: bytes | bytearray | memoryview, offset: int) -> None:
     """All of the content at `offset`, on the disk when this returns; says nothing of what was written before.
 
     Where there is one call for both it waits less than two. After an OSError it must be taken as lost.
@@ -74,15 +79,15 @@ def write_durably(file: FileIO, content: bytes | bytearray | memoryview, offset:
         offset += written
 
 
-def read_at(file: FileIO, size: int, offset: int) -> bytes:
+def read_at(file: Opened, size: int, offset: int) -> bytes:
     """The `size` bytes at `offset`, fewer at the end of the file."""
     data = b""
     while len(data) < size:
         if _HAS_POSITIONS:
             more = os.pread(file.fileno(), size - len(data), offset + len(data))
         else:
-            file.seek(offset + len(data))
-            more = file.read(size - len(data))
+            os.lseek(file.fileno(), offset + len(data), os.SEEK_SET)
+            more = os.read(file.fileno(), size - len(data))
         if not more:
             break
         if len(more) == size:
@@ -91,7 +96,7 @@ def read_at(file: FileIO, size: int, offset: int) -> bytes:
     return data
 
 
-def start_to_sync(file: FileIO, offset: int = 0, size: int = 0) -> None:
+def start_to_sync(file: Opened, offset: int = 0, size: int = 0) -> None:
     """Let the system begin to write the file (0: to its end) to the disk, where it can be asked to; does not wait.
 
     It is advice: a file system that takes none is no error, and one that fails tells so when the file is synchronised.
@@ -101,7 +106,7 @@ def start_to_sync(file: FileIO, offset: int = 0, size: int = 0) -> None:
             os.posix_fadvise(file.fileno(), offset, size, os.POSIX_FADV_DONTNEED)
 
 
-def sync_file(file: FileIO) -> None:
+def sync_file(file: Opened) -> None:
     """Data and size are on the disk when this returns. After an OSError they must be taken as lost (never retried)."""
     if sys.platform == "darwin":
         fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
@@ -122,14 +127,30 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def is_in_place(file: FileIO, path: Path) -> bool:
-    """Whether the path leads to the open file: not deleted, its disk not unmounted. Windows allows neither."""
+def is_in_place(file: RawFile) -> bool:
+    """Whether its name leads to the open file: not deleted, its disk not unmounted. Windows allows neither.
+
+    Asks for the file's times once, where the system says by what name it knows an open file (`rawfile` tells why).
+    """
     if sys.platform == "win32":
         return True
+    if file.known_as:
+        return _known_as(file) == file.known_as and os.access(file.name, os.F_OK)  # nothing else is mounted over it
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        is_found = os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
     except FileNotFoundError:
         return False
+    if is_found:
+        file.known_as = _known_as(file)
+    return is_found
+
+
+def _known_as(file: RawFile) -> str:
+    """Linux' name for an open file, another one once it was moved or deleted; "" elsewhere."""
+    try:
+        return os.readlink(f"/proc/self/fd/{file.fileno()}")
+    except OSError:
+        return ""
 
 
 def link(existing: Path, name: Path) -> bool:

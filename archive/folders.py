@@ -2,10 +2,9 @@
 
 import errno
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 
-from archive.files import sync_folder
+from archive.files import reopen, sync_folder
 from archive.locks import try_lock
 
 FOLDER_MODE = 0o750
@@ -57,7 +56,7 @@ def drop_abandoned(folder: Path) -> int:
     dropped = 0
     for path in folder.glob("*.part"):
         with suppress(OSError):
-            with FileIO(path, "r+") as file:
+            with reopen(path) as file:
                 is_abandoned = try_lock(file)
             if is_abandoned:
                 path.unlink()  # closed before: Windows removes no open file

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from archive.arrivals import ArrivalNames
 from archive.errors import SpoolFailedError, SpoolFullError
-from archive.files import FULL, create, sync_file, sync_folder, write
+from archive.files import FULL, create, sync_file, sync_folder, write, write_at
 from archive.locks import try_lock
 from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
@@ -160,8 +160,7 @@ class _InFile:
     def seal(self, arrival: str) -> None:
         digest = self._hash.hexdigest()
         stamp = Stamp(arrival, self._origin, digest, self.size, digest)
-        self._file.seek(0)
-        write(self._file, encode_head(self._identity, stamp, self._head_length))
+        write_at(self._file, encode_head(self._identity, stamp, self._head_length), 0)
         sync_file(self._file)
         self._file.close()
         sealed = self._sealed / f"{arrival}.dcm"

@@ -1,7 +1,9 @@
 """Advisory locks on open files, which the system gives back however their process ends. Waits without a limit."""
 
+import os
 import sys
-from io import FileIO
+
+from archive.rawfile import Opened
 
 if sys.platform == "win32":
     import msvcrt
@@ -9,7 +11,7 @@ else:
     import fcntl
 
 
-def try_lock(file: FileIO) -> bool:
+def try_lock(file: Opened) -> bool:
     """Take the file's advisory lock if no other process holds it; it is given back when the file is closed."""
     try:
         if sys.platform == "win32":
@@ -21,19 +23,19 @@ def try_lock(file: FileIO) -> bool:
     return True
 
 
-def lock(file: FileIO) -> None:
+def lock(file: Opened) -> None:
     """Wait for the file's advisory lock; on Windows it is its first byte that is locked."""
     if sys.platform == "win32":
-        file.seek(0)
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
         msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
     else:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
 
 
-def unlock(file: FileIO) -> None:
+def unlock(file: Opened) -> None:
     """Give the lock back."""
     if sys.platform == "win32":
-        file.seek(0)
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
     else:
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)

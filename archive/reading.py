@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,8 @@ from xxhash import xxh3_64_intdigest
 
 from archive import register
 from archive.errors import EntryUnreadableError
-from archive.files import SHORT_OF_MEANS, read_at
+from archive.files import SHORT_OF_MEANS, read_at, reopen
+from archive.rawfile import RawFile
 from archive.register import Registered, State, register_of
 from archive.segment import HEAD_BYTES, SegmentEntry, decode
 
@@ -54,7 +54,7 @@ class Reading:
         try:
             with self._register() as file:
                 generation = register.generation_of(file)
-                self.is_failing = not generation and file.seek(0, os.SEEK_END) > 0
+                self.is_failing = not generation and os.lseek(file.fileno(), 0, os.SEEK_END) > 0
                 if not generation:
                     return
                 if generation != self.generation:
@@ -100,7 +100,7 @@ class Reading:
 
     def read(self, entry: Registered) -> tuple[SegmentEntry, bytes]:
         """The head and the data set of an entry; EntryUnreadableError where they are not what was received, OSError."""
-        with FileIO(self.path) as file:
+        with RawFile(self.path) as file:
             head = decode(read_at(file, HEAD_BYTES, entry.offset), entry.offset)
             content = read_at(file, entry.size, entry.offset + HEAD_BYTES)
         if (
@@ -147,12 +147,12 @@ class Reading:
         self.first = ""
 
     def _mark(self, entries: Sequence[Registered], state: State) -> None:
-        with self._register("r+") as file:
+        with reopen(register_of(self.path)) as file:
             for entry in entries:
                 register.mark(file, entry.number, state)
 
-    def _register(self, mode: str = "r") -> FileIO:
-        return FileIO(register_of(self.path), mode)
+    def _register(self) -> RawFile:
+        return RawFile(register_of(self.path))
 
     def _failed(self, error: OSError) -> None:
         if error.errno in SHORT_OF_MEANS:

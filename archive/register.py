@@ -10,11 +10,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from io import FileIO
 from pathlib import Path
 from struct import Struct
 
 from archive.files import read_at, sync_file, write_at
+from archive.rawfile import Opened
 from archive.segment import GENERATION_BYTES, after
 
 SUFFIX = ".register"
@@ -63,31 +63,31 @@ def register_of(segment: Path) -> Path:
     return segment.with_suffix(SUFFIX)
 
 
-def begin(file: FileIO, generation: bytes) -> None:
+def begin(file: Opened, generation: bytes) -> None:
     """Void all records and begin with none; on the disk when this returns. Raises OSError."""
     write_at(file, _MAGIC + generation, 0)
     sync_file(file)
 
 
-def add(file: FileIO, generation: bytes, entry: Registered) -> None:
+def add(file: Opened, generation: bytes, entry: Registered) -> None:
     """One record more. Raises OSError."""
     fields = (entry.arrival.encode("ascii"), entry.received_at, entry.offset, entry.size)
     record = _RECORD.pack(*fields, _check(generation, *fields)) + bytes((entry.state, 0, 0, 0))
     write_at(file, record, _place(entry.number))
 
 
-def mark(file: FileIO, number: int, state: State) -> None:
+def mark(file: Opened, number: int, state: State) -> None:
     """Bring the entry of this record into `state`. Raises OSError."""
     write_at(file, bytes((state,)), _place(number) + _STATE_AT)
 
 
-def generation_of(file: FileIO) -> bytes:
+def generation_of(file: Opened) -> bytes:
     """The generation of the register, b"" if there is none that can be recognised. Raises OSError."""
     head = read_at(file, _HEAD_BYTES, 0)
     return head[len(_MAGIC) :] if len(head) == _HEAD_BYTES and head.startswith(_MAGIC) else b""
 
 
-def records(file: FileIO, generation: bytes, number: int) -> Iterator[Registered]:
+def records(file: Opened, generation: bytes, number: int) -> Iterator[Registered]:
     """The records from this number on; a few that are not whole are passed over if others follow. Raises OSError."""
     void = 0
     while data := read_at(file, _AT_ONCE * _RECORD_BYTES, _place(number)):

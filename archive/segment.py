@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from io import FileIO
 from json.encoder import encode_basestring_ascii as _quoted
 from struct import Struct
 
 from archive.files import read_at
 from archive.origin import Identity, Origin
+from archive.rawfile import Opened
 
 BLOCK_BYTES = 4096
 SEGMENT_BYTES = 32 << 20
@@ -103,7 +103,7 @@ def decode(head: bytes, offset: int) -> SegmentEntry | None:
     return SegmentEntry(offset, generation, arrival, Identity(*identity), origin, size, data_check)
 
 
-def heads(file: FileIO, offset: int, generation: bytes | None, lost: list[int]) -> Iterator[SegmentEntry]:
+def heads(file: Opened, offset: int, generation: bytes | None, lost: list[int]) -> Iterator[SegmentEntry]:
     """All heads from `offset` on, of one generation or (None) of any; `lost` gets the blocks that cannot be read.
 
     Whether the data sets behind them are whole is another question, and heads of the past may lie within those.
@@ -117,7 +117,7 @@ def heads(file: FileIO, offset: int, generation: bytes | None, lost: list[int]) 
         offset += len(data)
 
 
-def _what_can_be_read(file: FileIO, offset: int, lost: list[int]) -> bytes:
+def _what_can_be_read(file: Opened, offset: int, lost: list[int]) -> bytes:
     """What is there at `offset`, at most so much as is looked through at once; a block that is lost is all zeros."""
     try:
         return read_at(file, _SCAN_BYTES, offset)

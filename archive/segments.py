@@ -7,13 +7,13 @@ import errno
 import threading
 from collections import deque
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from uuid import uuid4
 
-from archive.files import create, sync_folder
+from archive.files import create, reopen, sync_folder
 from archive.folders import Folders
 from archive.locks import try_lock
+from archive.rawfile import RawFile
 from archive.register import State, register_of
 from archive.segment import SUFFIX, has_room
 from archive.writing import Segment
@@ -32,7 +32,7 @@ class Segments:
         self._folders = Folders(folder)
         self._guard = threading.Lock()
         self._own: Path | None = None
-        self._locks: list[FileIO] = []
+        self._locks: list[RawFile] = []
         self._free: list[Segment] = []
         self._full: deque[Segment] = deque()  # and what others left, oldest first; closed but for the first
         self._lent = 0
@@ -199,13 +199,13 @@ def _unlink(segment: Path) -> None:
             path.unlink()
 
 
-def _locked(folder: Path) -> FileIO | None:
+def _locked(folder: Path) -> RawFile | None:
     """The folder's lock, given back when it is closed; None if a living process has it."""
     path = folder / "lock"
     try:
         file = create(path)
     except FileExistsError:
-        file = FileIO(path, "r+")
+        file = reopen(path)
     if try_lock(file):
         return file
     file.close()

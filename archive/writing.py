@@ -3,7 +3,6 @@
 import errno
 import os
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 
 from xxhash import xxh3_64, xxh3_64_intdigest
@@ -13,6 +12,7 @@ from archive.files import (
     create,
     is_in_place,
     read_at,
+    reopen,
     start_to_sync,
     sync_file,
     write_at,
@@ -20,6 +20,7 @@ from archive.files import (
     write_parts_at,
 )
 from archive.origin import Identity, Origin
+from archive.rawfile import RawFile
 from archive.register import Registered, State, register_of
 from archive.segment import (
     BLOCK_BYTES,
@@ -50,8 +51,8 @@ class Segment:
         self.size = 0  # bytes so far of the data set that is being written
         self.is_failing = False  # the disk did not take what was written: never to be written again
         self._lost: list[int] = []  # blocks that could not be read when it was recovered: they may hold entries
-        self._file: FileIO | None = None
-        self._register: FileIO | None = None
+        self._file: RawFile | None = None
+        self._register: RawFile | None = None
         self._count = 0  # entries in the register
         self._filed = 0  # all before this one are needed no more
         self._buffer = _NO_BUFFER  # the first block, and what of the rest is not written yet
@@ -103,7 +104,7 @@ class Segment:
             sync_file(self.file)
         else:
             write_durably(self.file, buffer[:stop], self.end)
-        if not is_in_place(self.file, self.path):
+        if not is_in_place(self.file):
             raise OSError(errno.ENOENT, "the segment is not where it was")
         self._add(_registered(entry, self._count, State.SEALED))
 
@@ -164,17 +165,17 @@ class Segment:
         return newest
 
     @property
-    def file(self) -> FileIO:
+    def file(self) -> RawFile:
         """The segment, opened if need be. Raises OSError."""
         if self._file is None:
-            self._file = FileIO(self.path, "r+")
+            self._file = reopen(self.path)
         return self._file
 
     @property
-    def register(self) -> FileIO:
+    def register(self) -> RawFile:
         """The register, opened if need be. Raises OSError."""
         if self._register is None:
-            self._register = FileIO(register_of(self.path), "r+")
+            self._register = reopen(register_of(self.path))
         return self._register
 
     def _write_blocks(self, fragment: memoryview) -> None:

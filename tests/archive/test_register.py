@@ -1,6 +1,5 @@
 """The register of a segment: what is entered comes back with how far it has come, and nothing else is taken for it."""
 
-from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,14 @@ from hypothesis import strategies as st
 
 from archive import register
 from archive.files import create, write_at
+from archive.rawfile import RawFile
 from archive.register import Registered, State
 
 GENERATION = b"g" * 16
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> FileIO:
+def file(tmp_path: Path) -> RawFile:
     """A register that was begun."""
     file = create(tmp_path / "x.register")
     register.begin(file, GENERATION)
@@ -26,11 +26,11 @@ def _entry(number: int, state: State = State.SEALED) -> Registered:
     return Registered(number, f"{number:024x}", 1_700_000_000_000_000 + number, number * 8192, 5000 + number, state)
 
 
-def _numbers(file: FileIO, start: int = 0) -> list[int]:
+def _numbers(file: RawFile, start: int = 0) -> list[int]:
     return [entry.number for entry in register.records(file, register.generation_of(file), start)]
 
 
-def test_records_come_back(file: FileIO) -> None:
+def test_records_come_back(file: RawFile) -> None:
     """Each with its state as marked last, from any number on, more than are read at once."""
     entered = [_entry(number) for number in range(300)]
     for entry in entered:
@@ -42,7 +42,7 @@ def test_records_come_back(file: FileIO) -> None:
     assert list(register.records(file, GENERATION, 250)) == entered[250:]
 
 
-def test_new_generation_voids_all(file: FileIO) -> None:
+def test_new_generation_voids_all(file: RawFile) -> None:
     """After a new beginning nothing entered before is there, nor what is entered for the old generation."""
     for number in range(20):
         register.add(file, GENERATION, _entry(number))
@@ -77,5 +77,5 @@ def test_what_is_no_register_is_none(tmp_path: Path) -> None:
     for number, content in enumerate((b"", b"MPACREG1" + b"g" * 15, b"MPACREG2" + b"g" * 16, bytes(100))):
         path = tmp_path / f"{number}"
         path.write_bytes(content)
-        with FileIO(path) as file:
+        with RawFile(path) as file:
             assert register.generation_of(file) == b""

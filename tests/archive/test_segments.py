@@ -2,13 +2,13 @@
 
 import errno
 import os
-from io import FileIO
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from archive import Identity, Incoming, Spool, SpoolFailedError, SpoolFullError, register, segment, segments, writing
+from archive.rawfile import Opened
 from archive.register import register_of
 from archive.segment import HEAD_BYTES, LARGEST_BYTES, SEGMENT_BYTES, SegmentEntry, after, encode
 from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, overwrite, sealed
@@ -173,8 +173,8 @@ def test_written_not_registered_and_not_read(tmp_path: Path, monkeypatch: pytest
     register_of(first.path).write_bytes(records[: {"last record": len(records) - 48, "all records": 0}[lost]])
     spool.close()
 
-    def fail(file: FileIO, _: int, offset: int) -> bytes:
-        if offset >= file.seek(0, os.SEEK_END):
+    def fail(file: Opened, _: int, offset: int) -> bytes:
+        if offset >= os.lseek(file.fileno(), 0, os.SEEK_END):
             return b""
         raise OSError(errno.EIO, "Input/output error")
 

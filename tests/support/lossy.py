@@ -3,13 +3,13 @@
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from archive import register, writing
 from archive.files import write_at
+from archive.rawfile import RawFile
 
 SECTOR = 512
 
@@ -52,19 +52,19 @@ class LossyDisk:
                     image[start : start + len(piece)] = piece
         return bytes(image)
 
-    def _write_at(self, file: FileIO, content: bytes, offset: int) -> None:
+    def _write_at(self, file: RawFile, content: bytes, offset: int) -> None:
         self.step()
         self._pending.setdefault(str(file.name), []).append((offset, bytes(content)))
         write_at(file, content, offset)
 
-    def _write_parts_at(self, file: FileIO, parts: Sequence[memoryview], offset: int) -> None:
+    def _write_parts_at(self, file: RawFile, parts: Sequence[memoryview], offset: int) -> None:
         self._write_at(file, b"".join(parts), offset)
 
-    def _write_durably(self, file: FileIO, content: bytes, offset: int) -> None:
+    def _write_durably(self, file: RawFile, content: bytes, offset: int) -> None:
         self._write_at(file, content, offset)
         self._sync_file(file)
 
-    def _sync_file(self, file: FileIO) -> None:
+    def _sync_file(self, file: RawFile) -> None:
         self.step()
         path = str(file.name)
         self._durable[path] = Path(path).read_bytes()

@@ -1,0 +1,56 @@
+"""An open file that the system is never asked about. Reads and writes nothing itself: that is in `files`.
+
+Linux may give a file whose times were asked for a new time with its very next write, else only 100 to 1,000 times a
+second; FileIO asks as it opens. And on ext4 without a journal each synchronisation of a file with a new time writes and
+waits for a second block, its inode. So what is written and synchronised once an instance is no FileIO.
+"""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
+_NO_DESCRIPTOR = -1
+
+
+class Opened(Protocol):
+    """Any open file of the operating system's."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        ...
+
+
+class RawFile:
+    """A file by its descriptor, closed with the object at the latest. Raises OSError where it cannot be opened."""
+
+    __slots__ = ("_descriptor", "known_as", "name")
+
+    def __init__(self, path: Path | str, flags: int = os.O_RDONLY, mode: int = 0) -> None:
+        """`flags` and `mode` as for os.open."""
+        self._descriptor = _NO_DESCRIPTOR
+        self.name = path
+        self.known_as = ""  # the system's own name for it, once `name` was seen to lead to it
+        self._descriptor = os.open(path, flags | _BINARY, mode)
+
+    def fileno(self) -> int:
+        """Its descriptor; after `close` one that no call takes."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Give the descriptor, and any lock, back; harmless when repeated."""
+        descriptor, self._descriptor = self._descriptor, _NO_DESCRIPTOR
+        if descriptor != _NO_DESCRIPTOR:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
