@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from router.dimse import command as command_set
 from router.dimse.command import Command
+from router.dimse.familiar import Requests
 from router.dimse.limits import COMMAND_BYTES, Limits
 from router.dimse.pdu import (
     AbortReason,
@@ -44,6 +44,7 @@ class Association:
         self.limits = limits
         self.contexts: dict[int, AcceptedContext] = {}
         self._reader = PduReader(stream, limits.pdu_bytes)
+        self._requests = Requests()
         self._pending: Iterator[Fragment] | None = None  # of the PDU that was read last
         self._message_deadline = 0.0
         self._peer_pdu_bytes = 0
@@ -78,7 +79,7 @@ class Association:
             data += fragment.data
             if len(data) > COMMAND_BYTES:
                 raise ProtocolError("a command set is too long", reason=AbortReason.INVALID_PARAMETER)
-        return context, command_set.decode(data)
+        return context, self._requests.decode(data)
 
     def data_set(self, context: AcceptedContext) -> Iterator[memoryview]:
         """The fragments of the data set that follows a command; each is good until the next one is asked for."""
@@ -103,7 +104,7 @@ class Association:
 
     def _same_message(self, context: AcceptedContext, *, is_command: bool) -> Fragment:
         """The next fragment of the message under way."""
-        fragment = self._next_fragment(min(time.monotonic() + self.limits.pdu_seconds, self._message_deadline))
+        fragment = self._next_fragment(None)
         if fragment is None:
             raise ProtocolError("release was asked for in the middle of a message", reason=AbortReason.UNEXPECTED_PDU)
         if self._context(fragment, is_command=is_command) is not context:
@@ -119,15 +120,18 @@ class Association:
             raise ProtocolError(text, reason=AbortReason.UNEXPECTED_PARAMETER)
         return context
 
-    def _next_fragment(self, deadline: float) -> Fragment | None:
-        """The next presentation data value, its PDU begun before `deadline`; None for an A-RELEASE-RQ."""
+    def _next_fragment(self, deadline: float | None) -> Fragment | None:
+        """The next presentation data value, its PDU begun before `deadline`; None for an A-RELEASE-RQ.
+
+        No deadline stands for the usual one in the middle of a message.
+        """
         while True:
             if self._pending is not None:
                 fragment = next(self._pending, None)
                 if fragment is not None:
                     return fragment
                 self._pending = None
-            pdu_type, body = self._reader.read(deadline, self.limits.pdu_seconds)
+            pdu_type, body = self._reader.buffered() or self._read(deadline)
             if pdu_type is PduType.DATA:
                 only = only_fragment(body)
                 if only is not None:
@@ -139,3 +143,9 @@ class Association:
                 raise abort_of(body)
             else:
                 raise ProtocolError(f"an unexpected PDU of type {pdu_type:d}", reason=AbortReason.UNEXPECTED_PDU)
+
+    def _read(self, deadline: float | None) -> tuple[PduType, memoryview]:
+        seconds = self.limits.pdu_seconds
+        if deadline is None:
+            deadline = min(time.monotonic() + seconds, self._message_deadline)
+        return self._reader.read(deadline, seconds)

@@ -3,16 +3,18 @@
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 
 from router.dimse.pdu import AbortReason
 from router.errors import ProtocolError
 
-_ELEMENT = struct.Struct("<HHI")
+ELEMENT = struct.Struct("<HHI")
+_NUMBERS = struct.Struct("<HHIHHHIHHHIHHHIH")  # four elements of VR US
+_GROUP_LENGTH = struct.Struct("<HHII")
 _NO_DATA_SET = 0x0101
 _LONGEST_COMMENT = 64  # Error Comment is LO (PS3.7 annex C)
 _LONGEST_UID = 64  # PS3.5 6.2
+EVEN_UID = re.compile(rb"(?=(?:..){1,32}\Z)[0-9.]+\0?", re.DOTALL)  # as it is to be written
 
 
 class Field(IntEnum):
@@ -43,11 +45,13 @@ class Element(IntEnum):
     AFFECTED_SOP_INSTANCE_UID = 0x1000
 
 
-@dataclass(frozen=True, slots=True)
 class Command:
-    """One command set: the value of each element, undecoded."""
+    """One command set: `values`, of each element, undecoded."""
 
-    values: Mapping[int, bytes]
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[int, bytes]) -> None:
+        self.values = values
 
     @property
     def field(self) -> int:
@@ -83,16 +87,41 @@ class Command:
         """An element of text or UID, without padding, "" when absent; what is no ASCII is replaced by U+FFFD."""
         return self.values.get(element, b"").decode("ascii", "replace").strip(" \0")
 
+    def success(self) -> bytes | None:
+        """The answer to nearly every request, from what stands in it; None where its UIDs are not as they should be."""
+        sop_class, sop_instance = (
+            self.values.get(element, b"")
+            for element in (Element.AFFECTED_SOP_CLASS_UID, Element.AFFECTED_SOP_INSTANCE_UID)
+        )
+        if not EVEN_UID.fullmatch(sop_class) or not EVEN_UID.fullmatch(sop_instance):
+            return None
+        numbers = _NUMBERS.pack(
+            *(0, Element.COMMAND_FIELD, 2, self.field | 0x8000),
+            *(0, Element.MESSAGE_ID_RESPONDED_TO, 2, self.number(Element.MESSAGE_ID)),
+            *(0, Element.DATA_SET_TYPE, 2, _NO_DATA_SET),
+            *(0, Element.STATUS, 2, 0),
+        )
+        body = b"".join(
+            (
+                ELEMENT.pack(0, Element.AFFECTED_SOP_CLASS_UID, len(sop_class)),
+                sop_class,
+                numbers,
+                ELEMENT.pack(0, Element.AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
+                sop_instance,
+            )
+        )
+        return _GROUP_LENGTH.pack(0, Element.GROUP_LENGTH, 4, len(body)) + body
+
 
 def decode(data: bytes) -> Command:
     """The command set in `data`; ProtocolError when it is none, or a request that could not be answered."""
     values: dict[int, bytes] = {}
     offset, end = 0, len(data)
     while offset < end:
-        if end - offset < _ELEMENT.size:
+        if end - offset < ELEMENT.size:
             raise ProtocolError("a command set is cut", reason=AbortReason.INVALID_PARAMETER)
-        group, element, length = _ELEMENT.unpack_from(data, offset)
-        start = offset + _ELEMENT.size
+        group, element, length = ELEMENT.unpack_from(data, offset)
+        start = offset + ELEMENT.size
         offset = start + length
         if group or offset > end:
             raise ProtocolError("a command set is cut or holds another group", reason=AbortReason.INVALID_PARAMETER)
@@ -113,9 +142,9 @@ def encode(values: Mapping[int, int | str]) -> bytes:
             encoded = value.encode("ascii", "replace")
             if len(encoded) % 2:
                 encoded += b" " if element == Element.ERROR_COMMENT else b"\0"
-        parts.append(_ELEMENT.pack(0, element, len(encoded)) + encoded)
+        parts.append(ELEMENT.pack(0, element, len(encoded)) + encoded)
     body = b"".join(parts)
-    return _ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
+    return ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
 
 def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
@@ -144,43 +173,12 @@ def echo_request(message_id: int, sop_class_uid: str) -> bytes:
     )
 
 
-_EVEN_UID = re.compile(rb"(?=(?:..){1,32}\Z)[0-9.]+\0?", re.DOTALL)
-_NUMBERS = struct.Struct("<HHIHHHIHHHIHHHIH")  # four elements of VR US
-_GROUP_LENGTH = struct.Struct("<HHII")
-
-
-def _success(request: Command) -> bytes | None:
-    """The response to nearly every request, from what stands in it; None where its UIDs are not as they should be."""
-    sop_class, sop_instance = (
-        request.values.get(element, b"")
-        for element in (Element.AFFECTED_SOP_CLASS_UID, Element.AFFECTED_SOP_INSTANCE_UID)
-    )
-    if not _EVEN_UID.fullmatch(sop_class) or not _EVEN_UID.fullmatch(sop_instance):
-        return None
-    numbers = _NUMBERS.pack(
-        *(0, Element.COMMAND_FIELD, 2, request.field | 0x8000),
-        *(0, Element.MESSAGE_ID_RESPONDED_TO, 2, request.number(Element.MESSAGE_ID)),
-        *(0, Element.DATA_SET_TYPE, 2, _NO_DATA_SET),
-        *(0, Element.STATUS, 2, 0),
-    )
-    body = b"".join(
-        (
-            _ELEMENT.pack(0, Element.AFFECTED_SOP_CLASS_UID, len(sop_class)),
-            sop_class,
-            numbers,
-            _ELEMENT.pack(0, Element.AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
-            sop_instance,
-        )
-    )
-    return _GROUP_LENGTH.pack(0, Element.GROUP_LENGTH, 4, len(body)) + body
-
-
 def response(request: Command, status: int, comment: str = "") -> bytes:
     """The response without a data set to any request (PS3.7 9.3, 10.3); one of at most 400 bytes, whatever it answers.
 
     The comment is cut to what LO can hold, and so are UIDs: what a peer sent as one may be longer than its PDUs.
     """
-    quick = None if status or comment else _success(request)
+    quick = None if status or comment else request.success()
     if quick is not None:
         return quick
     values: dict[int, int | str] = {

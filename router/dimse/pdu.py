@@ -30,6 +30,7 @@ class PduType(IntEnum):
 
 
 _TYPES = {each.value: each for each in PduType}
+_DATA = PduType.DATA.value
 
 
 class AbortReason(IntEnum):
@@ -114,6 +115,18 @@ class PduReader:
     def is_empty(self) -> bool:
         """True while no byte has come of a PDU that was not read."""
         return self._start == self._end
+
+    def buffered(self) -> tuple[PduType, memoryview] | None:
+        """The next PDU as `read` gives it, if it is a P-DATA-TF that has come already: no clock is looked at for it."""
+        start = self._start
+        if self._end - start < HEADER.size:
+            return None
+        pdu_type, length = HEADER.unpack_from(self._view, start)
+        stop = start + HEADER.size + length
+        if pdu_type != _DATA or length > self._data_bytes or stop > self._end:
+            return None
+        self._start = stop
+        return PduType.DATA, self._view[start + HEADER.size : stop]
 
     def read(self, deadline: float, pdu_seconds: float, associate_bytes: int = 0) -> tuple[PduType, memoryview]:
         """The next PDU's type and body; the body is good until the next call.

@@ -41,4 +41,7 @@ class Reception:
 
     def service(self, command_field: int) -> Service | None:
         """The service for requests of this command field."""
-        return next((service for service in self.services if service.command_field == command_field), None)
+        for service in self.services:
+            if service.command_field == command_field:
+                return service
+        return None

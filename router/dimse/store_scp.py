@@ -71,9 +71,12 @@ class StoreScp:
             request.text(Element.AFFECTED_SOP_INSTANCE_UID),
             context.transfer_syntax,
         )
-        if not _UID.fullmatch(identity.sop_class_uid) or not _UID.fullmatch(identity.sop_instance_uid):
+        is_other_class = identity.sop_class_uid != context.abstract_syntax
+        if not _UID.fullmatch(identity.sop_instance_uid) or (
+            is_other_class and not _UID.fullmatch(identity.sop_class_uid)
+        ):
             raise RefusedError(INVALID_SOP_INSTANCE, "a UID of the command is not valid")
-        if identity.sop_class_uid != context.abstract_syntax:
+        if is_other_class:
             raise RefusedError(SOP_CLASS_NOT_SUPPORTED, "the SOP class is not the one of the presentation context")
         origin = Origin(
             acceptor.source.name if acceptor.source else None,
@@ -86,7 +89,8 @@ class StoreScp:
             check = _IdentityCheck(identity)
             for fragment in data_set:
                 incoming.write(fragment)
-                check.update(fragment)
+                if not check.is_known:
+                    check.update(fragment)
             check.finish()
             incoming.seal()
 
@@ -97,24 +101,22 @@ class _IdentityCheck:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._head = bytearray()
-        self._is_known = False
+        self.is_known = False
 
     def update(self, fragment: memoryview) -> None:
         """The next bytes of the data set."""
-        if self._is_known:
-            return
         before = len(self._head)
         if not before and self._begins(fragment[: _HEADS_BYTES[0]]):
-            self._is_known = True
+            self.is_known = True
             return
         self._head += fragment[: _HEADS_BYTES[-1] - before]
         for size in _HEADS_BYTES:
-            if not self._is_known and before < size <= len(self._head):
+            if not self.is_known and before < size <= len(self._head):
                 self._look(size, is_all=size == _HEADS_BYTES[-1])
 
     def finish(self) -> None:
         """There are no more."""
-        if not self._is_known:
+        if not self.is_known:
             self._look(len(self._head), is_all=True)
 
     def _begins(self, first: memoryview) -> bool:
@@ -129,6 +131,6 @@ class _IdentityCheck:
             if is_all:
                 raise
             return
-        self._is_known = found == (identity.sop_class_uid, identity.sop_instance_uid)
-        if not self._is_known and (is_all or all(found)):
+        self.is_known = found == (identity.sop_class_uid, identity.sop_instance_uid)
+        if not self.is_known and (is_all or all(found)):
             raise RefusedError(DATA_SET_DOES_NOT_MATCH, "the UIDs of data set and command differ")

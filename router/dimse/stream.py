@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from struct import pack
-from threading import Event
 
 from router.errors import AssociationAborted, PeerSilent
 
@@ -27,12 +26,12 @@ class Stream:
     when the peer closed or `stop` was called from another thread.
     """
 
-    can_wait_in_kernel = sys.platform == "linux"  # elsewhere a call returns at once, and then we wait
+    can_wait_in_kernel = sys.platform == "linux"  # for a slice of time; elsewhere a call returns at once, and we wait
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._stopped = Event()
-        self._is_dropped = False
+        self._is_stopped = self._is_dropped = False
+        self._is_unanswered = False  # something came, and nothing was sent since that acknowledges it
         self._readable = self._writable = None
         if _HAS_POLL:
             self._readable, self._writable = select.poll(), select.poll()
@@ -55,7 +54,7 @@ class Stream:
     @property
     def is_stopped(self) -> bool:
         """True after `stop`."""
-        return self._stopped.is_set()
+        return self._is_stopped
 
     @property
     def is_dropped(self) -> bool:
@@ -67,10 +66,15 @@ class Stream:
 
         With `all_of_it` it may wait until `view` is full, or a slice of time is over.
         """
+        if self._is_unanswered:
+            self._acknowledge_at_once()
         while True:
-            if self._stopped.is_set():
+            if self._is_stopped:
                 raise AssociationAborted("the association was ended by this side")
-            may_wait = self._may_wait(deadline)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise PeerSilent
+            may_wait = self.can_wait_in_kernel and left > _PATIENT_SECONDS
             flags = (_ALL if all_of_it else 0) if may_wait else _AT_ONCE
             try:
                 count = self._receive_some(view, flags)
@@ -82,18 +86,17 @@ class Stream:
                 raise AssociationAborted("the connection was lost") from error
             if not count:
                 raise AssociationAborted("the peer closed the connection")
-            self._acknowledge_at_once()
-            if time.monotonic() > deadline:
-                raise PeerSilent
+            self._is_unanswered = True
             return count
 
     def send(self, buffers: Sequence[bytes | memoryview], deadline: float, each_seconds: float = 0.0) -> None:
         """Hand all buffers to the kernel, in order; each one gone moves the deadline to `each_seconds` from then."""
         pending = [memoryview(buffer) for buffer in buffers]
+        self._is_unanswered = False
         while pending:
-            if self._stopped.is_set():
+            if self._is_stopped:
                 raise AssociationAborted("the association was ended by this side")
-            may_wait = self._may_wait(deadline)
+            may_wait = self.can_wait_in_kernel and deadline - time.monotonic() > _PATIENT_SECONDS
             try:
                 count = self._send_some(pending, 0 if may_wait else _AT_ONCE)
             except (BlockingIOError, InterruptedError):
@@ -123,7 +126,7 @@ class Stream:
         Closing with unread bytes would make the kernel reset the connection, and the peer might never see `data`.
         """
         deadline = time.monotonic() + seconds
-        self._stopped.clear()
+        self._is_stopped = False
         with suppress(AssociationAborted, PeerSilent, OSError):
             self.send([data], deadline)
             self._end_sending()
@@ -134,14 +137,14 @@ class Stream:
 
     def stop(self) -> None:
         """From another thread: end whatever wait this stream is in."""
-        self._stopped.set()
+        self._is_stopped = True
         with suppress(OSError):
             self._shut(socket.SHUT_RD)
 
     def drop(self) -> None:
         """From another thread: end the connection at once, without a last word."""
         self._is_dropped = True
-        self._stopped.set()
+        self._is_stopped = True
         with suppress(OSError):
             self._shut(socket.SHUT_RDWR)
 
@@ -149,10 +152,6 @@ class Stream:
         """Close the socket."""
         with suppress(OSError):
             self._socket.close()
-
-    def _may_wait(self, deadline: float) -> bool:
-        """Whether a call may wait in the kernel, for a slice of time: one call then, instead of three."""
-        return self.can_wait_in_kernel and deadline - time.monotonic() > _PATIENT_SECONDS
 
     def _receive_some(self, view: memoryview, flags: int, /) -> int:
         return self._socket.recv_into(view, 0, flags)
