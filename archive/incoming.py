@@ -90,10 +90,8 @@ class _InSegment:
 
     def __init__(self, segments: Segments, identity: Identity, origin: Origin) -> None:
         self._segments = segments
-        self._identity = identity
-        self._origin = origin
         self._segment = segments.take()
-        self._segment.begin()
+        self._segment.begin(identity, origin)
         self._is_open = True
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
@@ -110,7 +108,7 @@ class _InSegment:
     def seal(self, arrival: str) -> None:
         self._check_open()
         try:
-            self._segment.seal(arrival, self._identity, self._origin)
+            self._segment.seal(arrival)
         except BaseException:
             with suppress(OSError):
                 self._segment.discard()

@@ -10,10 +10,10 @@ is left from the time before is no entry, and neither is anything that a sender 
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from struct import Struct
+from typing import NamedTuple
 
 from archive.files import read_at
 from archive.origin import Identity, Origin
@@ -31,8 +31,7 @@ _GENERATION = slice(12, 12 + GENERATION_BYTES)
 _SCAN_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentEntry:
+class SegmentEntry(NamedTuple):
     """An entry's head, at `offset` in the file. `size` (bytes) and `check` (XXH3, 64 bits) are of its data set."""
 
     offset: int
@@ -69,16 +68,21 @@ def has_room(end: int) -> bool:
     return end + HEAD_BYTES + LARGEST_BYTES <= SEGMENT_BYTES
 
 
-def encode(entry: SegmentEntry) -> bytes:
-    """The head, HEAD_BYTES long; ValueError if what is known of the instance is too long for it."""
-    identity, origin = entry.identity, entry.origin
+def about(identity: Identity, origin: Origin) -> str:
+    """What an entry's head says of its instance beside the arrival: JSON, in a third of json.dumps' time."""
     instance = (identity.sop_class_uid, identity.sop_instance_uid, identity.transfer_syntax_uid)
     came_from = (origin.calling_ae, origin.called_ae, origin.host, origin.received_at.isoformat())
     source = "null" if origin.source is None else _quoted(origin.source)
-    information = (
-        f"[{_quoted(entry.arrival)}, [{', '.join(map(_quoted, instance))}], "
-        f"[{source}, {', '.join(map(_quoted, came_from))}]]"
-    ).encode("ascii")  # JSON, in a third of json.dumps' time
+    return f"[{', '.join(map(_quoted, instance))}], [{source}, {', '.join(map(_quoted, came_from))}]"
+
+
+def encode(entry: SegmentEntry, told: str = "") -> bytes:
+    """The head, HEAD_BYTES long; ValueError if what is known of the instance is too long for it.
+
+    `told` is what `about` says of it, where that was asked before.
+    """
+    told = told or about(entry.identity, entry.origin)
+    information = f"[{_quoted(entry.arrival)}, {told}]".encode("ascii")
     if _HEAD.size + len(information) > HEAD_BYTES:
         raise ValueError("an entry says too much of itself")
     fields = (entry.generation, entry.size, entry.check, len(information))

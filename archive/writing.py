@@ -27,6 +27,7 @@ from archive.segment import (
     GENERATION_BYTES,
     HEAD_BYTES,
     SegmentEntry,
+    about,
     encode,
     heads,
     whole_blocks,
@@ -42,6 +43,9 @@ class Segment:
     An entry is gathered in memory: first block and one chunk. A longer one leaves as it comes, in whole blocks, so that
     the disk is busy with it before its end is there; its first block, with the head, is the last that is written.
     """
+
+    _instance: tuple[Identity, Origin]  # of the entry that is being written, and what its head will say of it
+    _about: str
 
     def __init__(self, path: Path, *, is_new: bool = False) -> None:
         """A new one is made, and its name not synchronised. Raises OSError."""
@@ -73,8 +77,10 @@ class Segment:
         self._file = self._register = None
         self._buffer = _NO_BUFFER
 
-    def begin(self) -> None:
-        """What is written from now on is the data set of a new entry."""
+    def begin(self, identity: Identity, origin: Origin) -> None:
+        """What is written from now on is the data set of a new entry, of this instance."""
+        self._instance = identity, origin
+        self._about = about(identity, origin)  # now, while the sender is busy: nobody waits for it
         self.size = self._written = 0
         self._gathered = HEAD_BYTES
         self._check = xxh3_64()
@@ -92,19 +98,19 @@ class Segment:
         else:
             self._write_blocks(memoryview(fragment))
 
-    def seal(self, arrival: str, identity: Identity, origin: Origin) -> None:
+    def seal(self, arrival: str) -> None:
         """End the entry; all of it is on the disk when this returns. Raises OSError."""
-        entry = SegmentEntry(self.end, self.generation, arrival, identity, origin, self.size, self._check.intdigest())
-        buffer, stop = self._buffer, whole_blocks(self._gathered)
+        entry = SegmentEntry(self.end, self.generation, arrival, *self._instance, self.size, self._check.intdigest())
+        file, buffer, stop = self.file, self._buffer, whole_blocks(self._gathered)
         buffer[self._gathered : stop] = bytes(stop - self._gathered)
-        buffer[:HEAD_BYTES] = encode(entry)
+        buffer[:HEAD_BYTES] = encode(entry, self._about)
         if self._written:
-            write_at(self.file, buffer[BLOCK_BYTES:stop], self.end + BLOCK_BYTES + self._written)
-            write_at(self.file, buffer[:BLOCK_BYTES], self.end)
-            sync_file(self.file)
+            write_at(file, buffer[BLOCK_BYTES:stop], self.end + BLOCK_BYTES + self._written)
+            write_at(file, buffer[:BLOCK_BYTES], self.end)
+            sync_file(file)
         else:
-            write_durably(self.file, buffer[:stop], self.end)
-        if not is_in_place(self.file):
+            write_durably(file, buffer[:stop], self.end)
+        if not is_in_place(file):
             raise OSError(errno.ENOENT, "the segment is not where it was")
         self._add(_registered(entry, self._count, State.SEALED))
 

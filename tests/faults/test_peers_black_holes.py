@@ -65,7 +65,8 @@ def _go_through(appliance: RunningAppliance, beside: Beside, peer: PeerProcess, 
 
     def begin(index: int) -> None:
         nonlocal began
-        if index == (-1 if fault.idle else MANY // 3):
+        is_time = index < 0 if fault.idle else index >= MANY // 3 and not began and _is_connected(peer.port)
+        if is_time:
             fault.begin()
             began = time.time()
 
