@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
 from router.dimse.pdu import AbortReason
@@ -113,9 +113,8 @@ class Command:
         return _GROUP_LENGTH.pack(0, Element.GROUP_LENGTH, 4, len(body)) + body
 
 
-def decode(data: bytes) -> Command:
-    """The command set in `data`; ProtocolError when it is none, or a request that could not be answered."""
-    values: dict[int, bytes] = {}
+def places(data: bytes) -> Iterator[tuple[int, slice]]:
+    """The elements of a command set, and where the value of each lies; ProtocolError where it is none."""
     offset, end = 0, len(data)
     while offset < end:
         if end - offset < ELEMENT.size:
@@ -125,8 +124,12 @@ def decode(data: bytes) -> Command:
         offset = start + length
         if group or offset > end:
             raise ProtocolError("a command set is cut or holds another group", reason=AbortReason.INVALID_PARAMETER)
-        values[element] = data[start:offset]
-    command = Command(values)
+        yield element, slice(start, offset)
+
+
+def decode(data: bytes) -> Command:
+    """The command set in `data`; ProtocolError when it is none, or a request that could not be answered."""
+    command = Command({element: data[place] for element, place in places(data)})
     if not command.is_response and not command.is_cancel:
         command.number(Element.MESSAGE_ID)  # or an instance would be kept, and its sender never told
     return command

@@ -3,7 +3,7 @@
 Of the requests a scanner sends for a study only message ID and SOP instance UID differ. Says nothing of any other.
 """
 
-from router.dimse.command import ELEMENT, EVEN_UID, Command, Element, Field, decode
+from router.dimse.command import ELEMENT, EVEN_UID, Command, Element, Field, decode, places
 
 _MOST_FORMS = 64  # lengths of requests, on one association
 
@@ -81,14 +81,9 @@ def _form_of(data: bytes, command: Command) -> _Form | None:
     answer = command.success()
     if answer is None:
         return None
-    places: dict[int, slice] = {}
-    offset = count = 0
-    while offset < len(data):
-        _, element, length = ELEMENT.unpack_from(data, offset)
-        places[element] = slice(offset + ELEMENT.size, offset + ELEMENT.size + length)
-        offset = places[element].stop
-        count += 1
-    if count > len(places):
+    found = list(places(data))
+    lies = dict(found)
+    if len(lies) < len(found):
         return None
-    message_id, uid = places[Element.MESSAGE_ID], places[Element.AFFECTED_SOP_INSTANCE_UID]
+    message_id, uid = lies[Element.MESSAGE_ID], lies[Element.AFFECTED_SOP_INSTANCE_UID]
     return _Form(data, message_id, uid, dict(command.values), answer)
