@@ -38,7 +38,7 @@ PARTS = {  # by what is in the paths, below the data folder, with what size of i
         ("outbox", 512): 2,
         ("", 512): 150,
     },
-    "receive": {("spool/", 512): 15, (".register", 512): 1, (".segment", LARGE): 1, ("", LARGE): 30},
+    "receive": {("spool/", 512): 15, (".register", 512): 3, (".segment", LARGE): 3, ("", LARGE): 30},
 }
 _WAITING = "select count(*) from deliveries where state = 'due' and reason like '%cannot be read%'"
 MOST = 40  # reads of one part; the later ones are those of looking again and again
@@ -46,8 +46,9 @@ MOST = 40  # reads of one part; the later ones are those of looking again and ag
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An appliance in parts, and its receivers."""
+    """An appliance in parts, and its receivers; a study went through, so that a segment and its register are there."""
     with site(tmp_path_factory.mktemp("reads")) as there:
+        there.goes_through("receive", Fault())
         yield there
 
 
