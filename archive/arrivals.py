@@ -32,7 +32,7 @@ def is_arrival(name: str) -> bool:
 
 
 class ArrivalNames:
-    """Gives out names: 16 hex digits of microseconds since 1970, never again the same or less, and 8 of chance.
+    """Gives out names: 16 hex digits of microseconds since 1970, never again the same or less, and 8 drawn for itself.
 
     The last number is shared through one small locked file. It is not synchronised: after a power cut the clock and
     `at_least` carry on, and chance keeps names apart even if the clock was set back by then.
@@ -42,6 +42,7 @@ class ArrivalNames:
         self._clock = clock
         self._floor = int(at_least[:16] or "0", 16)
         self._guard = threading.Lock()
+        self._chance = os.urandom(4).hex()
         try:
             self._file = create(path)
         except FileExistsError:
@@ -56,7 +57,7 @@ class ArrivalNames:
                 write_at(self._file, f"{number:016x}".encode("ascii"), 0)
             finally:
                 unlock(self._file)
-        return f"{number:016x}{os.urandom(4).hex()}"
+        return f"{number:016x}{self._chance}"
 
     def go_on_after(self, arrival: str) -> None:
         """Give out only names above this one, if it is one."""

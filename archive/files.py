@@ -20,6 +20,7 @@ SHORT_OF_MEANS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # says n
 _HAS_POSITIONS = hasattr(os, "pwrite")
 _HAS_PARTS = hasattr(os, "pwritev")
 _DURABLY = getattr(os, "RWF_DSYNC", 0)  # Linux
+_CAN_ADVISE = hasattr(os, "posix_fadvise")
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
@@ -101,9 +102,11 @@ def start_to_sync(file: Opened, offset: int = 0, size: int = 0) -> None:
 
     It is advice: a file system that takes none is no error, and one that fails tells so when the file is synchronised.
     """
-    if hasattr(os, "posix_fadvise"):  # Linux writes what is dirty before it lets go
-        with suppress(OSError):
+    if _CAN_ADVISE:  # Linux writes what is dirty before it lets go
+        try:
             os.posix_fadvise(file.fileno(), offset, size, os.POSIX_FADV_DONTNEED)
+        except OSError:  # `suppress` would cost as much as the call
+            return
 
 
 def sync_file(file: Opened) -> None:

@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from struct import Struct
 from typing import NamedTuple
@@ -71,9 +72,14 @@ def has_room(end: int) -> bool:
 def about(identity: Identity, origin: Origin) -> str:
     """What an entry's head says of its instance beside the arrival: JSON, in a third of json.dumps' time."""
     instance = (identity.sop_class_uid, identity.sop_instance_uid, identity.transfer_syntax_uid)
-    came_from = (origin.calling_ae, origin.called_ae, origin.host, origin.received_at.isoformat())
-    source = "null" if origin.source is None else _quoted(origin.source)
-    return f"[{', '.join(map(_quoted, instance))}], [{source}, {', '.join(map(_quoted, came_from))}]"
+    came_from = _came_from(origin.source, origin.calling_ae, origin.called_ae, origin.host)
+    return f"[{', '.join(map(_quoted, instance))}], [{came_from}, {_quoted(origin.received_at.isoformat())}]"
+
+
+@lru_cache(maxsize=64)
+def _came_from(source: str | None, *names: str) -> str:
+    """The same for all instances of an association."""
+    return f"{'null' if source is None else _quoted(source)}, {', '.join(map(_quoted, names))}"
 
 
 def encode(entry: SegmentEntry, told: str = "") -> bytes:

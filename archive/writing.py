@@ -34,6 +34,7 @@ from archive.segment import (
 )
 
 _CHUNK_BYTES = 128 << 10  # of a data set that are gathered before they are written
+_AHEAD_BYTES = 256 << 10  # that are written before the disk is told to begin with them
 _NO_BUFFER = memoryview(b"")
 
 
@@ -62,6 +63,7 @@ class Segment:
         self._buffer = _NO_BUFFER  # the first block, and what of the rest is not written yet
         self._gathered = HEAD_BYTES  # bytes in the buffer
         self._written = 0  # bytes of the entry that have left the buffer, without its first block
+        self._begun = 0  # of these, those that the disk was told to begin with
         self._check = xxh3_64()
         if is_new:
             self._file = create(path)
@@ -81,7 +83,7 @@ class Segment:
         """What is written from now on is the data set of a new entry, of this instance."""
         self._instance = identity, origin
         self._about = about(identity, origin)  # now, while the sender is busy: nobody waits for it
-        self.size = self._written = 0
+        self.size = self._written = self._begun = 0
         self._gathered = HEAD_BYTES
         self._check = xxh3_64()
         self._buffer = self._buffer or memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
@@ -193,8 +195,10 @@ class Segment:
         size = (len(held) + len(rest)) // BLOCK_BYTES * BLOCK_BYTES
         place, count = self.end + BLOCK_BYTES + self._written, size - len(held)
         write_parts_at(self.file, (held, rest[:count]), place)
-        start_to_sync(self.file, place, size)
         self._written += size
+        if self._written - self._begun >= _AHEAD_BYTES:
+            start_to_sync(self.file, self.end + BLOCK_BYTES + self._begun, self._written - self._begun)
+            self._begun = self._written
         self._gathered = BLOCK_BYTES + len(rest) - count
         buffer[BLOCK_BYTES : self._gathered] = rest[count:]
 

@@ -52,8 +52,7 @@ def as_implicit(shipment: Shipment) -> Shipment:
     header = Header.scan(data, shipment.identity.transfer_syntax_uid, complete=len(data) >= shipment.size)
     splice = implicit_prefix(header, shipment.size)
     ours = data[splice.resume : own]  # pixel bytes that do not come from the file
-    return replace(
-        shipment,
+    return shipment._replace(
         identity=replace(shipment.identity, transfer_syntax_uid=IMPLICIT_LITTLE_ENDIAN),
         prefix=splice.prefix + ours,
         resume=max(splice.resume - own, 0) + shipment.resume,
@@ -70,7 +69,7 @@ def with_digest(shipment: Shipment) -> Shipment:
     digest = hashlib.sha256()
     for chunk in data_set(shipment):
         digest.update(chunk)
-    return replace(shipment, digest=digest.hexdigest())
+    return shipment._replace(digest=digest.hexdigest())
 
 
 def data_set(shipment: Shipment) -> Iterator[bytes]:

@@ -56,7 +56,8 @@ class Packer:
             if key not in known:
                 known[key] = self._leaves_as(*key)
             for uid in known[key]:
-                found[replace(identity, transfer_syntax_uid=uid)] = None
+                is_same = uid == identity.transfer_syntax_uid
+                found[identity if is_same else replace(identity, transfer_syntax_uid=uid)] = None
         return list(found)
 
     def _leaves_as(self, revision: str, route: str, transfer_syntax_uid: str) -> tuple[str, ...]:
@@ -134,8 +135,8 @@ class Packer:
                 return DAMAGED
             raise
         identity = replace(edited.identity, transfer_syntax_uid=work.transfer_syntax_uid)
-        return replace(
-            edited, identity=identity, prefix=made, resume=kept_bytes, size=len(made), left_out=0, start=None
+        return edited._replace(
+            identity=identity, prefix=made, resume=kept_bytes, size=len(made), left_out=0, start=None
         )
 
     def _arrival(self, stored: Stored) -> Arrival:

@@ -1,17 +1,15 @@
 """What a door that delivers looks like from the line: shipments in, one outcome each out. It has no door of its own."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from archive import Identity
 from router.delivery.outcomes import Outcome
 from router.errors import RouterError
 
 
-@dataclass(frozen=True, slots=True)
-class Shipment:
+class Shipment(NamedTuple):
     """One instance ready to leave.
 
     The data set to send is `prefix` followed by the file's data set from byte `resume` on (both counted from the start

@@ -5,7 +5,6 @@ By its checksum, which costs next to nothing; by its digest where it was kept wi
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 
 from xxhash import xxh3_64
@@ -25,7 +24,7 @@ def checked(request: ReadyRequest, shipment: Shipment) -> ReadyRequest:
     if shipment.kept_digest is None:
         return request
     windows = _compared(request.windows, shipment)
-    return replace(request, windows=chain([next(windows)], windows))
+    return ReadyRequest(request.identity, request.context, chain([next(windows)], windows))
 
 
 def _compared(windows: Iterator[Window], shipment: Shipment) -> Iterator[Window]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 
 from xxhash import xxh3_128
 
@@ -23,4 +22,4 @@ class Sum:
     def told(self, shipment: Shipment) -> Shipment:
         """The shipment with the sum of what has left."""
         found = self._sum.hexdigest()
-        return replace(shipment, check=found) if self._is_left else replace(shipment, digest=found)
+        return shipment._replace(check=found) if self._is_left else shipment._replace(digest=found)

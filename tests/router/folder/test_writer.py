@@ -1,6 +1,5 @@
 """Deliveries into a folder: complete files, whole or not at all, under safe names."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -133,7 +132,7 @@ def test_every_transfer_syntax_goes_through_unchanged(path: Path, tmp_path: Path
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose first bytes cannot be read")
 def test_an_error_of_the_archives_disk_is_no_fault_of_the_folder(kept: Path, tmp_path: Path) -> None:
     """Between two good files one with an I/O error is tried later; the folder is not taken for failed."""
-    bad = replace(shipment(Path("/proc/self/mem")), digest="0" * 64)
+    bad = shipment(Path("/proc/self/mem"))._replace(digest="0" * 64)
     other = shipment(kept, prefix=CONTENT.replace(b"1.2.3\0", b"1.2.9\0"), resume=len(CONTENT))
     outcomes = [outcome for _, outcome in sent(FolderSender(tmp_path / "out"), shipment(kept), bad, other)]
     assert [outcome.kind for outcome in outcomes] == [Kind.DELIVERED, Kind.LATER, Kind.DELIVERED]
