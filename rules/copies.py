@@ -65,7 +65,7 @@ class Copies:
         hunks = draft.hunks() if draft.changed else []
         if key and not draft.top.converted and all(hunk.tag in extents for hunk in hunks):
             self._remember(key, _Made(changes, tuple((hunk.tag, hunk.new) for hunk in hunks)))
-        splice = splice_of(header, hunks, can_be_undone=False) if draft.changed else None
+        splice = splice_of(header, hunks) if draft.changed else None
         return Prepared(changes, splice, _new_uid(header, draft), pixels=work)
 
     def leaves_as(self, transfer_syntax_uid: str) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def _again(made: _Made, header: Header, extents: Mapping[int, _Extent | None]) -
         return Prepared(made.changes, None)
     top = header.top
     hunks = [(*(extents[tag] or top.place(tag)), 0, tag, new) for tag, new in made.elements]
-    return Prepared(made.changes, splice_of(header, hunks, can_be_undone=False))
+    return Prepared(made.changes, splice_of(header, hunks))
 
 
 def _touched(edits: Iterable[Edit]) -> tuple[int, ...]:

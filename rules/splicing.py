@@ -168,25 +168,22 @@ def _group_lengths(edited: EditedLevel, by_group: dict[int, int]) -> list[Hunk]:
     return hunks
 
 
-def splice_of(
-    header: Header, hunks: Iterable[tuple[int, int, int, int, bytes]], *, can_be_undone: bool = True
-) -> Splice:
-    """The splice that makes the hunks in the data set of a header; where nobody will undo it `restore` is empty."""
+def splice_of(header: Header, hunks: Iterable[tuple[int, int, int, int, bytes]]) -> Splice:
+    """The splice that makes the hunks in the data set of a header."""
     data, end = header.top.data, header.top.end
     pieces: list[bytes] = []
     restore = [_PLAIN]
     position = shift = 0
     for start, stop, _, _, new in sorted(hunks):
         pieces += data[position:start], new
-        if can_be_undone:
-            restore += _HUNK.pack(start + shift, len(new), stop - start), data[start:stop]
+        restore += _HUNK.pack(start + shift, len(new), stop - start), data[start:stop]
         position = stop
         shift += len(new) - (stop - start)
     pieces.append(data[position:end])
     prefix = b"".join(pieces)
     if header.deflated is not None:
         return Splice(deflate(prefix + data[end:]), header.end, b"".join((_WHOLE, header.deflated)))
-    return Splice(prefix, header.end, b"".join(restore) if can_be_undone else b"")
+    return Splice(prefix, header.end, b"".join(restore))
 
 
 def edited(header: Header, splice: Splice) -> Header:

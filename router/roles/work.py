@@ -17,9 +17,10 @@ from router.config import Configuration
 from router.delivery import Bell, Digests, Lines
 from router.disks import look
 from router.inbox import person
-from router.ingest import Filer
+from router.ingest import BATCH_BYTES, Filer
 from router.locking import FileLock
 from router.repointed import tell_repointed
+from router.roles.memory import keep_freed_memory
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
@@ -38,6 +39,7 @@ ANSWER_SECONDS = 8.0  # to end what is done just now; all of it may be left at a
 DRAIN_SECONDS = 20.0
 LAST_SECONDS = 22.0  # less than the supervisor waits
 NICENESS = 10
+LONGEST_BYTES = 8 << 20  # of one object; what is read of the spool in one piece is shorter
 SWITCH_SECONDS = 0.0005  # a line that has its answer does not wait for a rule to be evaluated (Python: 0.005)
 
 T = TypeVar("T")
@@ -52,6 +54,7 @@ def main() -> None:
     data = parser.parse_args().data
     start_logging("work")
     sys.setswitchinterval(SWITCH_SECONDS)
+    keep_freed_memory(BATCH_BYTES + LONGEST_BYTES, LONGEST_BYTES)  # a batch is read, and the next one into its place
     if hasattr(os, "nice"):
         os.nice(NICENESS)  # what scanners wait for comes first
     stop = stop_when_told()
