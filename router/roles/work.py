@@ -20,7 +20,7 @@ from router.inbox import person
 from router.ingest import BATCH_BYTES, Filer
 from router.locking import FileLock
 from router.repointed import tell_repointed
-from router.roles.memory import keep_freed_memory
+from router.roles.machine import keep_freed_memory, keep_to_one_processor
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
@@ -120,7 +120,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     _insist(lines.start, stop)
     upkeep.start()
     threads = [
-        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake),
+        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, keep_to_one_processor),
         _loop("readmitted", lambda: _readmit(appliance), READMITTED_SECONDS, stop, lambda: None),
         _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
         _loop(
@@ -179,7 +179,12 @@ def _filed_through(appliance: Appliance) -> datetime | None:
 
 
 def _loop(
-    name: str, step: Callable[[], int], rest_seconds: float, stop: threading.Event, then: Callable[[], None]
+    name: str,
+    step: Callable[[], int],
+    rest_seconds: float,
+    stop: threading.Event,
+    then: Callable[[], None],
+    at_first: Callable[[], None] = lambda: None,
 ) -> threading.Thread:
     """A thread that takes `step` again and again; trouble never ends it.
 
@@ -187,6 +192,7 @@ def _loop(
     """
 
     def run() -> None:
+        at_first()
         rest = rest_seconds
         trouble = Trouble(work=name)
         while not stop.is_set():

@@ -1,6 +1,7 @@
-"""What becomes of memory that is freed: told to the C library, once a process. Frees nothing itself."""
+"""What a role asks of its machine: for its memory, and for a thread that nobody waits for. Decides nothing."""
 
 import ctypes
+import os
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
@@ -15,3 +16,13 @@ def keep_freed_memory(size: int, longest: int) -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, longest)
         mallopt(_M_TRIM_THRESHOLD, size)
+
+
+def keep_to_one_processor() -> None:
+    """Let this thread run on one of the process's processors only, where there are several and the system can be told.
+
+    A thread that waits for the disk again and again else takes whichever is free for a moment, and what somebody waits
+    for finds them all taken.
+    """
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -1,0 +1,79 @@
+"""What a role asks of its machine is done: memory that is freed stays its own, filing keeps to one processor."""
+
+import os
+import platform
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from router.roles.machine import keep_to_one_processor
+from tests.support.appliance import RunningAppliance, wait_until
+
+_SCRIPT = """
+import resource, sys, threading
+from router.roles.machine import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory(40 << 20, 8 << 20)
+def faults(size):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    batch = [b"x" * size for _ in range((32 << 20) // size)]
+    del batch
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+def work():
+    print(*(faults(size) for size in (600_000, 600_000, 4_000_000, 4_000_000, 600_000)))
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told how much to keep")
+def test_batch_is_read_into_the_place_of_the_last_one() -> None:
+    """32 MB of instances cost a page fault each 4 kB once, and with every batch where nothing is said."""
+    told, untold = ([int(count) for count in _run(how).split()] for how in ("kept", "as it is"))
+    assert told[0] > 7_000
+    assert max(told[1], told[3], told[4]) < 700, told
+    assert min(untold) > 7_000, untold
+
+
+def _run(how: str) -> str:
+    command = [sys.executable, "-c", _SCRIPT, how]
+    return subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
+def test_thread_keeps_to_one_processor() -> None:
+    """The thread that asks, and no other."""
+    all_of_them = os.sched_getaffinity(0)
+    found: list[set[int]] = []
+
+    def run() -> None:
+        keep_to_one_processor()
+        found.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert [len(each) for each in found] == [1]
+    assert found[0] <= all_of_them
+    assert os.sched_getaffinity(0) == all_of_them
+
+
+@pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="takes several processors")
+def test_only_filing_keeps_to_one_processor(tmp_path: Path) -> None:
+    """One thread of the work role does; those that send, and all that receive, run where there is room."""
+    yaml = 'appliance: {ae_title: MICROPACS, listen: "127.0.0.1:{port}", data: ./data}\n'
+    with RunningAppliance(tmp_path, yaml) as running:
+        roles = running.roles()
+        wait_until(lambda: 1 in _processors(roles["work"]), 30, "filing to keep to one processor")
+        assert _processors(roles["work"]).count(1) == 1
+        assert len(_processors(roles["work"])) > 1
+        assert 1 not in _processors(roles["receive"])
+
+
+def _processors(pid: int) -> list[int]:
+    """On how many each thread of a process may run."""
+    return [len(os.sched_getaffinity(int(task.name))) for task in Path(f"/proc/{pid}/task").iterdir()]
