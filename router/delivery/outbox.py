@@ -11,6 +11,7 @@ import time
 from contextlib import nullcontext
 from datetime import datetime
 from io import FileIO
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def _plain(value: str | float | None) -> str:
         return "true"
     if value is False:
         return "false"
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return _quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _decode(line: bytes) -> Settlement | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router.dimse.command import Command
-from router.dimse.familiar import Requests
+from router.dimse.familiar import Familiar
 from router.dimse.limits import COMMAND_BYTES, Limits
 from router.dimse.pdu import (
     AbortReason,
@@ -44,7 +44,7 @@ class Association:
         self.limits = limits
         self.contexts: dict[int, AcceptedContext] = {}
         self._reader = PduReader(stream, limits.pdu_bytes)
-        self._requests = Requests()
+        self._familiar = Familiar()
         self._pending: Iterator[Fragment] | None = None  # of the PDU that was read last
         self._message_deadline = 0.0
         self._peer_pdu_bytes = 0
@@ -79,7 +79,7 @@ class Association:
             data += fragment.data
             if len(data) > COMMAND_BYTES:
                 raise ProtocolError("a command set is too long", reason=AbortReason.INVALID_PARAMETER)
-        return context, self._requests.decode(data)
+        return context, self._familiar.decode(data)
 
     def data_set(self, context: AcceptedContext) -> Iterator[memoryview]:
         """The fragments of the data set that follows a command; each is good until the next one is asked for."""

@@ -11,7 +11,7 @@ from router.errors import ProtocolError
 ELEMENT = struct.Struct("<HHI")
 _NUMBERS = struct.Struct("<HHIHHHIHHHIHHHIH")  # four elements of VR US
 _GROUP_LENGTH = struct.Struct("<HHII")
-_NO_DATA_SET = 0x0101
+_DATA_SET, _NO_DATA_SET = 0x0001, 0x0101  # of (0000,0800)
 _LONGEST_COMMENT = 64  # Error Comment is LO (PS3.7 annex C)
 _LONGEST_UID = 64  # PS3.5 6.2
 EVEN_UID = re.compile(rb"(?=(?:..){1,32}\Z)[0-9.]+\0?", re.DOTALL)  # as it is to be written
@@ -101,16 +101,7 @@ class Command:
             *(0, Element.DATA_SET_TYPE, 2, _NO_DATA_SET),
             *(0, Element.STATUS, 2, 0),
         )
-        body = b"".join(
-            (
-                ELEMENT.pack(0, Element.AFFECTED_SOP_CLASS_UID, len(sop_class)),
-                sop_class,
-                numbers,
-                ELEMENT.pack(0, Element.AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
-                sop_instance,
-            )
-        )
-        return _GROUP_LENGTH.pack(0, Element.GROUP_LENGTH, 4, len(body)) + body
+        return _of_instance(sop_class, numbers, sop_instance)
 
 
 def places(data: bytes) -> Iterator[tuple[int, slice]]:
@@ -142,9 +133,7 @@ def encode(values: Mapping[int, int | str]) -> bytes:
         if isinstance(value, int):
             encoded = struct.pack("<H", value)
         else:
-            encoded = value.encode("ascii", "replace")
-            if len(encoded) % 2:
-                encoded += b" " if element == Element.ERROR_COMMENT else b"\0"
+            encoded = _encoded(value, b" " if element == Element.ERROR_COMMENT else b"\0")
         parts.append(ELEMENT.pack(0, element, len(encoded)) + encoded)
     body = b"".join(parts)
     return ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
@@ -152,16 +141,13 @@ def encode(values: Mapping[int, int | str]) -> bytes:
 
 def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
     """A C-STORE-RQ of medium priority (PS3.7 9.3.1.1)."""
-    return encode(
-        {
-            Element.AFFECTED_SOP_CLASS_UID: sop_class_uid,
-            Element.COMMAND_FIELD: Field.C_STORE_RQ,
-            Element.MESSAGE_ID: message_id,
-            Element.PRIORITY: 0,
-            Element.DATA_SET_TYPE: 1,
-            Element.AFFECTED_SOP_INSTANCE_UID: sop_instance_uid,
-        }
+    numbers = _NUMBERS.pack(
+        *(0, Element.COMMAND_FIELD, 2, Field.C_STORE_RQ),
+        *(0, Element.MESSAGE_ID, 2, message_id),
+        *(0, Element.PRIORITY, 2, 0),
+        *(0, Element.DATA_SET_TYPE, 2, _DATA_SET),
     )
+    return _of_instance(_encoded(sop_class_uid), numbers, _encoded(sop_instance_uid))
 
 
 def echo_request(message_id: int, sop_class_uid: str) -> bytes:
@@ -174,6 +160,26 @@ def echo_request(message_id: int, sop_class_uid: str) -> bytes:
             Element.DATA_SET_TYPE: _NO_DATA_SET,
         }
     )
+
+
+def _of_instance(sop_class: bytes, numbers: bytes, sop_instance: bytes) -> bytes:
+    """A command set about one instance: two UIDs of even length, and the elements of VR US between them."""
+    body = b"".join(
+        (
+            ELEMENT.pack(0, Element.AFFECTED_SOP_CLASS_UID, len(sop_class)),
+            sop_class,
+            numbers,
+            ELEMENT.pack(0, Element.AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
+            sop_instance,
+        )
+    )
+    return _GROUP_LENGTH.pack(0, Element.GROUP_LENGTH, 4, len(body)) + body
+
+
+def _encoded(text: str, padding: bytes = b"\0") -> bytes:
+    """A text or UID, padded to even length."""
+    encoded = text.encode("ascii", "replace")
+    return encoded + padding if len(encoded) % 2 else encoded
 
 
 def response(request: Command, status: int, comment: str = "") -> bytes:

@@ -1,6 +1,6 @@
 """C-ECHO as SCU (PS3.4 annex A): asks a peer whether it is there."""
 
-from router.dimse.command import Element, echo_request
+from router.dimse.command import Field, echo_request
 from router.dimse.contexts import IMPLICIT_LITTLE_ENDIAN, VERIFICATION
 from router.dimse.limits import Limits
 from router.dimse.requestor import Peer, Requestor
@@ -11,7 +11,7 @@ def echo(peer: Peer, calling_ae: str, limits: Limits | None = None) -> int:
     association = Requestor.connect(peer, calling_ae, [(VERIFICATION, [IMPLICIT_LITTLE_ENDIAN])], limits)
     try:
         context = association.context(VERIFICATION)
-        response = association.request(context, echo_request(association.next_message_id(), VERIFICATION))
-        return response.number(Element.STATUS)
+        command = echo_request(association.next_message_id(), VERIFICATION)
+        return association.request(context, command, Field.C_ECHO_RSP)
     finally:
         association.release()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from router.dimse import associate
 from router.dimse.association import AcceptedContext, Association
-from router.dimse.command import Command, Element
+from router.dimse.command import Command, Element, Field
 from router.dimse.limits import ASSOCIATE_BYTES, Limits
 from router.dimse.pdu import RELEASE_RP, RELEASE_RQ, AbortReason, PduType, abort_of, data_pdu
 from router.dimse.stream import Stream
@@ -117,9 +117,16 @@ class Requestor(Association):
         return self._message_id
 
     def request(
-        self, context: AcceptedContext, encoded: bytes, windows: Iterable[Sequence[bytes | memoryview]] = ()
-    ) -> Command:
-        """Send a command, then its data set in groups of buffers that hold whole PDUs; the response to it."""
+        self,
+        context: AcceptedContext,
+        encoded: bytes,
+        answer: Field,
+        windows: Iterable[Sequence[bytes | memoryview]] = (),
+    ) -> int:
+        """Send a command, then its data set in groups of buffers that hold whole PDUs.
+
+        Gives the status of the response to it, 0 to 0xFFFF, which has to be an `answer`.
+        """
         with self.aborting():
             first: list[bytes | memoryview] = [data_pdu(context.context_id, encoded, is_command=True)]
             seconds = self.limits.pdu_seconds
@@ -128,7 +135,7 @@ class Requestor(Association):
                 first = []
             if first:
                 self.stream.send(first, time.monotonic() + seconds)
-            return self._response(context)
+            return self._response(context, answer).number(Element.STATUS)
 
     def release(self) -> None:
         """End the association in order; harmless when it has ended. Never raises."""
@@ -172,13 +179,13 @@ class Requestor(Association):
             self.abort()
             raise
 
-    def _response(self, context: AcceptedContext) -> Command:
+    def _response(self, context: AcceptedContext, answer: Field) -> Command:
         """The response to the message sent last; a peer sends nothing else to us."""
         message = self.next_command(self.limits.response_seconds)
         if message is None:
             raise ProtocolError("release instead of a response", reason=AbortReason.UNEXPECTED_PDU)
         answered, response = message
-        is_ours = response.is_response and response.number(Element.MESSAGE_ID_RESPONDED_TO) == self._message_id
+        is_ours = response.field == answer and response.number(Element.MESSAGE_ID_RESPONDED_TO) == self._message_id
         if answered is not context or not is_ours or response.has_data_set:
             raise ProtocolError("a response to another request", reason=AbortReason.UNEXPECTED_PARAMETER)
         return response

@@ -6,10 +6,10 @@ from itertools import chain
 
 from archive import Identity
 from router.dimse.association import AcceptedContext
-from router.dimse.command import Element, Field, store_request
+from router.dimse.command import Field, store_request
 from router.dimse.outgoing import DataSet, Packer
 from router.dimse.requestor import Requestor
-from router.errors import DataSetUnreadable, ProtocolError
+from router.errors import DataSetUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,7 @@ class StoreScu:
         association, identity = self._association, request.identity
         command = store_request(association.next_message_id(), identity.sop_class_uid, identity.sop_instance_uid)
         windows = request.windows if meanwhile is None else _then(request.windows, meanwhile)
-        with association.aborting():
-            response = association.request(request.context, command, windows)
-            if response.field != Field.C_STORE_RSP:
-                raise ProtocolError("a response of another kind")
-            return response.number(Element.STATUS)
+        return association.request(request.context, command, Field.C_STORE_RSP, windows)
 
 
 def _then(

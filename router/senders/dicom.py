@@ -1,7 +1,7 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archive import Identity
 from router.delivery.contents import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, as_implicit
@@ -26,8 +26,7 @@ Context = tuple[str, str]  # SOP class UID, transfer syntax UID
 Answer = tuple[Shipment, Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A shipment ready to be sent: as it was asked for, as it will leave; or why it cannot."""
 
     asked: Shipment

@@ -1,4 +1,4 @@
-"""Requests that lie as an earlier one: read and answered as if each were the first, whatever a peer changes in them."""
+"""What lies as an earlier command set is read, and answered, as if it were the first, whatever a peer changes in it."""
 
 import struct
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.dimse.command import ELEMENT, Command, Element, decode, echo_request, encode, response, store_request
-from router.dimse.familiar import FamiliarRequest, Requests
+from router.dimse.familiar import Familiar, FamiliarRequest, FamiliarResponse
 from router.dimse.status import CANNOT_UNDERSTAND, SUCCESS
 from router.errors import ProtocolError
 
@@ -25,21 +25,25 @@ MOVED = encode(  # an element behind the UID, as in a C-MOVE's sub-operation (PS
         0x1031: 9,
     }
 )
+REASON = "not enough room"
+ANSWERS = {status: response(decode(FIRST), status, REASON * bool(status)) for status in (SUCCESS, CANNOT_UNDERSTAND)}
 uids = st.from_regex(r"1\.2\.[0-9.]{0,59}[0-9]", fullmatch=True)
 
 
-def _what(request: Command) -> tuple[object, ...]:
-    """All that is asked of a request, and what it is answered."""
+def _what(command: Command) -> tuple[object, ...]:
+    """All that is asked of a command, and of a response its status, or what a request is answered."""
     return (
-        dict(request.values),
-        (request.field, request.is_response, request.is_cancel, request.has_data_set),
-        (request.text(Element.AFFECTED_SOP_CLASS_UID), request.text(Element.AFFECTED_SOP_INSTANCE_UID)),
-        [response(request, status) for status in (SUCCESS, CANNOT_UNDERSTAND)],
+        dict(command.values),
+        (command.field, command.is_response, command.is_cancel, command.has_data_set),
+        (command.text(Element.AFFECTED_SOP_CLASS_UID), command.text(Element.AFFECTED_SOP_INSTANCE_UID)),
+        [command.number(element) for element in (Element.MESSAGE_ID_RESPONDED_TO, Element.STATUS)]
+        if command.is_response
+        else [response(command, status) for status in (SUCCESS, CANNOT_UNDERSTAND)],
     )
 
 
 def _read(data: bytes, *before: bytes) -> tuple[object, ...] | str:
-    requests = Requests()
+    requests = Familiar()
     for each in before:
         requests.decode(each)
     try:
@@ -65,7 +69,7 @@ def test_another_instance(message_id: int, uid: str) -> None:
 @pytest.mark.parametrize("first", [FIRST, MOVED], ids=["stored", "moved"])
 def test_it_is_known_again(first: bytes) -> None:
     """The next instance of a study costs no walk, the first does."""
-    requests = Requests()
+    requests = Familiar()
     assert not isinstance(requests.decode(first), FamiliarRequest)
     other = first.replace(b".1414.1", b".1414.2")
     again = requests.decode(other)
@@ -74,9 +78,40 @@ def test_it_is_known_again(first: bytes) -> None:
     assert _what(again) == _what(decode(other))
 
 
-@given(st.sampled_from([FIRST, MOVED]), st.data())
+@given(st.sampled_from([*ANSWERS]), st.integers(0, 0xFFFF), uids)
+def test_another_answer(status: int, message_id: int, uid: str) -> None:
+    """Message ID and UID are those of the response itself."""
+    data = response(decode(store_request(message_id, SOP_CLASS, uid)), status, REASON * bool(status))
+    assert _read(data, ANSWERS[status], data) == _read_alone(data)
+
+
+def test_answer_is_known_again() -> None:
+    """The response to the next instance costs no walk; the first of each status does."""
+    familiar = Familiar()
+    for status, answer in ANSWERS.items():
+        assert not isinstance(familiar.decode(answer), FamiliarResponse)
+        again = familiar.decode(answer.replace(b".1414.1", b".1414.2"))
+        assert isinstance(again, FamiliarResponse)
+        assert again.number(Element.STATUS) == status
+
+
+@given(uids, st.integers(0, 0xFFFF))
+def test_request_is_as_any_command(uid: str, message_id: int) -> None:
+    """What is put together quickly is what the elements, one after the other, are."""
+    elements = {
+        Element.AFFECTED_SOP_CLASS_UID: SOP_CLASS,
+        Element.COMMAND_FIELD: 1,
+        Element.MESSAGE_ID: message_id,
+        Element.PRIORITY: 0,
+        Element.DATA_SET_TYPE: 1,
+        Element.AFFECTED_SOP_INSTANCE_UID: uid,
+    }
+    assert store_request(message_id, SOP_CLASS, uid) == encode(elements)
+
+
+@given(st.sampled_from([FIRST, MOVED, *ANSWERS.values()]), st.data())
 def test_any_byte_may_differ(first: bytes, data: st.DataObject) -> None:
-    """A request in which a peer changed anything is read as if nothing had come before it."""
+    """A command set in which a peer changed anything is read as if nothing had come before it."""
     changed = bytearray(first)
     for _ in range(data.draw(st.integers(1, 3))):
         changed[data.draw(st.integers(0, len(first) - 1))] = data.draw(st.integers(0, 255))
@@ -98,7 +133,7 @@ def test_any_byte_may_differ(first: bytes, data: st.DataObject) -> None:
 )
 def test_what_is_not_learned(strange: bytes) -> None:
     """No other command is ever taken for one of a known form."""
-    requests = Requests()
+    requests = Familiar()
     for _ in range(2):
-        assert not isinstance(requests.decode(strange), FamiliarRequest)
+        assert not isinstance(requests.decode(strange), FamiliarRequest | FamiliarResponse)
     assert _read(strange, strange, FIRST) == _read_alone(strange)
