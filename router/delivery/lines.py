@@ -115,10 +115,10 @@ class Lines:
         line.start()
         return line
 
-    def wake(self) -> None:
-        """Something may be due: every line looks now."""
+    def wake(self, *, at_once: bool = False) -> None:
+        """Something may be due: every line looks; see `Line.wake`."""
         for line in self._all():
-            line.wake()
+            line.wake(at_once=at_once)
 
     def stop(self, seconds: float) -> bool:
         """End every line after the instance it is sending, at most so long; False if one had to be left behind."""

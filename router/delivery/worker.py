@@ -17,7 +17,7 @@ from router.delivery.sending import LineSettings, Sending
 from router.telemetry import reason_of
 
 IDLE_SECONDS = 1.0  # between two looks into the queue; whoever enqueues or orders wakes the line earlier
-GATHER_SECONDS = 0.03  # after being woken: what is filed in the same moment goes in one lease
+GATHER_SECONDS = 0.03  # after being woken, unless by an order: what is filed in the same moment goes in one lease
 WINDOW_SECONDS = 1.0
 TROUBLE_SECONDS = 2.0
 REUSE_SECONDS = 2.0  # an open connection is kept so long for what may come
@@ -44,6 +44,7 @@ class Line:
         self._clerk = Clerk(settings.name, queue, outbox)
         self._stopping = threading.Event()
         self._awake = threading.Event()
+        self._at_once = threading.Event()  # woken by an order
         self._sending = Sending(
             settings, queue, self._clerk, damaged, crew if crew is not None else set(), self._stopping.is_set
         )
@@ -65,14 +66,16 @@ class Line:
         """Begin."""
         self._thread.start()
 
-    def wake(self) -> None:
-        """Look into the queue now."""
+    def wake(self, *, at_once: bool = False) -> None:
+        """Look into the queue; `at_once` where nothing more is about to come into it."""
+        if at_once:
+            self._at_once.set()
         self._awake.set()
 
     def stop(self) -> None:
         """End after the instance that is on the wire; see `join`."""
         self._stopping.set()
-        self._awake.set()
+        self.wake(at_once=True)
 
     def join(self, seconds: float) -> bool:
         """Wait until it has ended; False if it has not."""
@@ -99,8 +102,9 @@ class Line:
                 rest, self._is_after_trouble = TROUBLE_SECONDS, True
                 self._clear_up()
             if rest and self._awake.wait(rest):
-                self._stopping.wait(GATHER_SECONDS)
+                self._at_once.wait(GATHER_SECONDS)
             self._awake.clear()
+            self._at_once.clear()
         self._sending.hang_up()
         try:
             self._clerk.settle_up()

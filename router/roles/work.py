@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -130,7 +131,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     folding = Folding(ledger_folder(active().data), appliance.database, appliance.journal, utc_now)
     threads.append(_loop("security", folding.fold, SECURITY_SECONDS, stop, lambda: None))
     log.info("working", revision=active().revision)
-    _heed(appliance.bell, stop, lines.wake)
+    _heed(appliance.bell, stop, partial(lines.wake, at_once=True))
     active.follow(stop, accept)
     told = time.monotonic()
     for thread in threads:

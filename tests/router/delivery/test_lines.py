@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery import State
+from router.delivery import State, worker
 from tests.support.dcmtk import free_port
 from tests.support.deliveries import Retry
 from tests.support.departures import CT, Departures, one_peer, wait_until
@@ -59,6 +59,22 @@ def test_a_peer_that_restarted_while_idle_costs_nothing(folder: Path) -> None:
                 lines.wake()
                 departures.wait_for(State.DELIVERED)
     assert [each.attempts for each in departures.listed()] == [1] * 4
+
+
+def test_an_order_is_obeyed_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that gathers what is filed, or rests, goes on when a person asks for it."""
+    for seconds in ("GATHER_SECONDS", "IDLE_SECONDS"):
+        monkeypatch.setattr(worker, seconds, 3600.0)
+    script = Script()
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port))
+        with departures.sending() as lines:
+            for study in ("1.2.1", "1.2.2"):
+                departures.enqueue(departures.keep(2, study=study), "pacs")
+                lines.wake()
+                lines.wake(at_once=True)
+                departures.wait_for(State.DELIVERED)
+    assert len(script.stored) == 4
 
 
 def test_a_closed_window_sends_nothing(folder: Path) -> None:
