@@ -185,7 +185,9 @@ class Requestor(Association):
         if message is None:
             raise ProtocolError("release instead of a response", reason=AbortReason.UNEXPECTED_PDU)
         answered, response = message
-        is_ours = response.field == answer and response.number(Element.MESSAGE_ID_RESPONDED_TO) == self._message_id
+        is_ours = response.is_response and response.number(Element.MESSAGE_ID_RESPONDED_TO) == self._message_id
         if answered is not context or not is_ours or response.has_data_set:
             raise ProtocolError("a response to another request", reason=AbortReason.UNEXPECTED_PARAMETER)
+        if response.field != answer:
+            raise ProtocolError("a response of another kind")
         return response
