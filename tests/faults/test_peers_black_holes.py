@@ -38,10 +38,19 @@ def _noticed(appliance: RunningAppliance) -> tuple[float, str] | None:
     return (datetime.fromisoformat(f"{since}+00:00").timestamp(), str(why)) if since else None
 
 
-def _is_connected(port: int) -> bool:
-    """Whether we have an established connection to a port, wherever it is."""
+def _to_be_sent(port: int) -> int | None:
+    """How many bytes wait to be taken in at a port, wherever it is, by an established connection; None without one."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-    return any(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+    found = [int(row[4][:8], 16) for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"]
+    return max(found, default=None)
+
+
+def _is_within_an_instance(port: int) -> bool:
+    """Whether a good part of one is still to be sent; looked for, for a second."""
+    deadline = time.monotonic() + 1
+    while (_to_be_sent(port) or 0) < PIXEL_BYTES // 5 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return time.monotonic() < deadline
 
 
 @dataclass(frozen=True)
@@ -60,12 +69,12 @@ def _go_through(appliance: RunningAppliance, beside: Beside, peer: PeerProcess, 
     usual = beside.p95()
     wait_until(lambda: len(peer.copies()) >= len(beside.sent), 30, "the peer to have what came before its trouble")
     if fault.idle:
-        wait_until(lambda: not _is_connected(peer.port), 30, "the association to be released")
+        wait_until(lambda: _to_be_sent(peer.port) is None, 30, "the association to be released")
     began = 0.0
 
     def begin(index: int) -> None:
         nonlocal began
-        is_time = index < 0 if fault.idle else index >= MANY // 3 and not began and _is_connected(peer.port)
+        is_time = index < 0 if fault.idle else index >= MANY // 3 and not began and _is_within_an_instance(peer.port)
         if is_time:
             fault.begin()
             began = time.time()
@@ -75,6 +84,7 @@ def _go_through(appliance: RunningAppliance, beside: Beside, peer: PeerProcess, 
         troubled = beside.p95(begin)
         wait_until(lambda: _noticed(appliance), LONGEST_SECONDS + 30, "the trouble to be noticed")
         since, why = _noticed(appliance) or (0.0, "")
+        assert began, "no instance was ever found under way"
     finally:
         fault.end()
     p95s = f"p95 beside it {troubled:.3f} s, without {usual:.3f} s"
