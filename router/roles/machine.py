@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from contextlib import suppress
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
@@ -25,4 +26,5 @@ def keep_to_one_processor() -> None:
     for finds them all taken.
     """
     if sys.platform == "linux":
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        with suppress(OSError):  # forbidden in some containers: then it runs wherever there is room
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

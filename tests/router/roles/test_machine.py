@@ -62,6 +62,20 @@ def test_thread_keeps_to_one_processor() -> None:
     assert os.sched_getaffinity(0) == all_of_them
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
+def test_machine_that_forbids_it_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system lets nobody choose the thread goes on as it is."""
+    asked: list[object] = []
+
+    def forbid(*arguments: object) -> None:
+        asked.append(arguments)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+    keep_to_one_processor()
+    assert len(asked) == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="takes several processors")
 def test_only_filing_keeps_to_one_processor(tmp_path: Path) -> None:
     """One thread of the work role does; those that send, and all that receive, run where there is room."""
