@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from archive.attributes import fitted_uid
 from archive.filing import Filing, InstanceKey, Placed
-from archive.origin import Identity, Origin, identity_of, origin_of
+from archive.origin import Identity, Origin
 from archive.standing import Standing, standing_of
 from archive.tables import damaged, held, instances, series, studies
 
@@ -169,32 +169,29 @@ def known(
     return found, {key: corrected[uid] for key in keys if (uid := fitted_uid(key.study_uid)) in corrected}
 
 
+_IDENTITY = "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid"
+_ORIGIN = "source", "calling_ae", "called_ae", "host", "received_at"
+_STORED = (
+    select(
+        *(instances.c[name] for name in ("id", "file", "data_set_offset", "bytes", *_IDENTITY, *_ORIGIN, "digest")),
+        series.c.study_id,
+        series.c.id,
+        studies.c.study_instance_uid,
+        instances.c.checksum,
+        damaged.c.reason,
+    )
+    .select_from(studies.join(series).join(instances).outerjoin(damaged, damaged.c.arrival == instances.c.arrival))
+    .where(instances.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
 def stored(connection: Connection, folder: Path, instance_ids: Sequence[int]) -> dict[int, Stored]:
     """The instances of these ids, by id; ids that are not there are left out. `folder` is the archive's."""
     found: dict[int, Stored] = {}
     for some in in_parts(instance_ids):
-        query = (
-            select(instances, series.c.study_id, studies.c.study_instance_uid, damaged.c.reason.label("damage"))
-            .select_from(
-                studies.join(series).join(instances).outerjoin(damaged, damaged.c.arrival == instances.c.arrival)
-            )
-            .where(instances.c.id.in_(some))
-        )
-        for row in connection.execute(query):
-            found[row.id] = Stored(
-                instance_id=row.id,
-                path=folder / row.file,
-                data_set_offset=row.data_set_offset,
-                bytes=row.bytes,
-                identity=identity_of(row),
-                origin=origin_of(row),
-                digest=row.digest,
-                study_id=row.study_id,
-                series_id=row.series_id,
-                study_uid=row.study_instance_uid,
-                checksum=row.checksum,
-                damage=row.damage,
-            )
+        for row in connection.execute(_STORED, {"ids": some}).all():
+            identity, origin = Identity(*row[4:7]), Origin(*row[7:12])
+            found[row[0]] = Stored(row[0], folder / row[1], row[2], row[3], identity, origin, *row[12:])
     return found
 
 

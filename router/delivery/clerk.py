@@ -51,9 +51,13 @@ class Clerk:
         return (ahead and ahead.result()) or self._lease(packer, retry)
 
     def lease_ahead(self, packer: Packer, retry: Retry) -> None:
-        """Have the lot after this one leased meanwhile; one only."""
+        """Have the answers entered and the lot after this one leased meanwhile; one only."""
         if self._ahead is None:
-            self._ahead = self._desk.submit(self._lease, packer, retry)
+            self._ahead = self._desk.submit(self._enter_and_lease, packer, retry)
+
+    def _enter_and_lease(self, packer: Packer, retry: Retry) -> Lot | None:
+        self._outbox.flush()
+        return self._lease(packer, retry)
 
     def _lease(self, packer: Packer, retry: Retry) -> Lot | None:
         leased = self._queue.lease(self._name, BATCH, retry.longest)

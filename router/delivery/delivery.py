@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from router.delivery.outcomes import Outcome
 from router.delivery.states import State
@@ -57,8 +58,7 @@ class Leased(Ordered):
     is_probe: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What became of a leased delivery.
 
     `at` is when the answer came, `seconds` how long it took, `wait_seconds` how long to wait where it is to be tried

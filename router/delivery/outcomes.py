@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from router.delivery.states import State
 from router.errors import AssociationError, AssociationRejected
@@ -78,6 +79,7 @@ DAMAGED = Outcome(
 NO_ACCEPTED_CONTEXT = Outcome(Kind.PARKED, None, "no accepted presentation context")
 
 
+@lru_cache(1024)
 def from_status(status: int) -> Outcome:
     """What a DIMSE status answered to a C-STORE means for that instance."""
     for row in STATUSES:

@@ -18,7 +18,7 @@ from router.delivery.queue import Queue
 from router.delivery.sender import DestinationError, Sender, Shipment
 from rules import Window
 
-AHEAD = 32  # so many before its end the lot after this one is leased
+AHEAD_SECONDS = 0.05  # so long before its end the lot after this one is leased
 TELL_AGAIN_SECONDS = 60.0
 LATER_IN_A_ROW = 3  # then it is not the instances, it is the destination
 
@@ -87,8 +87,9 @@ class Sending:
         try:
             with closing(self._open_sender().send(identities, self._packed(lot, refused))) as answers:
                 for shipment, outcome in answers:
-                    self.note(left.pop(shipment.delivery_id), outcome, time.monotonic() - began, shipment)
-                    began = self.used_at = time.monotonic()
+                    now = time.monotonic()
+                    seconds, began, self.used_at = now - began, now, now
+                    self.note(left.pop(shipment.delivery_id), outcome, seconds, shipment)
                     if not outcome.is_ours:
                         answered += 1
                         delivered += outcome.kind is Kind.DELIVERED
@@ -97,7 +98,7 @@ class Sending:
                             return outcome, True
                     if self._is_stopping() or not self.settings.is_open(self._queue.now()):
                         break
-                    if len(left) <= AHEAD and not lot.is_probe and self.is_alone:
+                    if len(left) * seconds <= AHEAD_SECONDS and not lot.is_probe and self.is_alone:
                         self._clerk.lease_ahead(self.settings.packer, self.settings.retry)
         except DestinationError as error:
             self.hang_up()

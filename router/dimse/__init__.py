@@ -7,10 +7,10 @@ from router.dimse.limits import Limits
 from router.dimse.listener import Listener
 from router.dimse.outgoing import DataSet
 from router.dimse.reception import Reception
-from router.dimse.requestor import MOST_CONTEXTS, Peer, Requestor
+from router.dimse.requestor import MOST_CONTEXTS, Peer, Request, Requestor
 from router.dimse.sources import Source, Sources
 from router.dimse.store_scp import StoreScp
-from router.dimse.store_scu import ReadyRequest, StoreScu
+from router.dimse.store_scu import StoreScu, Windows
 from router.dimse.tls import ClientTls, ServerTls
 
 __all__ = [
@@ -22,13 +22,14 @@ __all__ = [
     "Limits",
     "Listener",
     "Peer",
-    "ReadyRequest",
     "Reception",
+    "Request",
     "Requestor",
     "ServerTls",
     "Source",
     "Sources",
     "StoreScp",
     "StoreScu",
+    "Windows",
     "echo",
 ]

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,14 +10,13 @@ from router.dimse import associate
 from router.dimse.association import AcceptedContext, Association
 from router.dimse.command import Command, Element, Field
 from router.dimse.limits import ASSOCIATE_BYTES, Limits
-from router.dimse.pdu import RELEASE_RP, RELEASE_RQ, AbortReason, PduType, abort_of, data_pdu
+from router.dimse.pdu import RELEASE_RP, RELEASE_RQ, AbortReason, PduType, abort_of
 from router.dimse.stream import Stream
 from router.dimse.tls import ClientTls
 from router.errors import (
     AssociationError,
     AssociationRejected,
     ContextNotAccepted,
-    DataSetUnreadable,
     PeerUnreachable,
     ProtocolError,
 )
@@ -33,6 +32,19 @@ class Peer:
     host: str
     port: int
     tls: ClientTls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message ready to be sent, the next one or never: its command and its data set in groups of whole PDUs.
+
+    Its response has to be an `answer`.
+    """
+
+    message_id: int
+    context: AcceptedContext
+    answer: Field
+    windows: Iterable[Sequence[bytes | memoryview]]
 
 
 class Requestor(Association):
@@ -116,26 +128,17 @@ class Requestor(Association):
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
-    def request(
-        self,
-        context: AcceptedContext,
-        encoded: bytes,
-        answer: Field,
-        windows: Iterable[Sequence[bytes | memoryview]] = (),
-    ) -> int:
-        """Send a command, then its data set in groups of buffers that hold whole PDUs.
+    def request(self, request: Request, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """Send a message; the status of the response to it, 0 to 0xFFFF.
 
-        Gives the status of the response to it, 0 to 0xFFFF, which has to be an `answer`.
+        When all of it has left, `meanwhile` is called before the response is waited for.
         """
+        seconds = self.limits.pdu_seconds
         with self.aborting():
-            first: list[bytes | memoryview] = [data_pdu(context.context_id, encoded, is_command=True)]
-            seconds = self.limits.pdu_seconds
-            for window in windows:
-                self.stream.send([*first, *window], time.monotonic() + seconds, each_seconds=seconds)
-                first = []
-            if first:
-                self.stream.send(first, time.monotonic() + seconds)
-            return self._response(context, answer).number(Element.STATUS)
+            for window in request.windows:
+                self.stream.send(window, time.monotonic() + seconds, each_seconds=seconds)
+            meanwhile()
+            return self._response(request).number(Element.STATUS)
 
     def release(self) -> None:
         """End the association in order; harmless when it has ended. Never raises."""
@@ -175,19 +178,19 @@ class Requestor(Association):
         except ProtocolError as error:
             self.abort(source=2, reason=error.reason or 0)
             raise
-        except (AssociationError, DataSetUnreadable):
+        except BaseException:
             self.abort()
             raise
 
-    def _response(self, context: AcceptedContext, answer: Field) -> Command:
+    def _response(self, request: Request) -> Command:
         """The response to the message sent last; a peer sends nothing else to us."""
         message = self.next_command(self.limits.response_seconds)
         if message is None:
             raise ProtocolError("release instead of a response", reason=AbortReason.UNEXPECTED_PDU)
         answered, response = message
-        is_ours = response.is_response and response.number(Element.MESSAGE_ID_RESPONDED_TO) == self._message_id
-        if answered is not context or not is_ours or response.has_data_set:
+        is_ours = response.is_response and response.number(Element.MESSAGE_ID_RESPONDED_TO) == request.message_id
+        if answered is not request.context or not is_ours or response.has_data_set:
             raise ProtocolError("a response to another request", reason=AbortReason.UNEXPECTED_PARAMETER)
-        if response.field != answer:
+        if response.field != request.answer:
             raise ProtocolError("a response of another kind")
         return response

@@ -1,24 +1,16 @@
 """C-STORE as SCU (PS3.4 annex B): data sets as they lie in files, one association for many; never edits or retries."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from archive import Identity
-from router.dimse.association import AcceptedContext
 from router.dimse.command import Field, store_request
 from router.dimse.outgoing import DataSet, Packer
-from router.dimse.requestor import Requestor
+from router.dimse.pdu import data_pdu
+from router.dimse.requestor import Request, Requestor
 from router.errors import DataSetUnreadable
 
-
-@dataclass(frozen=True, slots=True)
-class ReadyRequest:
-    """A C-STORE whose data set has been opened and begun to be read; it is the next to be sent, or never is."""
-
-    identity: Identity
-    context: AcceptedContext
-    windows: Iterator[Sequence[bytes | memoryview]]
+Windows = Iterator[Sequence[bytes | memoryview]]
 
 
 class StoreScu:
@@ -32,36 +24,34 @@ class StoreScu:
         """Send one instance; the status of the response, 0 to 0xFFFF. Raises what `prepare` and `send` do."""
         return self.send(self.prepare(identity, data_set))
 
+    def send(self, request: Request, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """See `Requestor.request`; DataSetUnreadable as well, in the middle of the file, the association aborted.
+
+        `meanwhile` may prepare the next one.
+        """
+        return self._association.request(request, meanwhile)
+
     def prepare(
-        self, identity: Identity, data_set: DataSet, sent: Callable[[memoryview], object] | None = None
-    ) -> ReadyRequest:
-        """Make one instance ready; `sent` is to be called with each piece of its data set that has left.
+        self,
+        identity: Identity,
+        data_set: DataSet,
+        sent: Callable[[memoryview], object] | None = None,
+        through: Callable[[Windows], Windows] | None = None,
+    ) -> Request:
+        """Make one instance ready: its data set is opened and begun to be read.
 
-        Raises ContextNotAccepted and DataSetUnreadable; the association goes on.
+        `sent` is to be called with each piece of its data set that has left, and all of it goes `through` something
+        before it does. Raises ContextNotAccepted and DataSetUnreadable; the association goes on.
         """
-        context = self._association.context(identity.sop_class_uid, identity.transfer_syntax_uid)
-        windows = self._packer.windows(data_set, context.context_id, sent)
-        first = next(windows, None)
-        if first is None:
+        association = self._association
+        context = association.context(identity.sop_class_uid, identity.transfer_syntax_uid)
+        windows: Windows = self._packer.windows(data_set, context.context_id, sent)
+        if through is not None:
+            windows = through(windows)
+        window = next(windows, None)
+        if window is None:
             raise DataSetUnreadable("the data set is empty")
-        return ReadyRequest(identity, context, chain([first], windows))
-
-    def send(self, request: ReadyRequest, meanwhile: Callable[[], None] | None = None) -> int:
-        """Send what was prepared last; the status of the response, 0 to 0xFFFF.
-
-        When all of it has left, `meanwhile` is called before the response is waited for: it may prepare the next one,
-        and must not raise. Raises an AssociationError, or DataSetUnreadable in the middle of the file, after the
-        association was aborted.
-        """
-        association, identity = self._association, request.identity
-        command = store_request(association.next_message_id(), identity.sop_class_uid, identity.sop_instance_uid)
-        windows = request.windows if meanwhile is None else _then(request.windows, meanwhile)
-        return association.request(request.context, command, Field.C_STORE_RSP, windows)
-
-
-def _then(
-    windows: Iterator[Sequence[bytes | memoryview]], meanwhile: Callable[[], None]
-) -> Iterator[Sequence[bytes | memoryview]]:
-    """The same windows, and `meanwhile` when the last one has been taken and handed to the kernel."""
-    yield from windows
-    meanwhile()
+        message_id = association.next_message_id()
+        command = store_request(message_id, identity.sop_class_uid, identity.sop_instance_uid)
+        first = [data_pdu(context.context_id, command, is_command=True), *window]
+        return Request(message_id, context, Field.C_STORE_RSP, chain([first], windows))

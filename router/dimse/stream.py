@@ -113,12 +113,11 @@ class Stream:
     def has_spoken(self) -> bool:
         """True when unread bytes or the end of the connection are there; does not wait."""
         try:
-            self._socket.recv(1, socket.MSG_PEEK | _AT_ONCE)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
+            if self._readable is not None:
+                return bool(self._readable.poll(0))
+            return bool(select.select([self._socket], [], [], 0)[0])
+        except (OSError, ValueError):
             return True
-        return True
 
     def last_word(self, data: bytes, seconds: float) -> None:
         """Send the last PDU, let the peer read it and close, and close; never raises.

@@ -4,30 +4,24 @@ By its checksum, which costs next to nothing; by its digest where it was kept wi
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable
 
 from xxhash import xxh3_64
 
 from router.delivery.sender import Shipment
-from router.dimse import ReadyRequest
+from router.dimse import Windows
 from router.errors import DataSetDamaged
 
-Window = Sequence[bytes | memoryview]
 
+def comparison(shipment: Shipment) -> Callable[[Windows], Windows] | None:
+    """What its windows go through: the last one is given only if the file still has the data set that was kept.
 
-def checked(request: ReadyRequest, shipment: Shipment) -> ReadyRequest:
-    """The request, whose last window is given only if the file still has the data set that was kept.
-
-    Otherwise DataSetDamaged is raised: here where there is one window only, else in the place of the last one.
+    Otherwise DataSetDamaged is raised in its place. None where it is not known what was kept.
     """
-    if shipment.kept_digest is None:
-        return request
-    windows = _compared(request.windows, shipment)
-    return ReadyRequest(request.identity, request.context, chain([next(windows)], windows))
+    return None if shipment.kept_digest is None else lambda windows: _compared(windows, shipment)
 
 
-def _compared(windows: Iterator[Window], shipment: Shipment) -> Iterator[Window]:
+def _compared(windows: Windows, shipment: Shipment) -> Windows:
     """Each window when its bytes are in the sum; what edits put before them is not, what they replaced is."""
     ours = len(shipment.prefix or b"")
     left = shipment.size - ours

@@ -15,10 +15,10 @@ from router.delivery.outcomes import (
     from_status,
 )
 from router.delivery.sender import DestinationError, Shipment
-from router.dimse import MOST_CONTEXTS, DataSet, Limits, Peer, ReadyRequest, Requestor, StoreScu
+from router.dimse import MOST_CONTEXTS, DataSet, Limits, Peer, Request, Requestor, StoreScu
 from router.errors import AssociationAborted, AssociationError, ContextNotAccepted, DataSetDamaged, DataSetUnreadable
 from router.senders.ahead import Ahead
-from router.senders.checking import checked
+from router.senders.checking import comparison
 from router.senders.summing import Sum
 from rules import RulesError
 
@@ -31,7 +31,7 @@ class Loaded(NamedTuple):
 
     asked: Shipment
     leaving: Shipment
-    request: ReadyRequest | Outcome
+    request: Request | Outcome
     sum: Sum | None  # grows while it leaves, where the shipment has no digest yet
 
 
@@ -90,7 +90,7 @@ class DicomSender:
             return loaded.leaving, loaded.request
         assert self._scu is not None
         try:
-            status = self._scu.send(loaded.request, ahead.prepare if ahead else None)
+            status = self._scu.send(loaded.request, ahead.prepare) if ahead else self._scu.send(loaded.request)
         except DataSetDamaged:  # the association was aborted: of what has left the peer makes nothing
             return loaded.leaving, DAMAGED
         except DataSetUnreadable:
@@ -107,8 +107,8 @@ class DicomSender:
         try:
             leaving = self._acceptable(shipment)
             total = Sum(leaving) if leaving.digest is None else None
-            request = scu.prepare(leaving.identity, _data_set(leaving), total.update if total else None)
-            request = checked(request, leaving)
+            sent = total.update if total else None
+            request = scu.prepare(leaving.identity, _data_set(leaving), sent, comparison(leaving))
         except ContextNotAccepted:
             return Loaded(shipment, shipment, NO_ACCEPTED_CONTEXT, None)
         except DataSetDamaged:

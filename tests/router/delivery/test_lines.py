@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery import State, worker
+from router.delivery import State, sending, worker
+from router.delivery.clerk import BATCH
 from tests.support.dcmtk import free_port
 from tests.support.deliveries import Retry
 from tests.support.departures import CT, Departures, one_peer, wait_until
@@ -75,6 +76,30 @@ def test_an_order_is_obeyed_at_once(folder: Path, monkeypatch: pytest.MonkeyPatc
                 lines.wake(at_once=True)
                 departures.wait_for(State.DELIVERED)
     assert len(script.stored) == 4
+
+
+@pytest.mark.parametrize(("seconds", "lots"), [(0.0, 1), (3600.0, 2)])
+def test_the_next_lot_is_leased_so_long_before_this_one_ends(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, lots: int
+) -> None:
+    """A slow destination takes nothing out of the queue that it will not be sent for a while."""
+    monkeypatch.setattr(sending, "AHEAD_SECONDS", seconds)
+    count = 3 * BATCH
+    due: list[int] = []
+
+    def answer(number: int) -> int:
+        if number == BATCH - 1:
+            due.append(count - lots * BATCH)
+            wait_until(lambda: departures.states().count(State.DUE) == due[0], 10)
+        return 0
+
+    script = Script(answer=answer)
+    with scripted(script, [CT]) as port:
+        departures = Departures(folder, one_peer(port))
+        departures.enqueue(departures.keep(count), "pacs")
+        with departures.sending():
+            departures.wait_for(State.DELIVERED)
+    assert (len(script.stored), len(due)) == (count, 1)
 
 
 def test_a_closed_window_sends_nothing(folder: Path) -> None:

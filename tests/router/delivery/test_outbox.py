@@ -17,10 +17,10 @@ from tests.support.deliveries import DELIVERED, LATER, Bench, settlement
 
 
 def test_answers_are_entered_in_groups(bench: Bench, tmp_path: Path) -> None:
-    """The 64th answer says that it is time; what is left is entered on demand, and the file is then empty."""
+    """The last of a group says that it is time; what is left is entered on demand, and the file is then empty."""
     bench.put(range(GROUP + 6))
     outbox = Outbox(ledger_path(tmp_path / "outbox", "here", 1), bench.queue)
-    leased = bench.queue.lease("pacs", 100)
+    leased = bench.queue.lease("pacs", GROUP + 6)
     assert [outbox.note(settlement(each, DELIVERED, bench.clock())) for each in leased[:GROUP]].index(True) == GROUP - 1
     outbox.flush()
     assert list(bench.states().values()).count(State.DELIVERED) == GROUP
