@@ -19,7 +19,10 @@ from tests.support.tracing import STRACE, needs_strace
 
 pytestmark = [needs_strace, pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("failing disks")]
 
-CALLS = {"receive": ("fsync", "fdatasync", "pwritev2", "pwrite64"), "work": ("fsync", "fdatasync", "pwrite64")}
+CALLS = {
+    "receive": ("fsync", "fdatasync", "pwritev2", "pwrite64"),
+    "work": ("fsync", "fdatasync", "pwrite64", "writev"),
+}
 SIZES = (512, 1_500_000, 5_000_000)  # bytes of pixels: written at once, in chunks, into a file of its own
 NOTICED = ("interrupted", "cannot", "trying again", "failed")
 
