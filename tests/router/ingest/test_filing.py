@@ -356,15 +356,15 @@ def test_an_entry_the_disk_does_not_give_back_stops_no_other(
 def test_an_entry_that_fails_while_it_is_copied_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a rule changes an instance its pixels are read too; an error there sets only this one aside."""
     bad, good = site.arrive(1), site.arrive(2)
-    append = drafts._append
+    read = drafts._read
 
-    def failing(entry: Entry, *rest: Any) -> None:
+    def failing(entry: Entry, start: int) -> Iterator[bytes | memoryview]:
         if entry.arrival == bad.arrival:
             raise entry.unreadable(OSError(errno.EIO, "Input/output error"))
-        append(entry, *rest)
+        return read(entry, start)
 
     with monkeypatch.context() as patch:
-        patch.setattr(drafts, "_append", failing)
+        patch.setattr(drafts, "_read", failing)
         while site.filer.file_arrivals():
             pass
     found = site.appliance.archive.find("instance", {"StudyInstanceUID": "1.2.1"})
