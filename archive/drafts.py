@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from archive.entry import Entry
 from archive.errors import ArchiveError, ArchiveFailedError, ArchiveFullError, EntryUnreadableError
-from archive.files import FULL, create, start_to_sync, sync_file, write, write_at, write_parts
+from archive.files import FULL, create, start_to_sync, sync_file, write_at, write_parts_at
 from archive.filing import Placed
 from archive.locks import try_lock
 from archive.part10 import Head, Stamp, encode_head
@@ -72,9 +72,11 @@ class Drafts:
         try:
             try_lock(file)
             # in one call, so that the system keeps it in few large pieces: half of what it costs else
-            write_parts(file, [head, begins, next(chunks, b"")])
+            write_parts_at(file, parts := [head, begins, next(chunks, b"")], 0)
+            end = sum(map(len, parts))
             for chunk in chunks:
-                write(file, chunk)
+                write_at(file, chunk, end)
+                end += len(chunk)
             if prefix is not None and digest is not None:
                 stamp = replace(stamp, digest=digest.hexdigest())
                 write_at(file, encode_head(entry.identity, stamp, len(head)), 0)

@@ -41,15 +41,6 @@ def write(file: Opened, content: bytes | bytearray | memoryview) -> None:
         view = view[os.write(file.fileno(), view) :]
 
 
-def write_parts(file: Opened, parts: Sequence[bytes | memoryview]) -> None:
-    """All of the parts, one after the other, behind what was written before: in one call where the system has one."""
-    written = os.writev(file.fileno(), parts) if _HAS_PARTS else 0
-    for part in parts:
-        if written < len(part):
-            write(file, memoryview(part)[written:])
-        written = max(0, written - len(part))
-
-
 def write_at(file: Opened, content: bytes | bytearray | memoryview, offset: int) -> None:
     """All of the content at `offset`; one file is written by one thread at a time."""
     view = memoryview(content)
@@ -63,7 +54,7 @@ def write_at(file: Opened, content: bytes | bytearray | memoryview, offset: int)
         offset += written
 
 
-def write_parts_at(file: Opened, parts: Sequence[memoryview], offset: int) -> None:
+def write_parts_at(file: Opened, parts: Sequence[bytes | memoryview], offset: int) -> None:
     """All of the parts, one after the other, at `offset`: in one call where the system has one."""
     written = os.pwritev(file.fileno(), parts, offset) if _HAS_PARTS else 0
     for part in parts:

@@ -21,7 +21,7 @@ pytestmark = [needs_strace, pytest.mark.slow, pytest.mark.timeout(3600), pytest.
 
 CALLS = {
     "receive": ("fsync", "fdatasync", "pwritev2", "pwrite64"),
-    "work": ("fsync", "fdatasync", "pwrite64", "writev"),
+    "work": ("fsync", "fdatasync", "pwrite64", "pwritev2"),
 }
 SIZES = (512, 1_500_000, 5_000_000)  # bytes of pixels: written at once, in chunks, into a file of its own
 NOTICED = ("interrupted", "cannot", "trying again", "failed")

@@ -57,7 +57,7 @@ from archive import files
 os.fsync = os.fdatasync = lambda _: None
 files._DURABLY = 0
 """
-CALLS = ("pwrite64", "pwritev2", "write", "writev", "fdatasync", "fsync", "rename")
+CALLS = ("pwrite64", "pwritev2", "write", "fdatasync", "fsync", "rename")
 POINTS = 4  # of each call, unless every one is asked for
 
 
