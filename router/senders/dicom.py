@@ -1,6 +1,6 @@
 """Delivers by C-STORE (PS3.4 annex B) over an association that is kept for the next batch. Never edits or retries."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from archive import Identity
@@ -55,7 +55,10 @@ class DicomSender:
         ahead = Ahead(shipments, lambda shipment: self._load(shipment, contexts))
         while (loaded := ahead.take()) is not None:
             try:
-                answer = self._store_again(loaded, contexts) if is_idle else self._store(loaded, contexts, ahead)
+                if is_idle:
+                    answer = self._store_again(loaded, contexts)
+                else:
+                    answer = self._store(loaded, contexts, ahead.prepare)
             except AssociationError as error:
                 outcome = from_association_error(error)
                 yield loaded.asked, Outcome(Kind.LATER, None, outcome.reason)
@@ -80,9 +83,9 @@ class DicomSender:
             return self._store(loaded, contexts)
 
     def _store(
-        self, loaded: Loaded, contexts: Sequence[Context], ahead: Ahead[Shipment, Loaded] | None = None
+        self, loaded: Loaded, contexts: Sequence[Context], meanwhile: Callable[[], None] = lambda: None
     ) -> Answer:
-        """Send one; with `ahead` the next one is made ready while the peer takes this one in."""
+        """Send one; `meanwhile` is done while the peer takes it in."""
         if not self._is_open():  # ended since, and this was made ready for it
             self.close()
             loaded = self._load(loaded.asked, contexts)
@@ -90,7 +93,7 @@ class DicomSender:
             return loaded.leaving, loaded.request
         assert self._scu is not None
         try:
-            status = self._scu.send(loaded.request, ahead.prepare) if ahead else self._scu.send(loaded.request)
+            status = self._scu.send(loaded.request, meanwhile)
         except DataSetDamaged:  # the association was aborted: of what has left the peer makes nothing
             return loaded.leaving, DAMAGED
         except DataSetUnreadable:
