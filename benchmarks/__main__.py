@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.figure import Figure
-from benchmarks.machine import described
+from benchmarks.machine import described, fill_memory
 from benchmarks.peers import MissingPeerError, check_installed
 from benchmarks.settings import Settings
 from benchmarks.table import as_markdown, as_text, replaced
@@ -64,7 +64,9 @@ def run(names: Sequence[str], settings: Settings) -> tuple[list[Figure], list[st
     for name in names:
         place = settings.folder / name
         place.mkdir()
+        say(f"{name}: filling the memory")
         try:
+            fill_memory(place)
             module = importlib.import_module(f"benchmarks.{name}")
             figures += module.measure(replace(settings, folder=place))
         except Exception:  # noqa: BLE001 - the border of a measurement: the others are worth having
