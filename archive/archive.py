@@ -66,9 +66,12 @@ class Archive:
         with self.database.read() as connection:
             return records.known(connection, keys)
 
-    def place(self, filings: Sequence[Filing]) -> list[Placed]:
-        """The filings' files, on the disk when this returns, in order; placing the same again changes nothing."""
-        return self._shelves.place(filings)
+    def place(self, filings: Sequence[Filing], *, gently: bool = False) -> list[Placed]:
+        """The filings' files, on the disk when this returns, in order; placing the same again changes nothing.
+
+        `gently` is for when somebody else waits for the disk: it takes a little longer then.
+        """
+        return self._shelves.place(filings, gently=gently)
 
     def record(self, connection: Connection, batch: Sequence[Record]) -> list[Recorded]:
         """Index placed instances in the caller's transaction, in order; the same arrival keeps its ids."""

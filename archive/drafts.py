@@ -43,8 +43,10 @@ class Draft:
 class Drafts:
     """The drafts of one batch, in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, gently: bool = False) -> None:
+        """`gently` leaves the disk to who waits for it: one draft at a time is written to it, when all are made."""
         self._folder = folder
+        self._gently = gently
         self._drafts: list[Draft] = []
 
     def write(
@@ -80,7 +82,8 @@ class Drafts:
             if prefix is not None and digest is not None:
                 stamp = replace(stamp, digest=digest.hexdigest())
                 write_at(file, encode_head(entry.identity, stamp, len(head)), 0)
-            start_to_sync(file)  # while the others of the batch are written; they share the disk's commits
+            if not self._gently:
+                start_to_sync(file)  # while the others of the batch are made; they share the disk's commits
         except BaseException:
             file.close()
             os.unlink(part)
@@ -104,9 +107,9 @@ class Drafts:
 
 
 @contextmanager
-def drafting(folder: Path) -> Iterator[Drafts]:
+def drafting(folder: Path, *, gently: bool = False) -> Iterator[Drafts]:
     """Drafts in this folder; what has no name at the end is dropped, and an OSError is told as the archive's error."""
-    drafts = Drafts(folder)
+    drafts = Drafts(folder, gently=gently)
     try:
         yield drafts
     except OSError as error:

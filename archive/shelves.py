@@ -25,15 +25,16 @@ class Shelves:
         self._folders = Folders(folder)
         self._folders.ensure(self._incoming)
 
-    def place(self, filings: Sequence[Filing]) -> list[Placed]:
+    def place(self, filings: Sequence[Filing], *, gently: bool = False) -> list[Placed]:
         """Each filing's file, on the disk under its name when this returns; placing one again changes nothing.
 
-        ArchiveFullError or ArchiveFailedError if the disk does not take them; what was placed by then may stay.
+        `gently` as for Drafts. ArchiveFullError or ArchiveFailedError if the disk does not take them; what was placed
+        by then may stay.
         """
         folders: dict[str, str] = {}  # by study
         written: dict[int, tuple[str, Draft]] = {}
         placed: dict[int, Placed] = {}
-        with self.drafting() as drafts:
+        with self.drafting(gently=gently) as drafts:
             for number, filing in enumerate(filings):
                 study_uid = filing.key.study_uid
                 if study_uid not in folders:
@@ -71,9 +72,9 @@ class Shelves:
         """Drop files that were being written when their process died; gives how many."""
         return drop_abandoned(self._incoming)
 
-    def drafting(self) -> AbstractContextManager[Drafts]:
+    def drafting(self, *, gently: bool = False) -> AbstractContextManager[Drafts]:
         """Files to be written and named; see `drafts.drafting`."""
-        return drafting(self._incoming)
+        return drafting(self._incoming, gently=gently)
 
     def study(self, study_uid: str) -> str:
         """The folder of a study, below the archive's; it is there when this returns."""

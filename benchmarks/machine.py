@@ -38,7 +38,7 @@ def new_page(size: int = _NEW_BYTES) -> float:
 
 
 def fill_memory(folder: Path) -> None:
-    """Have the page cache take the memory that is free: by reading holes of files in `folder`, which stay and are small.
+    """Have the page cache take what memory is free: by reading the holes of files in `folder`, which are small.
 
     So it is on every machine that has run for a day, and a new page is then one that the cache gives up. One of memory
     that lay free may have to be had back from the host of a virtual machine first, at a price that changes by the

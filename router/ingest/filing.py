@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import sqlalchemy as sa
@@ -39,6 +40,7 @@ from rules import RulesError, Verdict
 
 BATCH = 128
 BATCH_BYTES = 32 << 20  # of data sets held in memory
+SENDING = timedelta(seconds=0.03)  # since the newest of a batch arrived: the next is being sent just now
 NOT_FILED = Verdict(None, "its values cannot be indexed; see the log")
 UNFIT = (RulesError, sa.exc.DataError)  # what one instance brings upon a batch, unlike what befalls the database
 
@@ -144,6 +146,7 @@ class Filer:
             return Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
         ruleset, zone = configuration.ruleset, configuration.zone
+        is_being_sent = datetime.now(UTC) - entries[-1][0].origin.received_at < SENDING
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
         judged = []
         judges: list[Callable[..., Judgement]] = []
@@ -156,7 +159,7 @@ class Filer:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, *_ in entries if fixes is None)
         known = self._judge_again(judged, judges)
-        return self._file_judged(judged, fresh, configuration, known)
+        return self._file_judged(judged, fresh, configuration, known, gently=is_being_sent)
 
     def _judge_again(
         self, judged: list[Judgement], judges: Sequence[Callable[..., Judgement]]
@@ -181,14 +184,16 @@ class Filer:
         fresh: frozenset[str],
         configuration: Configuration,
         known: Mapping[InstanceKey, Known],
+        *,
+        gently: bool = False,
     ) -> Batch:
         """Place and record what was judged; `fresh` are the arrivals that no person has released.
 
-        `known` is what the archive has under their keys.
+        `known` is what the archive has under their keys; `gently` as for `Archive.place`.
         """
         batch = self._sorter.sort(judged, fresh, configuration, known)
         filings = [_filing(judgement) for judgement in batch.new]
-        placed = self._archive.place(filings)
+        placed = self._archive.place(filings, gently=gently)
         self._archive.place_held([hold.entry for hold in batch.holds])
         records = [
             Record(

@@ -21,7 +21,7 @@ from router.inbox import person
 from router.ingest import BATCH_BYTES, Filer
 from router.locking import FileLock
 from router.repointed import tell_repointed
-from router.roles.machine import keep_freed_memory, keep_to_one_processor
+from router.roles.machine import keep_freed_memory, keep_to_one_processor, take_long_slices
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
@@ -121,7 +121,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     _insist(lines.start, stop)
     upkeep.start()
     threads = [
-        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, keep_to_one_processor),
+        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, _stand_back),
         _loop("readmitted", lambda: _readmit(appliance), READMITTED_SECONDS, stop, lambda: None),
         _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
         _loop(
@@ -140,6 +140,12 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
         _leave()
     lines.stop(told + DRAIN_SECONDS - time.monotonic())
     upkeep.stop()
+
+
+def _stand_back() -> None:
+    """Of the thread that files: nobody waits for it."""
+    keep_to_one_processor()
+    take_long_slices()
 
 
 def _heed(bell: Bell, stop: threading.Event, then: Callable[[], None]) -> None:

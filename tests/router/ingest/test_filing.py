@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from archive import Entry, Identity, Origin, drafts, reading
+from archive.files import sync_file
+from archive.rawfile import RawFile
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import Kind, Outcome, Settlement, State
@@ -37,6 +39,20 @@ otherwise: hold
 LARGE = b"\xe0\x7f\x10\0OW\0\0" + (5 << 20).to_bytes(4, "little") + bytes(5 << 20)  # pixel data
 
 
+def content(uid: str, **attributes: object) -> bytes:
+    """The data set of a CT instance of one study; what is None is left out."""
+    values = {
+        "SOPClassUID": CT,
+        "SOPInstanceUID": uid,
+        "StudyInstanceUID": "1.2.1",
+        "SeriesInstanceUID": "1.2.2",
+        "Modality": "CT",
+        "PatientID": "1234567",
+        **attributes,
+    }
+    return encoded(data_set(**{keyword: value for keyword, value in values.items() if value is not None}))
+
+
 class Site:
     """An appliance without processes: spool, archive and queue of one configuration, filed by hand."""
 
@@ -56,17 +72,7 @@ class Site:
     def arrive(self, number: int = 1, more: bytes = b"", **attributes: object) -> Entry:
         """One sealed CT instance of one study; `more` is what follows the attributes."""
         uid = f"1.2.3.{number}"
-        values = {
-            "SOPClassUID": CT,
-            "SOPInstanceUID": uid,
-            "StudyInstanceUID": "1.2.1",
-            "SeriesInstanceUID": "1.2.2",
-            "Modality": "CT",
-            "PatientID": "1234567",
-            **attributes,
-        }
-        kept = {keyword: value for keyword, value in values.items() if value is not None}
-        return self.arrive_as(encoded(data_set(**kept)) + more, uid, origin())
+        return self.arrive_as(content(uid, **attributes) + more, uid, origin())
 
     def arrive_as(self, content: bytes, uid: str, came_from: Origin) -> Entry:
         """One sealed CT instance with this data set."""
@@ -240,6 +246,23 @@ def test_what_is_in_hold_already_is_not_held_twice(site: Site) -> None:
     assert site.appliance.archive.held() == []
     assert site.waiting() == 0
     assert len(site.deliveries()) == 2
+
+
+@pytest.mark.parametrize(("age_seconds", "begun_before_the_end"), [(-3600, 0), (1, 2)])
+def test_who_is_sending_gets_the_disk_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch, age_seconds: int, begun_before_the_end: int
+) -> None:
+    """The files of a batch wait for their turn at the disk while its newest instance has just come, and no longer."""
+    begun: list[RawFile] = []
+    synchronised: list[RawFile] = []
+    monkeypatch.setattr(drafts, "start_to_sync", begun.append)
+    monkeypatch.setattr(drafts, "sync_file", lambda file: (sync_file(file), synchronised.append(file)))
+    came_from = origin(received_at=datetime.now(UTC) - timedelta(seconds=age_seconds))
+    site.arrive(1)
+    site.arrive_as(content("1.2.3.2"), "1.2.3.2", came_from)
+    assert site.filer.file_arrivals() == 2
+    assert len(begun) == begun_before_the_end
+    assert len(synchronised) == 2
 
 
 def test_a_header_that_cannot_be_read_is_held(site: Site) -> None:

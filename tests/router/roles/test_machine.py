@@ -1,4 +1,4 @@
-"""What a role asks of its machine is done: memory that is freed stays its own, filing keeps to one processor."""
+"""What a role asks of its machine is done: freed memory stays its own, filing keeps to one processor and waits."""
 
 import os
 import platform
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from router.roles.machine import keep_to_one_processor
+from router.roles import machine
+from router.roles.machine import keep_to_one_processor, take_long_slices
 from tests.support.appliance import RunningAppliance, wait_until
 
 _SCRIPT = """
@@ -74,6 +75,38 @@ def test_machine_that_forbids_it_stops_nothing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "sched_setaffinity", forbid)
     keep_to_one_processor()
     assert len(asked) == 1
+
+
+def _slice_of(thread: str) -> int | None:
+    """Nanoseconds that a thread runs before another is looked at; None where the system does not say."""
+    path = Path(f"/proc/{thread}/sched")
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return next((int(line.split(":")[1]) for line in lines if line.startswith("se.slice")), None)
+
+
+@pytest.mark.skipif(_slice_of("self") is None, reason="takes Linux 6.12 that tells of its scheduling")
+def test_only_the_thread_that_asks_has_long_slices() -> None:
+    """It, and no other; how important it is stays as it was."""
+    found: list[tuple[int | None, int]] = []
+
+    def run() -> None:
+        take_long_slices()
+        found.append((_slice_of("thread-self"), os.getpriority(os.PRIO_PROCESS, 0)))
+
+    before = _slice_of("thread-self")
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert before is not None
+    assert found == [(100_000_000, os.getpriority(os.PRIO_PROCESS, 0))]
+    assert _slice_of("thread-self") == before < 100_000_000
+
+
+def test_unknown_processor_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not known what number a call has, none is made."""
+    monkeypatch.setattr(platform, "machine", lambda: "vax")
+    monkeypatch.setattr(machine, "ctypes", None)
+    take_long_slices()
 
 
 @pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="takes several processors")
