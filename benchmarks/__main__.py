@@ -64,9 +64,10 @@ def run(names: Sequence[str], settings: Settings) -> tuple[list[Figure], list[st
     for name in names:
         place = settings.folder / name
         place.mkdir()
-        say(f"{name}: filling the memory")
         try:
-            fill_memory(place)
+            if settings.scale >= 1:
+                say(f"{name}: filling the memory")
+                fill_memory(place)
             module = importlib.import_module(f"benchmarks.{name}")
             figures += module.measure(replace(settings, folder=place))
         except Exception:  # noqa: BLE001 - the border of a measurement: the others are worth having

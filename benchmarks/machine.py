@@ -12,7 +12,7 @@ from tests.support.appliance import REPOSITORY
 
 _NEW_BYTES = 2**29
 _LEFT_FREE = 2**30  # bytes; Linux keeps some free itself
-_MOST_FILLINGS = 4
+_MOST_FILLINGS = 2  # what a container may not have stays free
 
 
 def described(folder: Path) -> str:

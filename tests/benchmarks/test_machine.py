@@ -1,4 +1,4 @@
-"""What is said of the machine that figures were measured on."""
+"""What is said of the machine that figures were measured on, and how it is made ready."""
 
 import re
 import sys
@@ -9,7 +9,8 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("what is asked is Linux's", allow_module_level=True)
 
-from benchmarks.machine import described, new_page
+from benchmarks import machine
+from benchmarks.machine import described, fill_memory, new_page
 
 
 def test_new_page_costs_something() -> None:
@@ -24,3 +25,20 @@ def test_machine_is_described(tmp_path: Path) -> None:
         r"commit \w+",
         described(tmp_path),
     )
+
+
+def test_free_memory_is_filled_without_using_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page cache holds so many bytes of holes then; what it does not take is asked for once more, no longer."""
+    free = [2**24, 2**23, 2**22]
+    monkeypatch.setattr(machine, "_free_bytes", lambda: free.pop(0))
+    monkeypatch.setattr(machine, "_LEFT_FREE", 0)
+    fill_memory(tmp_path)
+    made = sorted((path.name, path.stat().st_size, path.stat().st_blocks) for path in tmp_path.iterdir())
+    assert made == [("holes-0", 2**24, 0), ("holes-1", 2**23, 0)]
+
+
+def test_full_memory_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Linux itself keeps free is not asked for."""
+    monkeypatch.setattr(machine, "_free_bytes", lambda: 2**29)
+    fill_memory(tmp_path)
+    assert not list(tmp_path.iterdir())

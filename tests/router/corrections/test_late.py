@@ -163,10 +163,10 @@ def test_an_edit_between_judging_and_recording_is_not_missed(site: Site, monkeyp
     for number, correct, wanted in steps:
 
         def overtaken(
-            archive: Archive, filings: Sequence[Filing], correct: Callable[[], object] = correct
+            archive: Archive, filings: Sequence[Filing], *, gently: bool, correct: Callable[[], object] = correct
         ) -> list[Placed]:
             correct()
-            return place(archive, filings)
+            return place(archive, filings, gently=gently)
 
         with monkeypatch.context() as patch:
             patch.setattr(Archive, "place", overtaken)
