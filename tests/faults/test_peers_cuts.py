@@ -147,8 +147,11 @@ def test_a_scanner_cut_at_many_bytes(tmp_path: Path) -> None:
         for n in range(POSITIONS):
             cut = Cut(1 + n * (span - 2) // (POSITIONS - 1), (End.FIN, End.RST)[n % 2])
             with cutting(appliance.port, {"MICROPACS": cut}) as (port, relay):
+                ended = _ended(appliance)
                 assert not _is_taken(port, cut_short)
                 assert relay.done == {"MICROPACS"}
+                # else the next one comes beside it, and an empty segment is made for that, which stays for another time
+                wait_until(lambda ended=ended: _ended(appliance) > ended, 30, "the appliance to see the cut")
         wait_until(lambda: _files(appliance) == before, 30, "no file more than before")
         assert appliance.waiting() == 0
         assert appliance.sql("select sop_instance_uid from instances") == [(whole.uid,)]
@@ -162,6 +165,11 @@ def _files(appliance: RunningAppliance) -> set[str]:
     """The files of the data folder, but for those that SQLite comes and goes with."""
     paths = (path for path in appliance.data.rglob("*") if path.is_file())
     return {str(path) for path in paths if not path.name.startswith("micropacs.db")}
+
+
+def _ended(appliance: RunningAppliance) -> int:
+    """How many associations have ended."""
+    return appliance.log.read_text().count("association ended")
 
 
 def _is_taken(port: int, instance: Instance) -> bool:
