@@ -31,6 +31,11 @@ def is_arrival(name: str) -> bool:
     return _ARRIVAL.fullmatch(name) is not None and int(name[:16], 16) < _LATEST
 
 
+def named_at(arrival: str) -> int:
+    """When an arrival was given its name, microseconds since 1970."""
+    return int(arrival[:16], 16)
+
+
 class ArrivalNames:
     """Gives out names: 16 hex digits of microseconds since 1970, never again the same or less, and 8 drawn for itself.
 

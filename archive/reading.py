@@ -43,6 +43,7 @@ class Reading:
     missing: int = 0  # entries whose record cannot be read
     is_failing: bool = False  # the disk does not give back the register
     first: str = ""  # the first arrival that waits, "" if it has to be looked for
+    newest: str = ""  # the last arrival that was looked at, whether it waits or not
 
     @property
     def unreadable(self) -> int:
@@ -67,6 +68,7 @@ class Reading:
                     self.waiting += entry.state is State.SEALED
                     self.set_aside += entry.state is State.SET_ASIDE
                     self.count = entry.number + 1
+                    self.newest = entry.arrival
         except OSError as error:
             self._failed(error)
 
@@ -144,7 +146,7 @@ class Reading:
         """Count from the start."""
         self.generation = generation
         self.start = self.count = self.waiting = self.set_aside = self.missing = 0
-        self.first = ""
+        self.first = self.newest = ""
 
     def _mark(self, entries: Sequence[Registered], state: State) -> None:
         with reopen(register_of(self.path)) as file:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from archive.arrivals import ArrivalNames, checked, is_arrival
+from archive.arrivals import ArrivalNames, checked, is_arrival, named_at
 from archive.entry import Entry, read_entry
 from archive.errors import EntryUnreadableError, SpoolFullError
 from archive.files import sync_folder
@@ -50,6 +50,7 @@ class Spool:
         self._sealed = folder / "sealed"
         self._unreadable = folder / "unreadable"
         self.free_space = free_space  # may be set again at any time
+        self._clock = clock
         self._space_guard = threading.Lock()
         self._space: tuple[float, int] | None = None
         folders = Folders(folder)
@@ -73,6 +74,18 @@ class Spool:
     def sealed(self, limit: int) -> list[str]:
         """The arrivals that wait to be filed, oldest first, at most `limit`."""
         return heapq.nsmallest(limit, [*self._taking.waiting(limit), *self._names()])
+
+    def content_bytes(self, arrival: str) -> int:
+        """The length of the data set that comes with an entry of those `sealed` gave last when it is read."""
+        return self._taking.content_bytes(arrival)
+
+    def newest(self) -> str:
+        """The newest arrival when `sealed` looked last, "" if there was none; it may be filed by now."""
+        return max(self._taking.newest(), *self._names(), "")
+
+    def age(self, arrival: str) -> float:
+        """Seconds since an arrival was sealed; less than 0 where the clock was set back since."""
+        return (self._clock() // 1000 - named_at(arrival)) / 1_000_000
 
     def read(self, arrival: str) -> Entry:
         """The sealed entry of this name, from the spool alone; EntryUnreadableError if it cannot be read."""

@@ -48,6 +48,16 @@ class Taking:
             self._given = {found.arrival: found for found in given}
             return list(self._given)
 
+    def newest(self) -> str:
+        """The newest arrival seen when `waiting` looked last, "" if there was none; it may be filed by now."""
+        with self._guard:
+            return max((reading.newest for reading in self._readings.values()), default="")
+
+    def content_bytes(self, arrival: str) -> int:
+        """The length of the data set of one that `waiting` gave last; 0 for any other."""
+        found = self._given.get(arrival)
+        return found.entry.size if found else 0
+
     def read(self, arrival: str) -> Entry | None:
         """The entry of this arrival with its data set, None if none waits; EntryUnreadableError."""
         with self._guard:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import sqlalchemy as sa
@@ -31,7 +30,9 @@ from router.ingest.batch import Batch
 from router.ingest.corrected import amendment, corrected
 from router.ingest.filed import FiledStudies
 from router.ingest.judgement import Judgement, judge, unrouted_key
+from router.ingest.pace import Pace
 from router.ingest.people import of_another
+from router.ingest.reader import Outcome, Reader
 from router.ingest.sorting import Sorter
 from router.ingest.warning import warn
 from router.journal import Journal
@@ -39,8 +40,6 @@ from router.sources import Naming
 from rules import RulesError, Verdict
 
 BATCH = 128
-BATCH_BYTES = 32 << 20  # of data sets held in memory
-SENDING = timedelta(seconds=0.03)  # since the newest of a batch arrived: the next is being sent just now
 NOT_FILED = Verdict(None, "its values cannot be indexed; see the log")
 UNFIT = (RulesError, sa.exc.DataError)  # what one instance brings upon a batch, unlike what befalls the database
 
@@ -62,6 +61,7 @@ class Filer:
         queue: Queue,
         journal: Journal,
         configuration: Callable[[], Configuration],
+        reader: Reader | None = None,
     ) -> None:
         self._database = database
         self._spool = spool
@@ -71,15 +71,19 @@ class Filer:
         self._configuration = configuration
         self._naming = Naming()
         self._sorter = Sorter(archive, queue)
+        self._reader = reader or Reader(spool)
+        self.pace = Pace(spool)
 
     def file_arrivals(self, limit: int = BATCH) -> int:
         """File the oldest sealed entries, at most `limit`; the number taken off the spool.
 
         An entry the disk does not give back is set aside, so that it does not keep the others waiting.
         """
-        entries = self._read(self._spool.sealed(limit))
+        waiting = self._spool.sealed(2 * limit)
+        gently = self.pace.is_gentle(waiting)
+        entries = self._readable(self._reader.read(waiting, limit, ahead=not gently))
         try:
-            batch = self._file([(entry, None, None, None) for entry in entries])
+            batch = self._file([(entry, None, None, None) for entry in entries], gently=gently)
         except EntryUnreadableError as error:
             if error.arrival is None:
                 raise
@@ -110,21 +114,13 @@ class Filer:
         self._archive.remove_held_files(batch.filed)
         return len(batch.filed)
 
-    def _read(self, arrivals: Sequence[str]) -> list[Entry]:
-        """The entries, as far as memory allows at a time."""
-        entries: list[Entry] = []
-        room = BATCH_BYTES
-        for arrival in arrivals:
-            try:
-                entry = self._spool.read(arrival)
-            except EntryUnreadableError as error:
-                self._set_aside(arrival, error)
-                continue
-            entries.append(entry)
-            room -= len(entry.content or b"")
-            if room < 0:
-                break
-        return entries
+    def _readable(self, found: Sequence[Outcome]) -> list[Entry]:
+        """Those that could be read; the others are set aside."""
+        for outcome in found:
+            if isinstance(outcome, EntryUnreadableError):
+                assert outcome.arrival is not None
+                self._set_aside(outcome.arrival, outcome)
+        return [outcome for outcome in found if isinstance(outcome, Entry)]
 
     def _file_one(self, entry: Entry) -> Batch:
         """Only this one, after a batch with it was refused: so the one at fault is found, held, and stops no other."""
@@ -140,13 +136,17 @@ class Filer:
         with suppress(FileNotFoundError):
             self._spool.set_aside(arrival)
 
-    def _file(self, entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None, str | None]]) -> Batch:
+    def _file(
+        self,
+        entries: Sequence[tuple[Entry, Mapping[str, str] | None, str | None, str | None]],
+        *,
+        gently: bool = False,
+    ) -> Batch:
         """Judge, place and record `entries`; a second one of a key is left for the next batch."""
         if not entries:
             return Batch()
         configuration = self._configuration()  # once a batch: no instance sees half of two configurations
         ruleset, zone = configuration.ruleset, configuration.zone
-        is_being_sent = datetime.now(UTC) - entries[-1][0].origin.received_at < SENDING
         studies = FiledStudies(self._archive) if ruleset.asks_for_filed_series else None
         judged = []
         judges: list[Callable[..., Judgement]] = []
@@ -159,7 +159,7 @@ class Filer:
                 studies.add(judged[-1])
         fresh = frozenset(entry.arrival for entry, fixes, *_ in entries if fixes is None)
         known = self._judge_again(judged, judges)
-        return self._file_judged(judged, fresh, configuration, known, gently=is_being_sent)
+        return self._file_judged(judged, fresh, configuration, known, gently=gently)
 
     def _judge_again(
         self, judged: list[Judgement], judges: Sequence[Callable[..., Judgement]]

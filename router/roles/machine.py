@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from struct import Struct
 
@@ -24,15 +25,27 @@ def keep_freed_memory(size: int, longest: int) -> None:
         mallopt(_M_TRIM_THRESHOLD, size)
 
 
-def keep_to_one_processor() -> None:
+def keep_to_the_last_processor() -> None:
     """Let this thread run on one of the process's processors only, where there are several and the system can be told.
 
     A thread that waits for the disk again and again else takes whichever is free for a moment, and what somebody waits
     for finds them all taken.
     """
+    _keep_to(lambda all_of_them: {max(all_of_them)})
+
+
+def keep_off_the_last_processor() -> None:
+    """Let this thread run on all others, so that it and the one that keeps to the last are never one behind the other.
+
+    Where there is only one, it runs on that.
+    """
+    _keep_to(lambda all_of_them: all_of_them - {max(all_of_them)} or all_of_them)
+
+
+def _keep_to(choose: Callable[[set[int]], set[int]]) -> None:
     if sys.platform == "linux":
         with suppress(OSError):  # forbidden in some containers: then it runs wherever there is room
-            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+            os.sched_setaffinity(0, choose(os.sched_getaffinity(os.getpid())))
 
 
 def take_long_slices() -> None:

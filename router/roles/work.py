@@ -18,10 +18,15 @@ from router.config import Configuration
 from router.delivery import Bell, Digests, Lines
 from router.disks import look
 from router.inbox import person
-from router.ingest import BATCH_BYTES, Filer
+from router.ingest import BATCH_BYTES, Filer, Reader
 from router.locking import FileLock
 from router.repointed import tell_repointed
-from router.roles.machine import keep_freed_memory, keep_to_one_processor, take_long_slices
+from router.roles.machine import (
+    keep_freed_memory,
+    keep_off_the_last_processor,
+    keep_to_the_last_processor,
+    take_long_slices,
+)
 from router.roles.process import ActiveConfiguration, Trouble, stop_when_told
 from router.security import Folding, ledger_folder
 from router.senders import sender_for
@@ -98,7 +103,8 @@ def _insist(step: Callable[[], T], stop: threading.Event) -> T | None:
 
 
 def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Event) -> None:
-    filer = Filer(appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal, active)
+    parts = appliance.database, appliance.spool, appliance.archive, appliance.queue, appliance.journal
+    filer = Filer(*parts, active, Reader(appliance.spool, keep_off_the_last_processor))
     rulesets = appliance.revisions.ruleset
     doubt = Doubt(Verifier(appliance.archive, appliance.journal))
     lines = Lines(appliance.queue, appliance.archive, rulesets, active, sender_for, active().data / "outbox", doubt)
@@ -121,7 +127,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     _insist(lines.start, stop)
     upkeep.start()
     threads = [
-        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, _stand_back),
+        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, _stand_back, filer.pace.rest),
         _loop("readmitted", lambda: _readmit(appliance), READMITTED_SECONDS, stop, lambda: None),
         _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
         _loop(
@@ -144,7 +150,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
 
 def _stand_back() -> None:
     """Of the thread that files: nobody waits for it."""
-    keep_to_one_processor()
+    keep_to_the_last_processor()
     take_long_slices()
 
 
@@ -192,10 +198,12 @@ def _loop(
     stop: threading.Event,
     then: Callable[[], None],
     at_first: Callable[[], None] = lambda: None,
+    rest_after: Callable[[float], float] | None = None,
 ) -> threading.Thread:
     """A thread that takes `step` again and again; trouble never ends it.
 
-    It rests when there was nothing to do, and after many such rests ten times as long.
+    It rests when there was nothing to do, or not much, and after many such rests ten times as long. After what took so
+    many seconds it rests for `rest_after` of them, where that is given.
     """
 
     def run() -> None:
@@ -203,6 +211,7 @@ def _loop(
         rest = rest_seconds
         trouble = Trouble(work=name)
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 done = step()
             except Exception as error:  # noqa: BLE001 - the border of a work loop
@@ -213,7 +222,9 @@ def _loop(
             if done:
                 rest = rest_seconds
                 then()
-            if done < MANY:
+            if done and rest_after:
+                stop.wait(rest_after(time.monotonic() - began))
+            elif done < MANY:
                 stop.wait(rest)
                 rest = min(rest * 1.1, 10 * rest_seconds)
 

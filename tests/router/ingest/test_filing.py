@@ -14,7 +14,7 @@ from archive.rawfile import RawFile
 from router.appliance import Appliance
 from router.config import Configuration, load
 from router.delivery import Kind, Outcome, Settlement, State
-from router.ingest import Filer, judgement, warnings_since
+from router.ingest import Filer, judgement, pace, warnings_since
 from rules import Header
 from tests.support.arrivals import CT, origin
 from tests.support.rules import EXPLICIT_LITTLE_ENDIAN, data_set, encoded
@@ -248,18 +248,18 @@ def test_what_is_in_hold_already_is_not_held_twice(site: Site) -> None:
     assert len(site.deliveries()) == 2
 
 
-@pytest.mark.parametrize(("age_seconds", "begun_before_the_end"), [(-3600, 0), (1, 2)])
+@pytest.mark.parametrize(("sending_seconds", "begun_before_the_end"), [(3600.0, 0), (0.0, 2)])
 def test_who_is_sending_gets_the_disk_first(
-    site: Site, monkeypatch: pytest.MonkeyPatch, age_seconds: int, begun_before_the_end: int
+    site: Site, monkeypatch: pytest.MonkeyPatch, sending_seconds: float, begun_before_the_end: int
 ) -> None:
-    """The files of a batch wait for their turn at the disk while its newest instance has just come, and no longer."""
+    """The files of a batch wait for their turn at the disk while somebody is sending, and no longer."""
     begun: list[RawFile] = []
     synchronised: list[RawFile] = []
     monkeypatch.setattr(drafts, "start_to_sync", begun.append)
     monkeypatch.setattr(drafts, "sync_file", lambda file: (sync_file(file), synchronised.append(file)))
-    came_from = origin(received_at=datetime.now(UTC) - timedelta(seconds=age_seconds))
+    monkeypatch.setattr(pace, "SENDING_SECONDS", sending_seconds)
     site.arrive(1)
-    site.arrive_as(content("1.2.3.2"), "1.2.3.2", came_from)
+    site.arrive(2)
     assert site.filer.file_arrivals() == 2
     assert len(begun) == begun_before_the_end
     assert len(synchronised) == 2

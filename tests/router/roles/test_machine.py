@@ -6,11 +6,12 @@ import platform
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from router.roles.machine import keep_to_one_processor, take_long_slices
+from router.roles.machine import keep_off_the_last_processor, keep_to_the_last_processor, take_long_slices
 from tests.support.appliance import RunningAppliance, wait_until
 
 _SCRIPT = """
@@ -46,21 +47,29 @@ def _run(how: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
-def test_thread_keeps_to_one_processor() -> None:
-    """The thread that asks, and no other."""
+def test_thread_keeps_to_one_processor_and_its_helper_to_the_others() -> None:
+    """Only the threads that ask, also one that another began which keeps to one itself."""
     all_of_them = os.sched_getaffinity(0)
     found: list[set[int]] = []
 
-    def run() -> None:
-        keep_to_one_processor()
+    def help_out() -> None:
+        keep_off_the_last_processor()
         found.append(os.sched_getaffinity(0))
 
+    def run() -> None:
+        keep_to_the_last_processor()
+        found.append(os.sched_getaffinity(0))
+        _in_a_thread(help_out)
+
+    _in_a_thread(run)
+    assert found == [{max(all_of_them)}, all_of_them - {max(all_of_them)} or all_of_them]
+    assert os.sched_getaffinity(0) == all_of_them
+
+
+def _in_a_thread(run: Callable[[], None]) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert [len(each) for each in found] == [1]
-    assert found[0] <= all_of_them
-    assert os.sched_getaffinity(0) == all_of_them
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
@@ -73,7 +82,7 @@ def test_machine_that_forbids_it_stops_nothing(monkeypatch: pytest.MonkeyPatch) 
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", forbid)
-    keep_to_one_processor()
+    keep_to_the_last_processor()
     assert len(asked) == 1
 
 
@@ -94,9 +103,7 @@ def test_only_the_thread_that_asks_has_long_slices() -> None:
         found.append((_slice_of("thread-self"), os.getpriority(os.PRIO_PROCESS, 0)))
 
     before = _slice_of("thread-self")
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
+    _in_a_thread(run)
     assert before is not None
     assert found == [(100_000_000, os.getpriority(os.PRIO_PROCESS, 0))]
     assert _slice_of("thread-self") == before < 100_000_000
