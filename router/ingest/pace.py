@@ -9,7 +9,7 @@ from archive import Spool
 
 SENDING_SECONDS = 0.03  # since the newest arrived: the next is being sent just now
 PATIENCE_SECONDS = 1.0  # that what waits is filed the slower for it
-REST = 1 / 3  # of the time a batch took
+REST = 1 / 2  # of the time a batch took
 
 
 class Pace:
