@@ -1,5 +1,6 @@
-"""The work role: what it concludes from the spool."""
+"""The work role: what it concludes from the spool, and when its threads rest."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,3 +32,42 @@ def test_quiet_waits_for_what_the_spool_holds(appliance: Appliance) -> None:
     through = work._filed_through(appliance)
     assert through is not None
     assert through < datetime.now(UTC) - timedelta(days=365_000)
+
+
+def test_who_is_told_how_long_rests_so_long() -> None:
+    """After what was done, by the time it took; and as always where there was nothing to do."""
+    stop = threading.Event()
+    done = iter((0, 2, 1))
+    took: list[float] = []
+
+    def rest(seconds: float) -> float:
+        took.append(seconds)
+        if len(took) == 2:
+            stop.set()
+        return 0.0
+
+    work._loop("filing", lambda: next(done), 0.001, stop, lambda: None, rest_after=rest).join(60)
+    assert len(took) == 2
+    assert all(0 <= seconds < 60 for seconds in took)
+    assert list(done) == []
+
+
+def test_nothing_is_done_while_it_rests() -> None:
+    """The next step comes when the rest is over, or never where the order to stop comes first."""
+    stop, resting = threading.Event(), threading.Event()
+    steps: list[int] = []
+
+    def step() -> int:
+        steps.append(1)
+        return 1
+
+    def rest(_: float) -> float:
+        resting.set()
+        return 3600.0
+
+    thread = work._loop("filing", step, 0.001, stop, lambda: None, rest_after=rest)
+    assert resting.wait(60)
+    stop.set()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert steps == [1]
