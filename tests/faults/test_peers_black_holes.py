@@ -52,8 +52,8 @@ def _to_be_sent(port: int) -> int | None:
 
 
 def _is_within_an_instance(port: int) -> bool:
-    """Whether a good part of one is still to be sent; looked for, for a second."""
-    deadline = time.monotonic() + 1
+    """Whether a good part of one is still to be sent; looked for, for as long as a busy machine may take to begin."""
+    deadline = time.monotonic() + TOLERANCE_SECONDS
     while (_to_be_sent(port) or 0) < PIXEL_BYTES // 5 and time.monotonic() < deadline:
         time.sleep(0.001)
     return time.monotonic() < deadline
@@ -88,9 +88,9 @@ def _go_through(appliance: RunningAppliance, beside: Beside, peer: PeerProcess, 
     begin(-1)
     try:
         troubled = beside.p95(begin)
+        assert began, "no instance was ever found under way"
         wait_until(lambda: _noticed(appliance), LONGEST_SECONDS + 30, "the trouble to be noticed")
         since, why = _noticed(appliance) or (0.0, "")
-        assert began, "no instance was ever found under way"
     finally:
         fault.end()
     p95s = f"p95 beside it {troubled:.3f} s, without {usual:.3f} s"
