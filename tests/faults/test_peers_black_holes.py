@@ -5,6 +5,7 @@ MICROPACS_DEFAULT_TIMEOUTS=1 measures with the timeouts of a destination that se
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,9 +53,9 @@ def _to_be_sent(port: int) -> int | None:
 
 
 def _is_within_an_instance(port: int) -> bool:
-    """Whether a good part of one is still to be sent; looked for, for as long as a busy machine may take to begin."""
-    deadline = time.monotonic() + TOLERANCE_SECONDS
-    while (_to_be_sent(port) or 0) < PIXEL_BYTES // 5 and time.monotonic() < deadline:
+    """Whether a good part of one is still to be sent; looked for, for as long as a busy machine takes for several."""
+    deadline = time.monotonic() + 30
+    while (_to_be_sent(port) or 0) < PIXEL_BYTES // 20 and time.monotonic() < deadline:
         time.sleep(0.001)
     return time.monotonic() < deadline
 
@@ -78,16 +79,19 @@ def _go_through(appliance: RunningAppliance, beside: Beside, peer: PeerProcess, 
         wait_until(lambda: _to_be_sent(peer.port) is None, 30, "the association to be released")
     began = 0.0
 
-    def begin(index: int) -> None:
+    def begin() -> None:
         nonlocal began
-        is_time = index < 0 if fault.idle else index >= MANY // 3 and not began and _is_within_an_instance(peer.port)
-        if is_time:
+        if fault.idle or _is_within_an_instance(peer.port):
             fault.begin()
             began = time.time()
 
-    begin(-1)
+    beginning = threading.Thread(target=begin)
+    if fault.idle:
+        begin()
     try:
-        troubled = beside.p95(begin)
+        troubled = beside.p95(lambda index: beginning.start() if index == MANY // 3 and not fault.idle else None)
+        if not fault.idle:
+            beginning.join()
         assert began, "no instance was ever found under way"
         wait_until(lambda: _noticed(appliance), LONGEST_SECONDS + 30, "the trouble to be noticed")
         since, why = _noticed(appliance) or (0.0, "")
