@@ -28,7 +28,7 @@ def checked(arrival: str) -> str:
 
 def is_arrival(name: str) -> bool:
     """Whether it may be one of our names: of their form, and of our time."""
-    return _ARRIVAL.fullmatch(name) is not None and int(name[:16], 16) < _LATEST
+    return _ARRIVAL.fullmatch(name) is not None and named_at(name) < _LATEST
 
 
 def named_at(arrival: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from archive import Spool
 
 SENDING_SECONDS = 0.03  # since the newest arrived: the next is being sent just now
-PATIENCE_SECONDS = 1.0  # that what waits is filed the slower for it
+PATIENCE_SECONDS = 1.0  # that what waits is filed the slower for it, and the longest rest
 REST = 1 / 2  # of the time a batch took
 
 
@@ -28,4 +28,4 @@ class Pace:
 
     def rest(self, seconds: float) -> float:
         """How many seconds to rest after the batch, which took so many."""
-        return REST * seconds if self._is_gentle else 0.0
+        return min(REST * seconds, PATIENCE_SECONDS) if self._is_gentle else 0.0

@@ -31,7 +31,7 @@ class Disks(NamedTuple):
 def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disks]:
     """A running site in which some studies went through."""
     folder = tmp_path_factory.mktemp("site")
-    database = SmallDisk(folder / "database", 16)
+    database = SmallDisk(folder / "database", 32)  # room for SQLite's log, too, which is emptied at 16 MB
     spool, archive = SmallDisk(folder / "data" / "spool", 12), SmallDisk(folder / "data" / "archive", 64)
     with ended(database, spool, archive), Site(folder, "1MB", database.place / "micropacs.db") as site:
         site.send(2)

@@ -42,6 +42,7 @@ def test_who_is_sending_goes_first(spool: Spool, clock: Clock, size: int) -> Non
     clock.seconds += SENDING_SECONDS * 0.9
     assert pace.is_gentle(spool.sealed(1))
     assert pace.rest(0.3) == pytest.approx(0.3 * REST)
+    assert pace.rest(60) == PATIENCE_SECONDS, "else one that waited for a lock would be followed by half as long a rest"
     clock.seconds += SENDING_SECONDS * 0.2
     assert not pace.is_gentle(spool.sealed(1))
     assert pace.rest(0.3) == 0
