@@ -25,8 +25,8 @@ class Namespace:
     near: str
 
     def command(self, *command: str) -> list[str]:
-        """What runs a command inside."""
-        return [IP, "netns", "exec", self.name, *command]
+        """What runs a command inside; `ip netns exec` would keep all disks mounted that tests of disks unmount."""
+        return ["nsenter", f"--net=/run/netns/{self.name}", *command]
 
     def line(self, *, up: bool) -> None:
         """Plug the line in, or pull it at the far end."""
@@ -57,14 +57,15 @@ def namespace() -> Iterator[Namespace]:
     near, far = (f"198.18.{4 * block // 256}.{4 * block % 256 + last}" for last in (1, 2))
     made = Namespace(f"mp{os.getpid()}", far, near)
     _ip("netns", "add", made.name)
+    _ip("link", "add", made._outer, "type", "veth", "peer", "name", made._inner, "netns", made.name)
     try:
-        _ip("link", "add", made._outer, "type", "veth", "peer", "name", made._inner, "netns", made.name)
         _ip("address", "add", f"{near}/30", "dev", made._outer)
         _ip("-n", made.name, "address", "add", f"{far}/30", "dev", made._inner)
         _ip("link", "set", made._outer, "up")
         made.line(up=True)
         yield made
     finally:
+        _ip("link", "delete", made._outer)  # the kernel takes its time over the namespace, and the name may come again
         _ip("netns", "delete", made.name)
 
 
