@@ -95,7 +95,8 @@ class _InSegment:
         self._is_open = True
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
-        self._check_open()
+        if not self._is_open:
+            raise OSError(errno.EBADF, "it was given up before")
         try:
             self._segment.write(fragment)
         except OSError:
@@ -106,7 +107,8 @@ class _InSegment:
         return self._segment.read_back()
 
     def seal(self, arrival: str) -> None:
-        self._check_open()
+        if not self._is_open:
+            raise OSError(errno.EBADF, "it was given up before")
         try:
             self._segment.seal(arrival)
         except BaseException:
@@ -120,10 +122,6 @@ class _InSegment:
         if self._is_open:
             self._is_open = False
             self._segments.give_back(self._segment)
-
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise OSError(errno.EBADF, "it was given up before")
 
     def _retire(self) -> None:
         self._is_open = False

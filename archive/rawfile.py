@@ -6,6 +6,7 @@ waits for a second block, its inode. So what is written and synchronised once an
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -25,7 +26,9 @@ class Opened(Protocol):
 class RawFile:
     """A file by its descriptor, closed with the object at the latest. Raises OSError where it cannot be opened."""
 
-    __slots__ = ("_descriptor", "known_as", "name")
+    __slots__ = ("_descriptor", "fileno", "known_as", "name")
+
+    fileno: Callable[[], int]  # its descriptor; after `close` one that no call takes
 
     def __init__(self, path: Path | str, flags: int = os.O_RDONLY, mode: int = 0) -> None:
         """`flags` and `mode` as for os.open."""
@@ -33,14 +36,12 @@ class RawFile:
         self.name = path
         self.known_as = ""  # the system's own name for it, once `name` was seen to lead to it
         self._descriptor = os.open(path, flags | _BINARY, mode)
-
-    def fileno(self) -> int:
-        """Its descriptor; after `close` one that no call takes."""
-        return self._descriptor
+        self.fileno = self._descriptor.__index__  # a dozen times an instance, and no function of Python's
 
     def close(self) -> None:
         """Give the descriptor, and any lock, back; harmless when repeated."""
         descriptor, self._descriptor = self._descriptor, _NO_DESCRIPTOR
+        self.fileno = _NO_DESCRIPTOR.__index__
         if descriptor != _NO_DESCRIPTOR:
             os.close(descriptor)
 
