@@ -95,8 +95,7 @@ class _InSegment:
         self._is_open = True
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
-        if not self._is_open:
-            raise OSError(errno.EBADF, "it was given up before")
+        self._check_open()
         try:
             self._segment.write(fragment)
         except OSError:
@@ -107,8 +106,7 @@ class _InSegment:
         return self._segment.read_back()
 
     def seal(self, arrival: str) -> None:
-        if not self._is_open:
-            raise OSError(errno.EBADF, "it was given up before")
+        self._check_open()
         try:
             self._segment.seal(arrival)
         except BaseException:
@@ -122,6 +120,10 @@ class _InSegment:
         if self._is_open:
             self._is_open = False
             self._segments.give_back(self._segment)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise OSError(errno.EBADF, "it was given up before")
 
     def _retire(self) -> None:
         self._is_open = False

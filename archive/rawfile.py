@@ -26,22 +26,20 @@ class Opened(Protocol):
 class RawFile:
     """A file by its descriptor, closed with the object at the latest. Raises OSError where it cannot be opened."""
 
-    __slots__ = ("_descriptor", "fileno", "known_as", "name")
+    __slots__ = ("fileno", "known_as", "name")
 
     fileno: Callable[[], int]  # its descriptor; after `close` one that no call takes
 
     def __init__(self, path: Path | str, flags: int = os.O_RDONLY, mode: int = 0) -> None:
         """`flags` and `mode` as for os.open."""
-        self._descriptor = _NO_DESCRIPTOR
+        self.fileno = _NO_DESCRIPTOR.__index__  # asked a dozen times an instance: no function of Python's
         self.name = path
         self.known_as = ""  # the system's own name for it, once `name` was seen to lead to it
-        self._descriptor = os.open(path, flags | _BINARY, mode)
-        self.fileno = self._descriptor.__index__  # a dozen times an instance, and no function of Python's
+        self.fileno = os.open(path, flags | _BINARY, mode).__index__
 
     def close(self) -> None:
         """Give the descriptor, and any lock, back; harmless when repeated."""
-        descriptor, self._descriptor = self._descriptor, _NO_DESCRIPTOR
-        self.fileno = _NO_DESCRIPTOR.__index__
+        descriptor, self.fileno = self.fileno(), _NO_DESCRIPTOR.__index__
         if descriptor != _NO_DESCRIPTOR:
             os.close(descriptor)
 
