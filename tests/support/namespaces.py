@@ -4,15 +4,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 IP = shutil.which("ip") or "/usr/sbin/ip"
 needs_namespaces = pytest.mark.skipif(
-    os.name != "posix" or not hasattr(os, "geteuid") or os.geteuid() != 0 or not os.access(IP, os.X_OK),
-    reason="a network namespace needs root and iproute2",
+    os.name != "posix" or os.geteuid() != 0 or not os.access(IP, os.X_OK) or not shutil.which("nsenter"),
+    reason="a network namespace needs root, iproute2 and nsenter",
 )
 
 
@@ -56,17 +56,16 @@ def namespace() -> Iterator[Namespace]:
     block = os.getpid() % 16384
     near, far = (f"198.18.{4 * block // 256}.{4 * block % 256 + last}" for last in (1, 2))
     made = Namespace(f"mp{os.getpid()}", far, near)
-    _ip("netns", "add", made.name)
-    _ip("link", "add", made._outer, "type", "veth", "peer", "name", made._inner, "netns", made.name)
-    try:
+    with ExitStack() as undo:
+        _ip("netns", "add", made.name)
+        undo.callback(_ip, "netns", "delete", made.name)
+        _ip("link", "add", made._outer, "type", "veth", "peer", "name", made._inner, "netns", made.name)
+        undo.callback(_ip, "link", "delete", made._outer)  # else the kernel may keep it, and the name may come again
         _ip("address", "add", f"{near}/30", "dev", made._outer)
         _ip("-n", made.name, "address", "add", f"{far}/30", "dev", made._inner)
         _ip("link", "set", made._outer, "up")
         made.line(up=True)
         yield made
-    finally:
-        _ip("link", "delete", made._outer)  # the kernel takes its time over the namespace, and the name may come again
-        _ip("netns", "delete", made.name)
 
 
 def _ip(*arguments: str) -> None:
