@@ -23,6 +23,8 @@ def measure(settings: Settings) -> list[Figure]:
     ours: dict[str, list[Cpu]] = {size: [] for size in sizes}
     plain: dict[str, list[Cpu]] = {size: [] for size in sizes}
     with site(folder / "site") as appliance, peers.storescp(folder / "storescp") as receiver:
+        for pet, ct, *_ in sizes.values():  # the spool's segments are new once, and then written over and over
+            _used(appliance, make.study(folder / f"{pet}-{ct}", pet=pet, ct=ct))
         for number in range(settings.rounds):
             settings.say(f"cpu: round {number + 1} of {settings.rounds}")
             for size, (pet, ct, *_) in sizes.items():

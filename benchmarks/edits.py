@@ -7,17 +7,20 @@ from benchmarks.settings import Settings
 from benchmarks.site import FIVE_EDITS
 from benchmarks.study import counts, scanner
 
+_PAIRS = 3  # a round: what the edits take is less than what one pair differs from the next
+
 
 def measure(settings: Settings) -> list[Figure]:
     """Two appliances that differ in the edits of their route; from the first to the last arrival."""
+    pairs = _PAIRS * settings.rounds
     folder, make = settings.folder, scanner()
     edited, plain = Sent(), Sent()
     with (
         pair(folder / "edited", peers.NO_NAGLE, FIVE_EDITS) as with_edits,
         pair(folder / "plain", peers.NO_NAGLE) as without,
     ):
-        for number in range(settings.rounds):
-            settings.say(f"edits: round {number + 1} of {settings.rounds}")
+        for number in range(pairs):
+            settings.say(f"edits: pair {number + 1} of {pairs}")
             study = make.study(folder / f"study-{number}", *counts(settings))
             ways = (with_edits, edited), (without, plain)
             for way, sent in ways if number % 2 else reversed(ways):  # neither is always the first with a new study
