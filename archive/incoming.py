@@ -16,14 +16,14 @@ from archive.origin import Identity, Origin
 from archive.part10 import Stamp, blank_stamp, encode_head
 from archive.segment import LARGEST_BYTES
 from archive.segments import Segments
+from archive.writing import Segment
 
 
 class _Place(Protocol):
     """Where the bytes go."""
 
-    def write(self, fragment: bytes | bytearray | memoryview) -> None: ...
-    def seal(self, arrival: str) -> None: ...
-    def discard(self) -> None: ...
+    def write(self, fragment: bytes | bytearray | memoryview, /) -> None: ...
+    def seal(self, arrival: str, /) -> None: ...
 
 
 class Incoming:
@@ -32,19 +32,20 @@ class Incoming:
     def __init__(
         self, segments: Segments, folders: tuple[Path, Path], names: ArrivalNames, identity: Identity, origin: Origin
     ) -> None:
-        """`folders` are those of unfinished and of sealed files of their own."""
+        """`folders` are those of unfinished and of sealed files of their own. Raises OSError."""
         self.size = 0  # bytes of the data set so far
+        self._segments = segments
         self._folders = folders
         self._names = names
-        self._identity = identity
-        self._origin = origin
-        self._place: _Place = _InSegment(segments, identity, origin)
+        segment = segments.take()
+        segment.begin(identity, origin)
+        self._place: _Place = segment
 
     def write(self, fragment: bytes | bytearray | memoryview) -> None:
         """The next bytes of the data set, as they came; SpoolFullError or SpoolFailedError."""
         self.size += len(fragment)
         try:
-            if self.size > LARGEST_BYTES and isinstance(self._place, _InSegment):
+            if self.size > LARGEST_BYTES and isinstance(self._place, Segment):
                 self._move_out(self._place)
             self._place.write(fragment)
         except OSError as error:
@@ -57,23 +58,28 @@ class Incoming:
             arrival = self._names.next()
             self._place.seal(arrival)
         except OSError as error:
-            self.discard()
             raise translated(error) from error
+        finally:
+            self.discard()
         return arrival
 
     def discard(self) -> None:
-        """Keep nothing of it; harmless after `seal` and when repeated."""
-        self._place.discard()
+        """Keep nothing of what is not sealed; harmless when repeated."""
+        place, self._place = self._place, _GIVEN_UP
+        if isinstance(place, Segment):
+            self._segments.give_back(place)
+        elif isinstance(place, _InFile):
+            place.discard()
 
-    def _move_out(self, place: "_InSegment") -> None:
+    def _move_out(self, segment: Segment) -> None:
         """It has become too long for a segment."""
-        own = _InFile(*self._folders, self._identity, self._origin)
+        own = _InFile(*self._folders, *segment.instance)
         try:
-            own.write(place.read_back())
+            own.write(segment.read_back())
         except OSError:
             own.discard()
             raise
-        place.discard()
+        self.discard()
         self._place = own
 
     def __enter__(self) -> Self:
@@ -85,49 +91,17 @@ class Incoming:
         self.discard()
 
 
-class _InSegment:
-    """The way of most: blocks of a file whose size does not change, one synchronisation, no name."""
+class _Nowhere:
+    """The place of what was given up."""
 
-    def __init__(self, segments: Segments, identity: Identity, origin: Origin) -> None:
-        self._segments = segments
-        self._segment = segments.take()
-        self._segment.begin(identity, origin)
-        self._is_open = True
+    def write(self, fragment: bytes | bytearray | memoryview, /) -> None:  # noqa: ARG002
+        raise OSError(errno.EBADF, "it was given up before")
 
-    def write(self, fragment: bytes | bytearray | memoryview) -> None:
-        self._check_open()
-        try:
-            self._segment.write(fragment)
-        except OSError:
-            self._retire()
-            raise
+    def seal(self, arrival: str, /) -> None:  # noqa: ARG002
+        raise OSError(errno.EBADF, "it was given up before")
 
-    def read_back(self) -> bytes:
-        return self._segment.read_back()
 
-    def seal(self, arrival: str) -> None:
-        self._check_open()
-        try:
-            self._segment.seal(arrival)
-        except BaseException:
-            with suppress(OSError):
-                self._segment.discard()
-            self._retire()
-            raise
-        self.discard()
-
-    def discard(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._segments.give_back(self._segment)
-
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise OSError(errno.EBADF, "it was given up before")
-
-    def _retire(self) -> None:
-        self._is_open = False
-        self._segments.retire(self._segment)
+_GIVEN_UP = _Nowhere()
 
 
 class _InFile:

@@ -33,7 +33,7 @@ class RawFile:
     def __init__(self, path: Path | str, flags: int = os.O_RDONLY, mode: int = 0) -> None:
         """`flags` and `mode` as for os.open."""
         self.fileno = _NO_DESCRIPTOR.__index__  # asked a dozen times an instance: no function of Python's
-        self.name = path
+        self.name = os.fspath(path)
         self.known_as = ""  # the system's own name for it, once `name` was seen to lead to it
         self.fileno = os.open(path, flags | _BINARY, mode).__index__
 

@@ -48,22 +48,27 @@ class Segments:
             return self._adopt() if self._own is None else ""
 
     def take(self) -> Segment:
-        """A segment with room, for one thread until it is given back or retired. Raises OSError."""
+        """A segment with room, for one thread until it is given back. Raises OSError."""
         with self._guard:
             self._check()
-            self._look_for_filed()
+            if not self._free or len(self._full) >= _KEPT:
+                self._look_for_filed()
             self._lent += 1
             if self._free:
                 return self._free.pop()
         return self._new()
 
     def give_back(self, segment: Segment) -> None:
-        """It may be given to another."""
+        """It may be given to another; one the disk did not take all of is never written again."""
+        if segment.is_failing:
+            with suppress(OSError):
+                segment.discard()
         with self._guard:
             self._lent -= 1
-            if self._is_closed:
+            if segment.is_failing:
+                self._retire(segment)
+            elif self._is_closed:
                 segment.put_down()
-                self._end()
             elif not has_room(segment.end):
                 segment.put_down()
                 self._full.append(segment)
@@ -72,18 +77,8 @@ class Segments:
             else:
                 segment.put_down()
                 self._free.insert(0, segment)  # the last to be taken
-
-    def retire(self, segment: Segment) -> None:
-        """Write it never again, because the disk failed; it stays until what was sealed in it before is filed."""
-        segment.is_failing = True
-        with self._guard:
-            self._lent -= 1
-            if segment.needed() is None:
-                _remove(segment)
-            else:
-                segment.put_down()
-                self._full.append(segment)
-            self._end()
+            if self._is_closed:
+                self._end()
 
     def release(self) -> int:
         """Remove the segments in which nothing waits to be filed, because the disk is short; how many these were."""
@@ -149,8 +144,6 @@ class Segments:
 
     def _look_for_filed(self) -> None:
         """Free the oldest full segment once all in it is filed; what a long backlog added is removed again."""
-        if self._free and len(self._full) < _KEPT:
-            return
         for _ in range(min(_KEPT, len(self._full))):
             segment = self._full[0]
             needed = segment.needed()
@@ -171,6 +164,14 @@ class Segments:
                 _remove(segment)
             if self._free:
                 return
+
+    def _retire(self, segment: Segment) -> None:
+        """It stays until what was sealed in it before is filed."""
+        if segment.needed() is None:
+            _remove(segment)
+        else:
+            segment.put_down()
+            self._full.append(segment)
 
     def _new(self) -> Segment:
         """A new segment, which counts as lent already."""

@@ -57,6 +57,7 @@ class Spool:
         for each in (self._incoming, self._sealed, self._unreadable):
             folders.ensure(each)
         self._segments = Segments(folder / "segments")
+        self._is_adopted = False  # what processes that died have left in them
         self._taking = Taking(folder / "segments")
         newest = max(self._names(), default="")
         self._names_to_come = ArrivalNames(folder / "last-arrival", newest, clock)
@@ -64,7 +65,8 @@ class Spool:
     def open(self, identity: Identity, origin: Origin) -> "Incoming":
         """A place for one instance on its way in; SpoolFullError or SpoolFailedError if there is none."""
         try:
-            self._adopt()
+            if not self._is_adopted:
+                self._adopt()
             if self._free() < self.free_space:
                 raise SpoolFullError
             return Incoming(self._segments, (self._incoming, self._sealed), self._names_to_come, identity, origin)
@@ -165,6 +167,7 @@ class Spool:
         newest = self._segments.adopt()
         if newest:
             self._names_to_come.go_on_after(newest)
+        self._is_adopted = True
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self._sealed) as found:

@@ -45,7 +45,7 @@ class Segment:
     the disk is busy with it before its end is there; its first block, with the head, is the last that is written.
     """
 
-    _instance: tuple[Identity, Origin]  # of the entry that is being written, and what its head will say of it
+    instance: tuple[Identity, Origin]  # of the entry that is being written, and what its head will say of it
     _about: str
 
     def __init__(self, path: Path, *, is_new: bool = False) -> None:
@@ -54,7 +54,7 @@ class Segment:
         self.generation = os.urandom(GENERATION_BYTES)
         self.end = 0
         self.size = 0  # bytes so far of the data set that is being written
-        self.is_failing = False  # the disk did not take what was written: never to be written again
+        self.is_failing = False  # the disk did not take all that was written: never to be written again
         self._lost: list[int] = []  # blocks that could not be read when it was recovered: they may hold entries
         self._file: RawFile | None = None
         self._register: RawFile | None = None
@@ -81,7 +81,7 @@ class Segment:
 
     def begin(self, identity: Identity, origin: Origin) -> None:
         """What is written from now on is the data set of a new entry, of this instance."""
-        self._instance = identity, origin
+        self.instance = identity, origin
         self._about = about(identity, origin)  # now, while the sender is busy: nobody waits for it
         self.size = self._written = self._begun = 0
         self._gathered = HEAD_BYTES
@@ -102,7 +102,8 @@ class Segment:
 
     def seal(self, arrival: str) -> None:
         """End the entry; all of it is on the disk when this returns. Raises OSError."""
-        entry = SegmentEntry(self.end, self.generation, arrival, *self._instance, self.size, self._check.intdigest())
+        self.is_failing = True  # until all of it is there
+        entry = SegmentEntry(self.end, self.generation, arrival, *self.instance, self.size, self._check.intdigest())
         file, buffer, stop = self.file, self._buffer, whole_blocks(self._gathered)
         buffer[self._gathered : stop] = bytes(stop - self._gathered)
         buffer[:HEAD_BYTES] = encode(entry, self._about)
@@ -114,7 +115,10 @@ class Segment:
             write_durably(file, buffer[:stop], self.end)
         if not is_in_place(file):
             raise OSError(errno.ENOENT, "the segment is not where it was")
-        self._add(_registered(entry, self._count, State.SEALED))
+        register.add(self.register, self.generation, _registered(entry, self._count, State.SEALED))
+        self._count += 1
+        self.end += self._written + stop
+        self.is_failing = False
 
     def discard(self) -> None:
         """Forget what stands at `end`. Raises OSError."""
@@ -188,6 +192,7 @@ class Segment:
 
     def _write_blocks(self, fragment: memoryview) -> None:
         """Write what was gathered and the fragment, in whole blocks; what is left of it is gathered."""
+        self.is_failing = True  # until it is there
         buffer = self._buffer
         first, held = fragment[: max(0, BLOCK_BYTES - self._gathered)], buffer[BLOCK_BYTES : self._gathered]
         buffer[self._gathered : self._gathered + len(first)] = first
@@ -201,6 +206,7 @@ class Segment:
             self._begun = self._written
         self._gathered = BLOCK_BYTES + len(rest) - count
         buffer[BLOCK_BYTES : self._gathered] = rest[count:]
+        self.is_failing = False
 
     def _read_register(self) -> list[Registered]:
         """What is registered; where nothing is to be recognised, the register is begun anew from the first head."""

@@ -1,5 +1,6 @@
 """Whether a data set begins as that of a given instance: the quick answer for nearly all. It never says a false yes."""
 
+from functools import lru_cache
 from struct import Struct, error
 
 from rules.layout import SHORT_VRS
@@ -19,12 +20,12 @@ def begins_as(head: bytes, transfer_syntax_uid: str, sop_class_uid: str, sop_ins
     if transfer_syntax_uid in _BIG_ENDIAN_AND_DEFLATED:
         return False
     if head[4:6] in SHORT_VRS:
-        uids, is_explicit = _explicit(_SOP_CLASS, sop_class_uid) + _explicit(_SOP_INSTANCE, sop_instance_uid), True
+        is_explicit = True
     elif transfer_syntax_uid == _IMPLICIT_LITTLE_UID:
-        uids, is_explicit = _implicit(_SOP_CLASS, sop_class_uid) + _implicit(_SOP_INSTANCE, sop_instance_uid), False
+        is_explicit = False
     else:
         return False
-    place = head.find(uids)
+    place = head.find(_sop_class(sop_class_uid, is_explicit) + _element(_SOP_INSTANCE, sop_instance_uid, is_explicit))
     return place >= 0 and _is_element(head, place, is_explicit=is_explicit)
 
 
@@ -45,16 +46,14 @@ def _is_element(head: bytes, place: int, *, is_explicit: bool) -> bool:
     return position == place
 
 
-def _explicit(tag: bytes, uid: str) -> bytes:
-    value = _padded(uid)
-    return tag + b"UI" + len(value).to_bytes(2, "little") + value
+@lru_cache(maxsize=64)
+def _sop_class(uid: str, is_explicit: bool) -> bytes:
+    """The same for all instances of a series."""
+    return _element(_SOP_CLASS, uid, is_explicit)
 
 
-def _implicit(tag: bytes, uid: str) -> bytes:
-    value = _padded(uid)
-    return tag + len(value).to_bytes(4, "little") + value
-
-
-def _padded(uid: str) -> bytes:
+def _element(tag: bytes, uid: str, is_explicit: bool) -> bytes:
     value = uid.encode("ascii", "replace")
-    return value + b"\0" * (len(value) % 2)
+    value += b"\0" * (len(value) % 2)
+    begin = _EXPLICIT.pack(tag, b"UI", len(value)) if is_explicit else _IMPLICIT.pack(tag, len(value))
+    return begin + value

@@ -86,42 +86,47 @@ class StoreScp:
             datetime.now(UTC),
         )
         with self._spool.open(identity, origin) as incoming:
-            check = _IdentityCheck(identity)
+            first = next(data_set)
+            incoming.write(first)
+            check = None if _begins(first, identity) else _IdentityCheck(identity, first)
             for fragment in data_set:
                 incoming.write(fragment)
-                if not check.is_known:
+                if check is not None:
                     check.update(fragment)
-            check.finish()
+            if check is not None:
+                check.finish()
             incoming.seal()
+
+
+def _begins(first: memoryview, identity: Identity) -> bool:
+    """Whether a data set surely is the instance its command says, by its first bytes; False says nothing."""
+    head = bytes(first[: _HEADS_BYTES[0]])
+    return begins_as(head, identity.transfer_syntax_uid, identity.sop_class_uid, identity.sop_instance_uid)
 
 
 class _IdentityCheck:
     """Follows a data set until it is known that it is the instance its command says; RefusedError, HeaderError."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, first: memoryview) -> None:
         self._identity = identity
         self._head = bytearray()
-        self.is_known = False
+        self._is_known = False
+        self.update(first)
 
     def update(self, fragment: memoryview) -> None:
         """The next bytes of the data set."""
-        before = len(self._head)
-        if not before and self._begins(fragment[: _HEADS_BYTES[0]]):
-            self.is_known = True
+        if self._is_known:
             return
+        before = len(self._head)
         self._head += fragment[: _HEADS_BYTES[-1] - before]
         for size in _HEADS_BYTES:
-            if not self.is_known and before < size <= len(self._head):
+            if not self._is_known and before < size <= len(self._head):
                 self._look(size, is_all=size == _HEADS_BYTES[-1])
 
     def finish(self) -> None:
         """There are no more."""
-        if not self.is_known:
+        if not self._is_known:
             self._look(len(self._head), is_all=True)
-
-    def _begins(self, first: memoryview) -> bool:
-        identity = self._identity
-        return begins_as(bytes(first), identity.transfer_syntax_uid, identity.sop_class_uid, identity.sop_instance_uid)
 
     def _look(self, size: int, *, is_all: bool) -> None:
         identity = self._identity
@@ -131,6 +136,6 @@ class _IdentityCheck:
             if is_all:
                 raise
             return
-        self.is_known = found == (identity.sop_class_uid, identity.sop_instance_uid)
-        if not self.is_known and (is_all or all(found)):
+        self._is_known = found == (identity.sop_class_uid, identity.sop_instance_uid)
+        if not self._is_known and (is_all or all(found)):
             raise RefusedError(DATA_SET_DOES_NOT_MATCH, "the UIDs of data set and command differ")
