@@ -34,6 +34,12 @@ class Draft:
     part: str
     file: RawFile
     head: Head
+    is_named: bool = False
+
+    def name(self, path: Path | str) -> None:
+        """Give it its name, once it is synchronised; what may be there is replaced."""
+        os.replace(self.part, path)
+        self.is_named = True
 
     def placed(self, file: str) -> Placed:
         """Where it lies once it has this name below the archive's folder."""
@@ -101,9 +107,10 @@ class Drafts:
     def drop(self) -> None:
         """Remove those that have no name yet."""
         for draft in self._drafts:
-            with suppress(OSError):
-                draft.file.close()
-                os.unlink(draft.part)
+            if not draft.is_named:
+                with suppress(OSError):
+                    draft.file.close()
+                    os.unlink(draft.part)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class Shelves:
                     written[place / name] = drafts.write(entry)
             drafts.synchronise()
             for path, draft in written.items():
-                os.rename(draft.part, path)
+                draft.name(path)
             sync_folder(place)
         return [f"{folder}/{name}" for name in names]
 
@@ -103,7 +103,7 @@ class Shelves:
             path = f"{self._root}/{folder}/{name}"
             placed = draft.placed(f"{folder}/{name}")
             if not os.path.exists(path):
-                os.rename(draft.part, path)
+                draft.name(path)
                 return placed
             if _is(Path(path), stamp.digest):
                 return placed

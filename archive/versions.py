@@ -32,7 +32,7 @@ def write_versions(
         files = [_file(version, draft) for version, (draft, _) in zip(versions, written, strict=True)]
         announce(files)
         for file, (draft, _) in zip(files, written, strict=True):
-            Path(draft.part).replace(shelves.folder / file)  # what may be there has the same content
+            draft.name(shelves.folder / file)  # what may be there has the same content
         for folder in {file.rsplit("/", 1)[0] for file in files}:
             sync_folder(shelves.folder / folder)
     return [Rewritten(draft.placed(file), checksum) for file, (draft, checksum) in zip(files, written, strict=True)]
