@@ -13,28 +13,32 @@ from benchmarks.study import Study, counts, scanner
 
 
 def measure(settings: Settings) -> list[Figure]:
-    """Ours, `storescp +B` and Orthanc with its best settings; each round has a study of its own, new to everybody."""
+    """Ours, `storescp +B` and Orthanc with its best settings; each round has a study of its own, new to everybody.
+
+    A round before the first is not counted: the spool's segments are new once, and then written over and over.
+    """
     folder, make = settings.folder, scanner()
-    studies = [make.study(folder / f"study-{number}", *counts(settings)) for number in range(settings.rounds)]
-    taken: dict[str, list[float]] = defaultdict(list)
+    studies = [make.study(folder / f"study-{number}", *counts(settings)) for number in range(settings.rounds + 1)]
+    found: dict[str, list[float]] = defaultdict(list)
     with (
         site(folder / "site") as ours,
         peers.storescp(folder / "storescp") as plain,
         peers.orthanc_at_best(folder / "orthanc") as orthanc,
     ):
         for number, study in enumerate(studies):
-            settings.say(f"receive: round {number + 1} of {settings.rounds}")
+            settings.say(f"receive: round {number} of {settings.rounds}")
             settle_disk()
-            taken["plain"].append(peers.dcmsend(plain.port, study.folder))
+            found["plain"].append(peers.dcmsend(plain.port, study.folder))
             plain.clear()
             settle_disk()
             success, filed = receive(ours, study)
-            taken["success"].append(success)
-            taken["filed"].append(filed)
+            found["success"].append(success)
+            found["filed"].append(filed)
             settle_disk()
-            taken["disk"].append(_write_durably(folder / f"disk-{number}", study))
+            found["disk"].append(_write_durably(folder / f"disk-{number}", study))
             settle_disk()
-            taken["orthanc"].append(peers.dcmsend(orthanc.port, study.folder))
+            found["orthanc"].append(peers.dcmsend(orthanc.port, study.folder))
+    taken = {name: seconds[1:] for name, seconds in found.items()}
     size = f"{len(studies[0].files)} instances, {studies[0].bytes / 1e6:.0f} MB; the headers are {make.headers}"
     what = "receive a study, until the last Success"
     return [
