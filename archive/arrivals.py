@@ -17,9 +17,10 @@ from archive.locks import lock, unlock
 ARRIVAL_LENGTH = 24
 _ARRIVAL = re.compile(r"[0-9a-f]{24}")
 _RESERVED = 10_000  # numbers, which are microseconds
-_RESERVED_SECONDS = 0.01  # for which they may be used
+_RESERVED_SECONDS = _RESERVED / 1_000_000  # for which they may be used
 _TURNS = 8  # at the file without anybody else, before numbers are reserved
-_IS_RESERVED = b"+"  # stands behind the number then
+_IS_RESERVED, _IS_NOT = b"+", b" "  # stands behind the number in the file
+_CONTENT_BYTES = 16 + len(_IS_RESERVED)
 _LATEST = 1 << 52  # microseconds since 1970, in 2112: more was never given out, and names must not grow longer by it
 
 
@@ -92,7 +93,8 @@ class ArrivalNames:
             number = max(self._clock() // 1000, self._last + 1, 0 if self._turns else found + 1)
             reserves = self._turns >= _TURNS
             reserved = number + _RESERVED if reserves else number
-            write_at(self._file, f"{reserved:016x}".encode("ascii") + (_IS_RESERVED if reserves else b" "), 0)
+            content = f"{reserved:016x}".encode("ascii") + (_IS_RESERVED if reserves else _IS_NOT)
+            write_at(self._file, content, 0)
         finally:
             unlock(self._file)
         self._reserved, self._reserved_until = reserved, until
@@ -100,7 +102,7 @@ class ArrivalNames:
 
     def _read(self) -> tuple[int, bool]:
         """The last number that may have been given out, and whether it and others before it are reserved."""
-        content = read_at(self._file, 17, 0)
+        content = read_at(self._file, _CONTENT_BYTES, 0)
         try:
             number = int(content[:16] or b"0", 16)
         except ValueError:

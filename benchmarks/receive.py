@@ -26,7 +26,7 @@ def measure(settings: Settings) -> list[Figure]:
         peers.orthanc_at_best(folder / "orthanc") as orthanc,
     ):
         for number, study in enumerate(studies):
-            settings.say(f"receive: round {number} of {settings.rounds}")
+            settings.say(f"receive: round {number} of {settings.rounds}" if number else "receive: a round not counted")
             settle_disk()
             found["plain"].append(peers.dcmsend(plain.port, study.folder))
             plain.clear()
