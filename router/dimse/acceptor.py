@@ -85,6 +85,7 @@ class Acceptor(Association):
                 )
         accept = associate.encode_accept(associate.AssociateAccept(answers, user), request)
         self.stream.send([accept], time.monotonic() + limits.pdu_seconds)
+        self._reader.make_room()
         self.is_accepted = True
 
     def serve(self) -> None:

@@ -1,13 +1,15 @@
 """What both sides of an association do once it stands: messages in, messages out, abort. Negotiates nothing."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from time import monotonic
 
 from router.dimse.command import Command
 from router.dimse.familiar import Familiar
 from router.dimse.limits import COMMAND_BYTES, Limits
 from router.dimse.pdu import (
+    COMMAND,
+    LAST,
     AbortReason,
     Fragment,
     PduReader,
@@ -16,7 +18,6 @@ from router.dimse.pdu import (
     abort_pdu,
     data_pdu,
     fragments,
-    only_fragment,
 )
 from router.dimse.stream import Stream
 from router.errors import ProtocolError, TooLong
@@ -68,74 +69,80 @@ class Association:
     def next_command(self, seconds: float) -> tuple[AcceptedContext, Command] | None:
         """The command set of the next message, waited for so long; None when the peer asks for release."""
         self._message_deadline = 0.0
-        fragment = self._next_fragment(time.monotonic() + seconds)
+        fragment = self._next_fragment(monotonic() + seconds)
         if fragment is None:
             return None
-        self._message_deadline = time.monotonic() + self.limits.message_seconds
-        context = self._context(fragment, is_command=True)
-        data = bytes(fragment.data)
-        while not fragment.is_last:
-            fragment = self._same_message(context, is_command=True)
-            data += fragment.data
-            if len(data) > COMMAND_BYTES:
+        context_id, control, data = fragment
+        self._message_deadline = monotonic() + self.limits.message_seconds
+        context = self.contexts.get(context_id)
+        if context is None or not control & COMMAND:
+            raise self._out_of_place(context_id, control, is_command=True)
+        command = bytes(data)
+        while not control & LAST:
+            context_id, control, data = self._same_message()
+            if context_id != context.context_id or not control & COMMAND:
+                raise self._out_of_place(context_id, control, is_command=True)
+            command += data
+            if len(command) > COMMAND_BYTES:
                 raise ProtocolError("a command set is too long", reason=AbortReason.INVALID_PARAMETER)
-        return context, self._familiar.decode(data)
+        return context, self._familiar.decode(command)
 
     def data_set(self, context: AcceptedContext) -> Iterator[memoryview]:
         """The fragments of the data set that follows a command; each is good until the next one is asked for."""
-        size = 0
-        is_last = False
+        size, longest = 0, self.limits.instance_bytes
+        is_last = 0
         while not is_last:
-            fragment = self._same_message(context, is_command=False)
-            size += len(fragment.data)
-            if size > self.limits.instance_bytes:
-                raise TooLong(f"a data set is longer than {self.limits.instance_bytes} bytes")
-            is_last = fragment.is_last
-            yield fragment.data
+            context_id, control, data = self._same_message()
+            if context_id != context.context_id or control & COMMAND:
+                raise self._out_of_place(context_id, control, is_command=False)
+            size += len(data)
+            if size > longest:
+                raise TooLong(f"a data set is longer than {longest} bytes")
+            is_last = control & LAST
+            yield data
 
     def send_command(self, context: AcceptedContext, encoded: bytes) -> None:
         """Send one command set in one PDU."""
         pdu = data_pdu(context.context_id, encoded, is_command=True)
-        self.stream.send([pdu], time.monotonic() + self.limits.pdu_seconds)
+        self.stream.send([pdu], monotonic() + self.limits.pdu_seconds)
 
     def abort(self, source: int = 0, reason: int = 0) -> None:
         """Send A-ABORT and close; harmless when already closed."""
         self.stream.last_word(abort_pdu(source, reason), self.limits.linger_seconds)
 
-    def _same_message(self, context: AcceptedContext, *, is_command: bool) -> Fragment:
-        """The next fragment of the message under way."""
-        fragment = self._next_fragment(None)
+    def _same_message(self) -> Fragment:
+        """The next fragment of the message under way, whosever it is."""
+        fragment = self._next_fragment(min(monotonic() + self.limits.pdu_seconds, self._message_deadline))
         if fragment is None:
             raise ProtocolError("release was asked for in the middle of a message", reason=AbortReason.UNEXPECTED_PDU)
-        if self._context(fragment, is_command=is_command) is not context:
-            raise ProtocolError("a message changes its presentation context", reason=AbortReason.UNEXPECTED_PARAMETER)
         return fragment
 
-    def _context(self, fragment: Fragment, *, is_command: bool) -> AcceptedContext:
-        context = self.contexts.get(fragment.context_id)
-        if context is None:
-            raise ProtocolError("a presentation context that was not accepted", reason=AbortReason.INVALID_PARAMETER)
-        if fragment.is_command is not is_command:
-            text = "a data set without its command" if is_command else "a command in the middle of a data set"
-            raise ProtocolError(text, reason=AbortReason.UNEXPECTED_PARAMETER)
-        return context
+    def _out_of_place(self, context_id: int, control: int, *, is_command: bool) -> ProtocolError:
+        """Why a fragment is not of the message under way, whose command or data set has to go on."""
+        if context_id not in self.contexts:
+            text, reason = "a presentation context that was not accepted", AbortReason.INVALID_PARAMETER
+        elif bool(control & COMMAND) is is_command:
+            text, reason = "a message changes its presentation context", AbortReason.UNEXPECTED_PARAMETER
+        elif is_command:
+            text, reason = "a data set without its command", AbortReason.UNEXPECTED_PARAMETER
+        else:
+            text, reason = "a command in the middle of a data set", AbortReason.UNEXPECTED_PARAMETER
+        return ProtocolError(text, reason=reason)
 
-    def _next_fragment(self, deadline: float | None) -> Fragment | None:
-        """The next presentation data value, its PDU begun before `deadline`; None for an A-RELEASE-RQ.
-
-        No deadline stands for the usual one in the middle of a message.
-        """
+    def _next_fragment(self, deadline: float) -> Fragment | None:
+        """The next presentation data value, its PDU begun before `deadline`; None for an A-RELEASE-RQ."""
+        reader, seconds = self._reader, self.limits.pdu_seconds
         while True:
             if self._pending is not None:
                 fragment = next(self._pending, None)
                 if fragment is not None:
                     return fragment
                 self._pending = None
-            pdu_type, body = self._reader.buffered() or self._read(deadline)
+            fragment = reader.only_fragment(deadline, seconds)
+            if fragment is not None:
+                return fragment
+            pdu_type, body = reader.read(deadline, seconds)
             if pdu_type is PduType.DATA:
-                only = only_fragment(body)
-                if only is not None:
-                    return only
                 self._pending = fragments(body)
             elif pdu_type is PduType.RELEASE_RQ:
                 return None
@@ -143,9 +150,3 @@ class Association:
                 raise abort_of(body)
             else:
                 raise ProtocolError(f"an unexpected PDU of type {pdu_type:d}", reason=AbortReason.UNEXPECTED_PDU)
-
-    def _read(self, deadline: float | None) -> tuple[PduType, memoryview]:
-        seconds = self.limits.pdu_seconds
-        if deadline is None:
-            deadline = min(time.monotonic() + seconds, self._message_deadline)
-        return self._reader.read(deadline, seconds)

@@ -1,10 +1,9 @@
 """PDUs on a stream (PS3.8 9.3): framing with limits, P-DATA in place, the short PDUs. A-ASSOCIATE is in associate."""
 
-import time
 from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
-from typing import NamedTuple
+from time import monotonic
 
 from router.dimse.stream import Stream
 from router.errors import AssociationAborted, ProtocolError, TooLong
@@ -14,7 +13,10 @@ DATA_HEADER = Struct(">BxIIBB")  # the same, then the only PDV's length, context
 _PDV = Struct(">IBB")
 _FIRST_BYTES = 4096  # of the buffer, which most requests for an association fit into
 _LONG_BYTES = 16384
-_COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
+COMMAND, LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
+
+Fragment = tuple[int, int, memoryview]
+"""A presentation data value: its context ID, its message control header, and a view of what is in it."""
 
 
 class PduType(IntEnum):
@@ -44,15 +46,6 @@ class AbortReason(IntEnum):
     INVALID_PARAMETER = 6
 
 
-class Fragment(NamedTuple):
-    """One presentation data value; `data` is a view that is good until the next PDU is read."""
-
-    context_id: int
-    is_command: bool
-    is_last: bool
-    data: memoryview
-
-
 RELEASE_RQ = HEADER.pack(PduType.RELEASE_RQ, 4) + bytes(4)
 RELEASE_RP = HEADER.pack(PduType.RELEASE_RP, 4) + bytes(4)
 
@@ -69,18 +62,8 @@ def reject_pdu(result: int, source: int, reason: int) -> bytes:
 
 def data_pdu(context_id: int, data: bytes, *, is_command: bool, is_last: bool = True) -> bytes:
     """A P-DATA-TF with one presentation data value (PS3.8 9.3.5)."""
-    control = (_COMMAND if is_command else 0) | (_LAST if is_last else 0)
+    control = (COMMAND if is_command else 0) | (LAST if is_last else 0)
     return DATA_HEADER.pack(PduType.DATA, len(data) + 6, len(data) + 2, context_id, control) + data
-
-
-def only_fragment(body: memoryview) -> Fragment | None:
-    """The presentation data value of a P-DATA-TF body that holds one, as most do; None for any other body."""
-    if len(body) < 6:
-        return None
-    length, context_id, control = _PDV.unpack_from(body)
-    if length != len(body) - 4:
-        return None
-    return Fragment(context_id, bool(control & _COMMAND), bool(control & _LAST), body[6:])
 
 
 def fragments(body: memoryview) -> Iterator[Fragment]:
@@ -97,7 +80,7 @@ def fragments(body: memoryview) -> Iterator[Fragment]:
             raise ProtocolError(
                 "a presentation data value is longer than its PDU", reason=AbortReason.INVALID_PARAMETER
             )
-        yield Fragment(context_id, bool(control & _COMMAND), bool(control & _LAST), body[offset + 6 : stop])
+        yield context_id, control, body[offset + 6 : stop]
         offset = stop
 
 
@@ -108,7 +91,6 @@ class PduReader:
         self._stream = stream
         self._data_bytes = data_bytes
         self._view = memoryview(bytearray(_FIRST_BYTES))
-        self._is_small = True
         self._start = self._end = 0
 
     @property
@@ -116,17 +98,24 @@ class PduReader:
         """True while no byte has come of a PDU that was not read."""
         return self._start == self._end
 
-    def buffered(self) -> tuple[PduType, memoryview] | None:
-        """The next PDU as `read` gives it, if it is a P-DATA-TF that has come already: no clock is looked at for it."""
-        start = self._start
-        if self._end - start < HEADER.size:
+    def only_fragment(self, deadline: float, pdu_seconds: float) -> Fragment | None:
+        """The fragment of the next PDU, good until the next call, if that is a P-DATA-TF with one, as most are.
+
+        None where it is another, which `read` gives then. Times and errors as there.
+        """
+        if self._start == self._end:
+            self._begin(deadline)
+        if self._end - self._start < DATA_HEADER.size:
             return None
-        pdu_type, length = HEADER.unpack_from(self._view, start)
-        stop = start + HEADER.size + length
-        if pdu_type != _DATA or length > self._data_bytes or stop > self._end:
+        pdu_type, length, value_length, context_id, control = DATA_HEADER.unpack_from(self._view, self._start)
+        if pdu_type != _DATA or length > self._data_bytes or not 2 <= value_length == length - 4:
             return None
-        self._start = stop
-        return PduType.DATA, self._view[start + HEADER.size : stop]
+        size = HEADER.size + length
+        if self._end - self._start < size:
+            self._need(size, monotonic() + pdu_seconds)
+        start = self._start + DATA_HEADER.size
+        self._start += size
+        return context_id, control, self._view[start : self._start]
 
     def read(self, deadline: float, pdu_seconds: float, associate_bytes: int = 0) -> tuple[PduType, memoryview]:
         """The next PDU's type and body; the body is good until the next call.
@@ -135,13 +124,9 @@ class PduReader:
         `associate_bytes` (the longest A-ASSOCIATE taken, 0: none is), before `deadline` too.
         Raises PeerSilent, AssociationAborted, ProtocolError.
         """
-        if self._is_small and not associate_bytes:  # room for several P-DATA PDUs, once there is an association
-            self._is_small = False
-            self._enlarge(max(4 * (self._data_bytes + HEADER.size), 2**18))
         if self._start == self._end:
-            self._start = self._end = 0
-            self._need(1, deadline)
-        whole_by = time.monotonic() + pdu_seconds
+            self._begin(deadline)
+        whole_by = monotonic() + pdu_seconds
         if associate_bytes:
             whole_by = min(whole_by, deadline)
         pdu_type = _pdu_type(self._view[self._start])
@@ -158,6 +143,15 @@ class PduReader:
         body_start = self._start + HEADER.size
         self._start = body_start + length
         return pdu_type, self._view[body_start : self._start]
+
+    def make_room(self) -> None:
+        """For several P-DATA-TF at a time, once there is an association."""
+        self._enlarge(max(4 * (self._data_bytes + HEADER.size), 2**18))
+
+    def _begin(self, deadline: float) -> None:
+        """Have the first byte of a PDU, at the beginning of the buffer, of which nothing is in use."""
+        self._start = self._end = 0
+        self._need(1, deadline)
 
     def _enlarge(self, size: int) -> None:
         """A buffer of so many bytes; who only connects costs little."""

@@ -107,6 +107,7 @@ class Requestor(Association):
         if pdu_type is not PduType.ASSOCIATE_AC:
             raise ProtocolError(f"a PDU of type {pdu_type:d} as answer", reason=AbortReason.UNEXPECTED_PDU)
         accept = associate.decode_accept(bytes(body))
+        self._reader.make_room()
         self.peer_pdu_bytes = accept.user.pdu_bytes
         answers = {answer.context_id: answer for answer in accept.contexts if answer.result == 0}
         for proposed in request.contexts:

@@ -3,14 +3,14 @@
 import select
 import socket
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from struct import pack
+from time import monotonic
 
 from router.errors import AssociationAborted, PeerSilent
 
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only, and soon forgotten by it: said each time
 _HAS_POLL = hasattr(select, "poll")
 _HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 _MOST_BUFFERS = 512  # a kernel takes at least 1,024 in one call (IOV_MAX)
@@ -32,6 +32,8 @@ class Stream:
         self._socket = sock
         self._is_stopped = self._is_dropped = False
         self._is_unanswered = False  # something came, and nothing was sent since that acknowledges it
+        self._quickack: int | None = None  # the option, where there is one
+        self._receive: Callable[[memoryview, int, int], int] = sock.recv_into  # as that: view, 0 for all of it, flags
         self._readable = self._writable = None
         if _HAS_POLL:
             self._readable, self._writable = select.poll(), select.poll()
@@ -44,7 +46,9 @@ class Stream:
         with suppress(OSError):  # not a TCP socket, or already gone: the next read tells
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._acknowledge_at_once()
+            if _QUICKACK is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+                self._quickack = _QUICKACK
 
     @property
     def security(self) -> dict[str, str]:
@@ -66,18 +70,18 @@ class Stream:
 
         With `all_of_it` it may wait until `view` is full, or a slice of time is over.
         """
-        if self._is_unanswered:
-            self._acknowledge_at_once()
         while True:
             if self._is_stopped:
                 raise AssociationAborted("the association was ended by this side")
-            left = deadline - time.monotonic()
+            left = deadline - monotonic()
             if left <= 0:
                 raise PeerSilent
             may_wait = self.can_wait_in_kernel and left > _PATIENT_SECONDS
             flags = (_ALL if all_of_it else 0) if may_wait else _AT_ONCE
             try:
-                count = self._receive_some(view, flags)
+                if self._is_unanswered and self._quickack is not None:  # or it costs some peers 40 ms a message
+                    self._socket.setsockopt(socket.IPPROTO_TCP, self._quickack, 1)
+                count = self._receive(view, 0, flags)
             except (BlockingIOError, InterruptedError):
                 if not may_wait:
                     self._wait(deadline, for_reading=True)
@@ -91,24 +95,23 @@ class Stream:
 
     def send(self, buffers: Sequence[bytes | memoryview], deadline: float, each_seconds: float = 0.0) -> None:
         """Hand all buffers to the kernel, in order; each one gone moves the deadline to `each_seconds` from then."""
-        pending = [memoryview(buffer) for buffer in buffers]
         self._is_unanswered = False
-        while pending:
+        while buffers:
             if self._is_stopped:
                 raise AssociationAborted("the association was ended by this side")
-            may_wait = self.can_wait_in_kernel and deadline - time.monotonic() > _PATIENT_SECONDS
+            may_wait = self.can_wait_in_kernel and deadline - monotonic() > _PATIENT_SECONDS
             try:
-                count = self._send_some(pending, 0 if may_wait else _AT_ONCE)
+                count = self._send_some(buffers, 0 if may_wait else _AT_ONCE)
             except (BlockingIOError, InterruptedError):
                 if not may_wait:
                     self._wait(deadline, for_reading=False)
                 continue
             except OSError as error:
                 raise AssociationAborted("the connection was lost") from error
-            before = len(pending)
-            pending = _without(pending, count)
-            if each_seconds and len(pending) < before:
-                deadline = time.monotonic() + each_seconds
+            before = len(buffers)
+            buffers = _without(buffers, count)
+            if each_seconds and len(buffers) < before:
+                deadline = monotonic() + each_seconds
 
     def has_spoken(self) -> bool:
         """True when unread bytes or the end of the connection are there; does not wait."""
@@ -124,7 +127,7 @@ class Stream:
 
         Closing with unread bytes would make the kernel reset the connection, and the peer might never see `data`.
         """
-        deadline = time.monotonic() + seconds
+        deadline = monotonic() + seconds
         self._is_stopped = False
         with suppress(AssociationAborted, PeerSilent, OSError):
             self.send([data], deadline)
@@ -152,23 +155,20 @@ class Stream:
         with suppress(OSError):
             self._socket.close()
 
-    def _receive_some(self, view: memoryview, flags: int, /) -> int:
-        return self._socket.recv_into(view, 0, flags)
-
     def _end_sending(self) -> None:
         self._shut(socket.SHUT_WR)
 
     def _shut(self, how: int) -> None:
         self._socket.shutdown(how)
 
-    def _send_some(self, pending: Sequence[memoryview], flags: int, /) -> int:
+    def _send_some(self, pending: Sequence[bytes | memoryview], flags: int, /) -> int:
         if _HAS_SENDMSG:
             return self._socket.sendmsg(pending[:_MOST_BUFFERS], (), flags)
         return self._socket.send(b"".join(pending[:_MOST_BUFFERS]))
 
     def _wait(self, deadline: float, *, for_reading: bool) -> None:
         """Wait until the socket is ready or a slice of time is over; PeerSilent when there is no time left."""
-        seconds = deadline - time.monotonic()
+        seconds = deadline - monotonic()
         if seconds <= 0:
             raise PeerSilent
         seconds = min(seconds, _SLICE_SECONDS)
@@ -183,19 +183,11 @@ class Stream:
         except (OSError, ValueError) as error:
             raise AssociationAborted("the connection was closed") from error
 
-    def _acknowledge_at_once(self) -> None:
-        """Re-arm TCP_QUICKACK: the kernel falls back to delayed acknowledgements, 40 ms a message for some peers."""
-        if _QUICKACK is not None:
-            try:
-                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            except OSError:  # `suppress` would cost as much as the call
-                return
 
-
-def _without(buffers: list[memoryview], count: int) -> list[memoryview]:
+def _without(buffers: Sequence[bytes | memoryview], count: int) -> Sequence[bytes | memoryview]:
     """The buffers without their first `count` bytes."""
     for index, buffer in enumerate(buffers):
         if count < len(buffer):
-            return [buffer[count:], *buffers[index + 1 :]]
+            return [memoryview(buffer)[count:], *buffers[index + 1 :]]
         count -= len(buffer)
-    return []
+    return ()

@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 
 from router.certificates import CertificateError
@@ -93,6 +94,7 @@ class TlsStream(Stream):
         certificate = secured.getpeercert(binary_form=True)
         if certificate:
             self._security["certificate"] = sha256(certificate).hexdigest()
+        self._receive = partial(_receive_record, secured)
         self._secured = secured
 
     def _wrap(self) -> ssl.SSLSocket:
@@ -128,15 +130,7 @@ class TlsStream(Stream):
                 if not socket.socket.recv_into(self._socket, sink):
                     return
 
-    def _receive_some(self, view: memoryview, _: int, /) -> int:
-        try:
-            return self._socket.recv_into(view)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
-        except ssl.SSLError as error:
-            raise TlsFailed(_reason(error)) from error
-
-    def _send_some(self, pending: Sequence[memoryview], _: int, /) -> int:
+    def _send_some(self, pending: Sequence[bytes | memoryview], _: int, /) -> int:
         """Send records as long as the kernel takes them; one that it did not take is tried again, the very same."""
         sent = 0
         for record in _records(pending):
@@ -161,7 +155,17 @@ class TlsStream(Stream):
         socket.socket.shutdown(self._socket, how)
 
 
-def _records(buffers: Sequence[memoryview]) -> Iterator[bytes | memoryview]:
+def _receive_record(secured: ssl.SSLSocket, view: memoryview, _size: int, _flags: int, /) -> int:
+    """As `recv_into` of a socket that does not wait."""
+    try:
+        return secured.recv_into(view)
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        raise BlockingIOError from None
+    except ssl.SSLError as error:
+        raise TlsFailed(_reason(error)) from error
+
+
+def _records(buffers: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """The bytes of all buffers, in order, cut to fill a TLS record each; the last one may be shorter."""
     held = b""
     for buffer in buffers:

@@ -76,8 +76,8 @@ def fragments_of_a_pdu(data: bytes) -> None:
     body = memoryview(data)
     with suppress(ProtocolError):
         found = list(fragments(body))
-        assert sum(len(each.data) + 6 for each in found) == len(data)
-        assert all(each.data.obj is data for each in found)
+        assert sum(len(value) + 6 for *_, value in found) == len(data)
+        assert all(value.obj is data for *_, value in found)
 
 
 def stream_of_pdus(data: bytes) -> None:
@@ -91,6 +91,12 @@ def stream_of_pdus(data: bytes) -> None:
         associate_bytes = ASSOCIATE_BYTES
         try:
             while True:
+                only = reader.only_fragment(time.monotonic() + 1, 1) if not associate_bytes else None
+                if only is not None:
+                    wanted_type, wanted = next(expected)
+                    assert wanted_type == PduType.DATA
+                    assert [only] == list(fragments(memoryview(wanted)))
+                    continue
                 pdu_type, body = reader.read(time.monotonic() + 1, 1, associate_bytes)
                 assert (pdu_type, bytes(body)) == next(expected)
                 assert len(body) <= (LONGEST_PDU if pdu_type is PduType.DATA else ASSOCIATE_BYTES)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from router.dimse.pdu import PduReader, PduType, data_pdu, fragments
+from router.dimse.pdu import COMMAND, LAST, RELEASE_RQ, PduReader, PduType, data_pdu, fragments
 from router.dimse.stream import Stream
 from router.errors import AssociationAborted, PeerSilent, ProtocolError
 
@@ -115,8 +115,46 @@ def test_a_silent_peer_meets_the_first_deadline() -> None:
 def test_fragments_of_one_pdu() -> None:
     """Two values in one PDU come out with their context, kind and last mark."""
     body = data_pdu(3, b"abcd", is_command=True)[6:] + data_pdu(5, b"", is_command=False, is_last=False)[6:]
-    found = [(each.context_id, each.is_command, each.is_last, bytes(each.data)) for each in fragments(memoryview(body))]
-    assert found == [(3, True, True, b"abcd"), (5, False, False, b"")]
+    found = [(context_id, control, bytes(data)) for context_id, control, data in fragments(memoryview(body))]
+    assert found == [(3, COMMAND | LAST, b"abcd"), (5, 0, b"")]
+
+
+def test_the_only_fragment_of_a_pdu_is_given_at_once() -> None:
+    """A PDU with one value is given as that value; any other is left for `read`, and nothing of it is lost."""
+    one = data_pdu(3, b"abcd", is_command=False)
+    two = struct.pack(">BxI", 4, 2 * (len(one) - 6)) + 2 * one[6:]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(one + two + one + RELEASE_RQ)
+        reader = PduReader(Stream(ours), LONGEST)
+        deadline = time.monotonic() + 1
+        found = []
+        for _ in range(2):
+            only = reader.only_fragment(deadline, 1)
+            assert only is not None
+            found.append((*only[:2], bytes(only[2])))
+            assert reader.only_fragment(deadline, 1) is None
+            found.append(reader.read(deadline, 1)[0])
+        assert found == [(3, LAST, b"abcd"), PduType.DATA, (3, LAST, b"abcd"), PduType.RELEASE_RQ]
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        struct.pack(">BxIIBB", 4, LONGEST + 1, LONGEST - 3, 1, 0),
+        struct.pack(">BxIIBB", 4, 6, 3, 1, 0),
+        struct.pack(">BxIIBB", 4, 5, 1, 1, 0),
+        struct.pack(">BxIIBB", 4, 4, 0, 1, 0),
+        struct.pack(">BxIIBB", 8, 6, 2, 1, 0),
+        struct.pack(">BxI", 4, 6),
+    ],
+)
+def test_a_fragment_that_is_too_long_or_untrue_is_no_only_one(pdu: bytes) -> None:
+    """It is left for `read`, which says what is wrong with it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(pdu)
+        assert PduReader(Stream(ours), LONGEST).only_fragment(time.monotonic() + 1, 1) is None
 
 
 @pytest.mark.parametrize(
