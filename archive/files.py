@@ -43,20 +43,23 @@ def write(file: Opened, content: bytes | bytearray | memoryview) -> None:
 
 def write_at(file: Opened, content: bytes | bytearray | memoryview, offset: int) -> None:
     """All of the content at `offset`; one file is written by one thread at a time."""
-    view = memoryview(content)
-    while view:
+    while content:
         if _HAS_POSITIONS:
-            written = os.pwrite(file.fileno(), view, offset)
+            written = os.pwrite(file.fileno(), content, offset)
         else:
             os.lseek(file.fileno(), offset, os.SEEK_SET)
-            written = os.write(file.fileno(), view)
-        view = view[written:]
+            written = os.write(file.fileno(), content)
+        if written == len(content):
+            return
+        content = memoryview(content)[written:]
         offset += written
 
 
 def write_parts_at(file: Opened, parts: Sequence[bytes | memoryview], offset: int) -> None:
     """All of the parts, one after the other, at `offset`: in one call where the system has one."""
     written = os.pwritev(file.fileno(), parts, offset) if _HAS_PARTS else 0
+    if written == sum(map(len, parts)):
+        return
     for part in parts:
         if written < len(part):
             write_at(file, part[written:], offset + written)
@@ -69,14 +72,15 @@ def write_durably(file: Opened, content: bytes | bytearray | memoryview, offset:
 
     Where there is one call for both it waits less than two. After an OSError it must be taken as lost.
     """
-    view = memoryview(content)
     if not _DURABLY:
-        write_at(file, view, offset)
+        write_at(file, content, offset)
         sync_file(file)
         return
-    while view:
-        written = os.pwritev(file.fileno(), [view], offset, _DURABLY)
-        view = view[written:]
+    while content:
+        written = os.pwritev(file.fileno(), (content,), offset, _DURABLY)
+        if written == len(content):
+            return
+        content = memoryview(content)[written:]
         offset += written
 
 
@@ -136,22 +140,19 @@ def is_in_place(file: RawFile) -> bool:
     if sys.platform == "win32":
         return True
     if file.known_as:
-        return _known_as(file) == file.known_as and os.access(file.name, os.F_OK)  # nothing else is mounted over it
+        try:
+            known_as = os.readlink(file.link)
+        except OSError:
+            return False
+        return known_as == file.known_as and os.access(file.name, os.F_OK)  # nothing else is mounted over it
     try:
         is_found = os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
     except FileNotFoundError:
         return False
     if is_found:
-        file.known_as = _known_as(file)
+        with suppress(OSError):  # there is none elsewhere
+            file.known_as = os.readlink(file.link)
     return is_found
-
-
-def _known_as(file: RawFile) -> str:
-    """Linux' name for an open file, another one once it was moved or deleted; "" elsewhere."""
-    try:
-        return os.readlink(f"/proc/self/fd/{file.fileno()}")
-    except OSError:
-        return ""
 
 
 def link(existing: Path, name: Path) -> bool:

@@ -1,14 +1,12 @@
 """What is known of an instance before its header is read: what it is, and where it came from. Values only."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What the sender's command said (PS3.7 9.1.1): UIDs as received, without padding."""
 
     sop_class_uid: str
@@ -16,8 +14,7 @@ class Identity:
     transfer_syntax_uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where an instance came from; `source` is the configured name or None, `received_at` aware UTC."""
 
     source: str | None

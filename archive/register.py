@@ -8,10 +8,10 @@ Only a new generation is on the disk before anything is written under it: it mak
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from struct import Struct
+from typing import NamedTuple
 
 from archive.files import read_at, sync_file, write_at
 from archive.rawfile import Opened
@@ -38,8 +38,7 @@ class State(IntEnum):
 _STATES = frozenset(State)
 
 
-@dataclass(slots=True)
-class Registered:
+class Registered(NamedTuple):
     """One entry's record, the `number`th of the register; `received_at` in microseconds since 1970, `size` in bytes.
 
     `arrival` is "" for a place in the segment where an entry must be, and none can be recognised.
@@ -71,9 +70,10 @@ def begin(file: Opened, generation: bytes) -> None:
 
 def add(file: Opened, generation: bytes, entry: Registered) -> None:
     """One record more. Raises OSError."""
-    fields = (entry.arrival.encode("ascii"), entry.received_at, entry.offset, entry.size)
-    record = _RECORD.pack(*fields, _check(generation, *fields)) + bytes((entry.state, 0, 0, 0))
-    write_at(file, record, _place(entry.number))
+    number, arrival, received_at, offset, size, state = entry
+    fields = (arrival.encode("ascii"), received_at, offset, size)
+    record = _RECORD.pack(*fields, _check(generation, *fields)) + bytes((state, 0, 0, 0))
+    write_at(file, record, _place(number))
 
 
 def mark(file: Opened, number: int, state: State) -> None:

@@ -71,9 +71,8 @@ def has_room(end: int) -> bool:
 
 def about(identity: Identity, origin: Origin) -> str:
     """What an entry's head says of its instance beside the arrival: JSON, in a third of json.dumps' time."""
-    instance = (identity.sop_class_uid, identity.sop_instance_uid, identity.transfer_syntax_uid)
-    came_from = _came_from(origin.source, origin.calling_ae, origin.called_ae, origin.host)
-    return f"[{', '.join(map(_quoted, instance))}], [{came_from}, {_quoted(origin.received_at.isoformat())}]"
+    *came_from, received_at = origin
+    return f"[{', '.join(map(_quoted, identity))}], [{_came_from(*came_from)}, {_quoted(received_at.isoformat())}]"
 
 
 @lru_cache(maxsize=64)
@@ -82,18 +81,18 @@ def _came_from(source: str | None, *names: str) -> str:
     return f"{'null' if source is None else _quoted(source)}, {', '.join(map(_quoted, names))}"
 
 
-def encode(entry: SegmentEntry, told: str = "") -> bytes:
-    """The head, HEAD_BYTES long; ValueError if what is known of the instance is too long for it.
+def encode(generation: bytes, arrival: str, told: str, size: int, check: int) -> bytes:
+    """The head of an entry, HEAD_BYTES long, of which `told` is what `about` says of its instance.
 
-    `told` is what `about` says of it, where that was asked before.
+    ValueError if that is too long for it.
     """
-    told = told or about(entry.identity, entry.origin)
-    information = f"[{_quoted(entry.arrival)}, {told}]".encode("ascii")
-    if _HEAD.size + len(information) > HEAD_BYTES:
+    information = f"[{_quoted(arrival)}, {told}]".encode("ascii")
+    length = len(information)
+    if _HEAD.size + length > HEAD_BYTES:
         raise ValueError("an entry says too much of itself")
-    fields = (entry.generation, entry.size, entry.check, len(information))
-    check = zlib.crc32(_HEAD.pack(_MAGIC, 0, *fields) + information)
-    return (_HEAD.pack(_MAGIC, check, *fields) + information).ljust(HEAD_BYTES, b"\0")
+    head_check = zlib.crc32(_HEAD.pack(_MAGIC, 0, generation, size, check, length) + information)
+    head = _HEAD.pack(_MAGIC, head_check, generation, size, check, length) + information
+    return head.ljust(HEAD_BYTES, b"\0")
 
 
 def decode(head: bytes, offset: int) -> SegmentEntry | None:

@@ -44,13 +44,15 @@ class Segments:
         Raises OSError.
         """
         with self._guard:
-            self._check()
+            if self._is_closed:
+                raise _closed()
             return self._adopt() if self._own is None else ""
 
     def take(self) -> Segment:
         """A segment with room, for one thread until it is given back. Raises OSError."""
         with self._guard:
-            self._check()
+            if self._is_closed:
+                raise _closed()
             if not self._free or len(self._full) >= _KEPT:
                 self._look_for_filed()
             self._lent += 1
@@ -104,10 +106,6 @@ class Segments:
             self._free.clear()
             self._full.clear()
             self._end()
-
-    def _check(self) -> None:
-        if self._is_closed:
-            raise OSError(errno.ESHUTDOWN, "the spool is closed")
 
     def _end(self) -> None:
         """Let others adopt what is here, once it is closed and nothing of it can be written any more."""
@@ -187,6 +185,10 @@ class Segments:
                 self._end()
             raise
         return segment
+
+
+def _closed() -> OSError:
+    return OSError(errno.ESHUTDOWN, "the spool is closed")
 
 
 def _remove(segment: Segment) -> None:

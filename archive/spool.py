@@ -179,8 +179,10 @@ class Spool:
 
     def _free(self) -> int:
         """The free bytes of the disk; where they are too few, segments with nothing to file give up theirs first."""
+        now, known = time.monotonic(), self._space
+        if known is not None and now - known[0] <= _SPACE_IS_FRESH:
+            return known[1]
         with self._space_guard:
-            now = time.monotonic()
             if self._space is None or now - self._space[0] > _SPACE_IS_FRESH:
                 free = shutil.disk_usage(self._incoming).free
                 if free < self.free_space and self._segments.release():

@@ -103,19 +103,19 @@ class Segment:
     def seal(self, arrival: str) -> None:
         """End the entry; all of it is on the disk when this returns. Raises OSError."""
         self.is_failing = True  # until all of it is there
-        entry = SegmentEntry(self.end, self.generation, arrival, *self.instance, self.size, self._check.intdigest())
-        file, buffer, stop = self.file, self._buffer, whole_blocks(self._gathered)
+        file, buffer, offset, stop = self.file, self._buffer, self.end, whole_blocks(self._gathered)
         buffer[self._gathered : stop] = bytes(stop - self._gathered)
-        buffer[:HEAD_BYTES] = encode(entry, self._about)
+        buffer[:HEAD_BYTES] = encode(self.generation, arrival, self._about, self.size, self._check.intdigest())
         if self._written:
-            write_at(file, buffer[BLOCK_BYTES:stop], self.end + BLOCK_BYTES + self._written)
-            write_at(file, buffer[:BLOCK_BYTES], self.end)
+            write_at(file, buffer[BLOCK_BYTES:stop], offset + BLOCK_BYTES + self._written)
+            write_at(file, buffer[:BLOCK_BYTES], offset)
             sync_file(file)
         else:
-            write_durably(file, buffer[:stop], self.end)
+            write_durably(file, buffer[:stop], offset)
         if not is_in_place(file):
             raise OSError(errno.ENOENT, "the segment is not where it was")
-        register.add(self.register, self.generation, _registered(entry, self._count, State.SEALED))
+        entry = Registered(self._count, arrival, _received_at(self.instance[1]), offset, self.size, State.SEALED)
+        register.add(self.register, self.generation, entry)
         self._count += 1
         self.end += self._written + stop
         self.is_failing = False
@@ -245,8 +245,11 @@ class Segment:
 
 
 def _registered(entry: SegmentEntry, number: int, state: State) -> Registered:
-    received_at = int(entry.origin.received_at.timestamp() * 1_000_000)
-    return Registered(number, entry.arrival, received_at, entry.offset, entry.size, state)
+    return Registered(number, entry.arrival, _received_at(entry.origin), entry.offset, entry.size, state)
+
+
+def _received_at(origin: Origin) -> int:
+    return int(origin.received_at.timestamp() * 1_000_000)
 
 
 def _unrecognised(number: int, offset: int, end: int) -> Registered:

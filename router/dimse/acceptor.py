@@ -9,7 +9,7 @@ from router.dimse.association import AcceptedContext, Association
 from router.dimse.breach import Breach
 from router.dimse.command import Command, response
 from router.dimse.limits import ASSOCIATE_BYTES
-from router.dimse.pdu import RELEASE_RP, AbortReason, PduType, reject_pdu
+from router.dimse.pdu import RELEASE_RP, AbortReason, PduType, data_pdu, reject_pdu
 from router.dimse.reception import Reception
 from router.dimse.sources import Source
 from router.dimse.status import UNRECOGNISED_OPERATION
@@ -49,6 +49,7 @@ class Acceptor(Association):
         self.host = host
         self.is_accepted = False
         self.calling_ae = ""
+        self.called_ae = reception.ae_title  # by which we take calls
         self.called_as = ""  # the called AE title of the request, ours or not
         self.source: Source | None = None
         self.statuses: Counter[int] = Counter()
@@ -57,11 +58,6 @@ class Acceptor(Association):
         self._admit = admit
         self._cancels = 0
         self._requests_ahead = 0
-
-    @property
-    def called_ae(self) -> str:
-        """The AE title we were called by, which is ours."""
-        return self._reception.ae_title
 
     def accept(self) -> None:
         """Read the A-ASSOCIATE-RQ and accept it; AssociationRejected when it may not be, and the peer has been told."""
@@ -103,7 +99,8 @@ class Acceptor(Association):
 
     def respond(self, context: AcceptedContext, request: Command, status: int, comment: str = "") -> None:
         """Answer a request with a status and, never with patient data, a comment."""
-        self.send_command(context, response(request, status, comment))
+        pdu = data_pdu(context.context_id, response(request, status, comment), is_command=True)
+        self.stream.send([pdu], time.monotonic() + self.limits.pdu_seconds)
         self.statuses[status] += 1
 
     def alarm(self, breach: Breach) -> None:

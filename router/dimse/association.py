@@ -16,7 +16,6 @@ from router.dimse.pdu import (
     PduType,
     abort_of,
     abort_pdu,
-    data_pdu,
     fragments,
 )
 from router.dimse.stream import Stream
@@ -89,10 +88,13 @@ class Association:
 
     def data_set(self, context: AcceptedContext) -> Iterator[memoryview]:
         """The fragments of the data set that follows a command; each is good until the next one is asked for."""
-        size, longest = 0, self.limits.instance_bytes
-        is_last = 0
+        reader, seconds, longest = self._reader, self.limits.pdu_seconds, self.limits.instance_bytes
+        size = is_last = 0
         while not is_last:
-            context_id, control, data = self._same_message()
+            fragment = None
+            if self._pending is None:  # as nearly always: then that is all there is to it
+                fragment = reader.only_fragment(min(monotonic() + seconds, self._message_deadline), seconds)
+            context_id, control, data = fragment or self._same_message()
             if context_id != context.context_id or control & COMMAND:
                 raise self._out_of_place(context_id, control, is_command=False)
             size += len(data)
@@ -100,11 +102,6 @@ class Association:
                 raise TooLong(f"a data set is longer than {longest} bytes")
             is_last = control & LAST
             yield data
-
-    def send_command(self, context: AcceptedContext, encoded: bytes) -> None:
-        """Send one command set in one PDU."""
-        pdu = data_pdu(context.context_id, encoded, is_command=True)
-        self.stream.send([pdu], monotonic() + self.limits.pdu_seconds)
 
     def abort(self, source: int = 0, reason: int = 0) -> None:
         """Send A-ABORT and close; harmless when already closed."""

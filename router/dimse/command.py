@@ -87,6 +87,10 @@ class Command:
         """An element of text or UID, without padding, "" when absent; what is no ASCII is replaced by U+FFFD."""
         return self.values.get(element, b"").decode("ascii", "replace").strip(" \0")
 
+    def instance(self) -> tuple[str, str]:
+        """The UIDs of SOP class and SOP instance it is about, as `text`."""
+        return self.text(Element.AFFECTED_SOP_CLASS_UID), self.text(Element.AFFECTED_SOP_INSTANCE_UID)
+
     def success(self) -> bytes | None:
         """The answer to nearly every request, from what stands in it; None where its UIDs are not as they should be."""
         sop_class, sop_instance = (

@@ -3,7 +3,8 @@
 Of those of a study only message ID and SOP instance UID differ. Says nothing of any other.
 """
 
-from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from router.dimse.command import ELEMENT, EVEN_UID, Command, Element, Field, decode, places
 
@@ -20,10 +21,14 @@ class FamiliarRequest(Command):
     has_data_set = True
 
     def __init__(self, form: "_Requests", message_id: bytes, uid: bytes) -> None:
-        super().__init__({**form.values, Element.MESSAGE_ID: message_id, Element.AFFECTED_SOP_INSTANCE_UID: uid})
+        self.values = {**form.values, Element.MESSAGE_ID: message_id, Element.AFFECTED_SOP_INSTANCE_UID: uid}
         self._form = form
         self._message_id = message_id
         self._uid = uid
+
+    def instance(self) -> tuple[str, str]:
+        """See `Command`."""
+        return self._form.sop_class_uid, self._uid.decode("ascii").rstrip("\0")
 
     def success(self) -> bytes:
         """See `Command`."""
@@ -39,11 +44,20 @@ class FamiliarResponse(Command):
     is_response = True
     is_cancel = has_data_set = False
 
+    def __init__(self, form: "_Form", message_id: bytes, uid: bytes) -> None:
+        self.values = {
+            **form.values,
+            Element.MESSAGE_ID_RESPONDED_TO: message_id,
+            Element.AFFECTED_SOP_INSTANCE_UID: uid,
+        }
 
-class _Form(ABC):
+
+class _Form:
     """What command sets have in common: each byte but those of the message ID and of the SOP instance UID."""
 
-    def __init__(self, data: bytes, message_id: slice, uid: slice, values: dict[int, bytes]) -> None:
+    _kind: ClassVar[Any]  # of command: made of the form, a message ID and a UID
+
+    def __init__(self, data: bytes, message_id: slice, uid: slice, values: Mapping[int, bytes]) -> None:
         self.values = values
         self._message_id, self._uid = message_id, uid
         self._parts = tuple((part, data[part]) for part in _between(message_id, uid))
@@ -54,33 +68,30 @@ class _Form(ABC):
             if data[part] != bytes_of_all:
                 return None
         uid = data[self._uid]
-        return self._made(data[self._message_id], uid) if EVEN_UID.fullmatch(uid) else None
-
-    @abstractmethod
-    def _made(self, message_id: bytes, uid: bytes) -> Command: ...
+        if not EVEN_UID.fullmatch(uid):
+            return None
+        command: Command = self._kind(self, data[self._message_id], uid)
+        return command
 
 
 class _Requests(_Form):
     """Of requests whose response is a success as long as that of the first."""
 
-    def __init__(self, data: bytes, message_id: slice, uid: slice, values: dict[int, bytes], answer: bytes) -> None:
+    _kind = FamiliarRequest
+
+    def __init__(self, data: bytes, message_id: slice, uid: slice, command: Command, answer: bytes) -> None:
         """`answer` is the response with the status success."""
-        super().__init__(data, message_id, uid, values)
+        super().__init__(data, message_id, uid, command.values)
+        self.sop_class_uid = command.text(Element.AFFECTED_SOP_CLASS_UID)
         answered = answer.index(ELEMENT.pack(0, Element.MESSAGE_ID_RESPONDED_TO, 2)) + ELEMENT.size
         self.answer_head = answer[:answered]
         self.answer_middle = answer[answered + 2 : len(answer) - (uid.stop - uid.start)]
-
-    def _made(self, message_id: bytes, uid: bytes) -> Command:
-        return FamiliarRequest(self, message_id, uid)
 
 
 class _Responses(_Form):
     """Of responses with one status."""
 
-    def _made(self, message_id: bytes, uid: bytes) -> Command:
-        values = self.values.copy()
-        values[Element.MESSAGE_ID_RESPONDED_TO], values[Element.AFFECTED_SOP_INSTANCE_UID] = message_id, uid
-        return FamiliarResponse(values)
+    _kind = FamiliarResponse
 
 
 class Familiar:
@@ -92,9 +103,10 @@ class Familiar:
     def decode(self, data: bytes) -> Command:
         """See `command.decode`."""
         form = self._forms.get(len(data))
-        known = form.read(data) if form is not None else None
-        if known is not None:
-            return known
+        if form is not None:
+            known = form.read(data)
+            if known is not None:
+                return known
         command = decode(data)
         form = _form_of(data, command)
         if form is not None and len(self._forms) < _MOST_FORMS:
@@ -117,12 +129,12 @@ def _form_of(data: bytes, command: Command) -> _Form | None:
     lies = dict(found)
     if len(lies) < len(found) or Element.AFFECTED_SOP_INSTANCE_UID not in lies:
         return None
-    uid, values = lies[Element.AFFECTED_SOP_INSTANCE_UID], dict(command.values)
+    uid = lies[Element.AFFECTED_SOP_INSTANCE_UID]
     if command.field == Field.C_STORE_RQ and command.has_data_set:
         answer = command.success()
-        return _Requests(data, lies[Element.MESSAGE_ID], uid, values, answer) if answer is not None else None
+        return _Requests(data, lies[Element.MESSAGE_ID], uid, command, answer) if answer is not None else None
     message_id = lies.get(Element.MESSAGE_ID_RESPONDED_TO)
     if command.field == Field.C_STORE_RSP and not command.has_data_set and message_id is not None:
         is_number = message_id.stop - message_id.start == 2
-        return _Responses(data, message_id, uid, values) if is_number else None
+        return _Responses(data, message_id, uid, command.values) if is_number else None
     return None

@@ -104,7 +104,8 @@ class PduReader:
         None where it is another, which `read` gives then. Times and errors as there.
         """
         if self._start == self._end:
-            self._begin(deadline)
+            self._start = self._end = 0
+            self._need(1, deadline)
         if self._end - self._start < DATA_HEADER.size:
             return None
         pdu_type, length, value_length, context_id, control = DATA_HEADER.unpack_from(self._view, self._start)
@@ -125,7 +126,8 @@ class PduReader:
         Raises PeerSilent, AssociationAborted, ProtocolError.
         """
         if self._start == self._end:
-            self._begin(deadline)
+            self._start = self._end = 0
+            self._need(1, deadline)
         whole_by = monotonic() + pdu_seconds
         if associate_bytes:
             whole_by = min(whole_by, deadline)
@@ -147,11 +149,6 @@ class PduReader:
     def make_room(self) -> None:
         """For several P-DATA-TF at a time, once there is an association."""
         self._enlarge(max(4 * (self._data_bytes + HEADER.size), 2**18))
-
-    def _begin(self, deadline: float) -> None:
-        """Have the first byte of a PDU, at the beginning of the buffer, of which nothing is in use."""
-        self._start = self._end = 0
-        self._need(1, deadline)
 
     def _enlarge(self, size: int) -> None:
         """A buffer of so many bytes; who only connects costs little."""

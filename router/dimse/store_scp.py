@@ -10,7 +10,7 @@ from archive import ArchiveError, Identity, Origin, Spool
 from router.dimse.acceptor import Acceptor
 from router.dimse.association import AcceptedContext
 from router.dimse.breach import Breach
-from router.dimse.command import Command, Element, Field
+from router.dimse.command import Command, Field
 from router.dimse.status import (
     CANNOT_UNDERSTAND,
     DATA_SET_DOES_NOT_MATCH,
@@ -66,11 +66,7 @@ class StoreScp:
     def _take(
         self, acceptor: Acceptor, context: AcceptedContext, request: Command, data_set: Iterator[memoryview]
     ) -> None:
-        identity = Identity(
-            request.text(Element.AFFECTED_SOP_CLASS_UID),
-            request.text(Element.AFFECTED_SOP_INSTANCE_UID),
-            context.transfer_syntax,
-        )
+        identity = Identity(*request.instance(), context.transfer_syntax)
         is_other_class = identity.sop_class_uid != context.abstract_syntax
         if not _UID.fullmatch(identity.sop_instance_uid) or (
             is_other_class and not _UID.fullmatch(identity.sop_class_uid)
@@ -85,10 +81,13 @@ class StoreScp:
             acceptor.host,
             datetime.now(UTC),
         )
-        with self._spool.open(identity, origin) as incoming:
+        incoming = self._spool.open(identity, origin)
+        try:
             first = next(data_set)
             incoming.write(first)
-            check = None if _begins(first, identity) else _IdentityCheck(identity, first)
+            head = bytes(first[: _HEADS_BYTES[0]])
+            is_known = begins_as(head, context.transfer_syntax, identity.sop_class_uid, identity.sop_instance_uid)
+            check = None if is_known else _IdentityCheck(identity, first)
             for fragment in data_set:
                 incoming.write(fragment)
                 if check is not None:
@@ -96,12 +95,9 @@ class StoreScp:
             if check is not None:
                 check.finish()
             incoming.seal()
-
-
-def _begins(first: memoryview, identity: Identity) -> bool:
-    """Whether a data set surely is the instance its command says, by its first bytes; False says nothing."""
-    head = bytes(first[: _HEADS_BYTES[0]])
-    return begins_as(head, identity.transfer_syntax_uid, identity.sop_class_uid, identity.sop_instance_uid)
+        except BaseException:
+            incoming.discard()
+            raise
 
 
 class _IdentityCheck:

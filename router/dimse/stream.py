@@ -109,6 +109,8 @@ class Stream:
             except OSError as error:
                 raise AssociationAborted("the connection was lost") from error
             before = len(buffers)
+            if before == 1 and count == len(buffers[0]):
+                return
             buffers = _without(buffers, count)
             if each_seconds and len(buffers) < before:
                 deadline = monotonic() + each_seconds

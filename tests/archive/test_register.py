@@ -37,7 +37,7 @@ def test_records_come_back(file: RawFile) -> None:
         register.add(file, GENERATION, entry)
     for number, state in ((3, State.FILED), (299, State.SET_ASIDE)):
         register.mark(file, number, state)
-        entered[number].state = state
+        entered[number] = entered[number]._replace(state=state)
     assert list(register.records(file, GENERATION, 0)) == entered
     assert list(register.records(file, GENERATION, 250)) == entered[250:]
 

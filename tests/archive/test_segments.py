@@ -10,14 +10,14 @@ import pytest
 from archive import Identity, Incoming, Spool, SpoolFailedError, SpoolFullError, register, segment, segments, writing
 from archive.rawfile import Opened
 from archive.register import register_of
-from archive.segment import HEAD_BYTES, LARGEST_BYTES, SEGMENT_BYTES, SegmentEntry, after, encode
+from archive.segment import HEAD_BYTES, LARGEST_BYTES, SEGMENT_BYTES, about, after, encode
 from tests.support.arrivals import CT, IMPLICIT, LARGE, origin, overwrite, sealed
 
 ARRIVAL = "0" * 24
 
 
 def _head() -> bytes:
-    return encode(SegmentEntry(0, b"g" * 16, ARRIVAL, Identity(CT, "1.2", IMPLICIT), origin(), 0, 0))
+    return encode(b"g" * 16, ARRIVAL, about(Identity(CT, "1.2", IMPLICIT), origin()), 0, 0)
 
 
 def test_entries_share_no_block(spool: Spool) -> None:
