@@ -19,18 +19,10 @@ def begins_as(head: bytes, transfer_syntax_uid: str, sop_class_uid: str, sop_ins
     """
     if transfer_syntax_uid in _BIG_ENDIAN_AND_DEFLATED:
         return False
-    if head[4:6] in SHORT_VRS:
-        is_explicit = True
-    elif transfer_syntax_uid == _IMPLICIT_LITTLE_UID:
-        is_explicit = False
-    else:
+    is_explicit = head[4:6] in SHORT_VRS
+    if not is_explicit and transfer_syntax_uid != _IMPLICIT_LITTLE_UID:
         return False
     place = head.find(_sop_class(sop_class_uid, is_explicit) + _element(_SOP_INSTANCE, sop_instance_uid, is_explicit))
-    return place >= 0 and _is_element(head, place, is_explicit=is_explicit)
-
-
-def _is_element(head: bytes, place: int, *, is_explicit: bool) -> bool:
-    """Whether an element of the top level begins at `place`."""
     position = 0
     try:
         while position < place:

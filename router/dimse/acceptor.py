@@ -86,11 +86,12 @@ class Acceptor(Association):
 
     def serve(self) -> None:
         """Serve requests until the peer asks for release, and grant it."""
+        services = {each.command_field: each for each in self._reception.services}
         while (message := self._next_request()) is not None:
             context, request = message
             if request.is_response:
                 raise ProtocolError("a response to nothing", reason=AbortReason.UNEXPECTED_PARAMETER)
-            service = self._reception.service(request.field)
+            service = services.get(request.field)
             if service is not None:
                 service.serve(self, context, request)
             else:

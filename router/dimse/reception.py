@@ -38,10 +38,3 @@ class Reception:
     limits: Limits = field(default_factory=Limits)
     tls: ServerTls | None = None
     alarm: Alarm = unheard  # told of every breach; must neither block nor raise
-
-    def service(self, command_field: int) -> Service | None:
-        """The service for requests of this command field."""
-        for service in self.services:
-            if service.command_field == command_field:
-                return service
-        return None

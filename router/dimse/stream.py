@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from struct import pack
 from time import monotonic
 
@@ -34,6 +35,9 @@ class Stream:
         self._is_unanswered = False  # something came, and nothing was sent since that acknowledges it
         self._quickack: int | None = None  # the option, where there is one
         self._receive: Callable[[memoryview, int, int], int] = sock.recv_into  # as that: view, 0 for all of it, flags
+        self._send: Callable[[Sequence[bytes | memoryview], tuple[()], int], int] = (
+            sock.sendmsg if _HAS_SENDMSG else partial(_send_joined, sock)  # as the first: buffers, (), flags
+        )
         self._readable = self._writable = None
         if _HAS_POLL:
             self._readable, self._writable = select.poll(), select.poll()
@@ -101,7 +105,7 @@ class Stream:
                 raise AssociationAborted("the association was ended by this side")
             may_wait = self.can_wait_in_kernel and deadline - monotonic() > _PATIENT_SECONDS
             try:
-                count = self._send_some(buffers, 0 if may_wait else _AT_ONCE)
+                count = self._send(buffers[:_MOST_BUFFERS], (), 0 if may_wait else _AT_ONCE)
             except (BlockingIOError, InterruptedError):
                 if not may_wait:
                     self._wait(deadline, for_reading=False)
@@ -163,11 +167,6 @@ class Stream:
     def _shut(self, how: int) -> None:
         self._socket.shutdown(how)
 
-    def _send_some(self, pending: Sequence[bytes | memoryview], flags: int, /) -> int:
-        if _HAS_SENDMSG:
-            return self._socket.sendmsg(pending[:_MOST_BUFFERS], (), flags)
-        return self._socket.send(b"".join(pending[:_MOST_BUFFERS]))
-
     def _wait(self, deadline: float, *, for_reading: bool) -> None:
         """Wait until the socket is ready or a slice of time is over; PeerSilent when there is no time left."""
         seconds = deadline - monotonic()
@@ -184,6 +183,11 @@ class Stream:
                 select.select([], [self._socket], [self._socket], seconds)
         except (OSError, ValueError) as error:
             raise AssociationAborted("the connection was closed") from error
+
+
+def _send_joined(sock: socket.socket, buffers: Sequence[bytes | memoryview], _: tuple[()], flags: int, /) -> int:
+    """As `sendmsg`, where there is none."""
+    return sock.send(b"".join(buffers), flags)
 
 
 def _without(buffers: Sequence[bytes | memoryview], count: int) -> Sequence[bytes | memoryview]:

@@ -94,7 +94,7 @@ class TlsStream(Stream):
         certificate = secured.getpeercert(binary_form=True)
         if certificate:
             self._security["certificate"] = sha256(certificate).hexdigest()
-        self._receive = partial(_receive_record, secured)
+        self._receive, self._send = partial(_receive_record, secured), partial(_send_records, secured)
         self._secured = secured
 
     def _wrap(self) -> ssl.SSLSocket:
@@ -130,20 +130,6 @@ class TlsStream(Stream):
                 if not socket.socket.recv_into(self._socket, sink):
                     return
 
-    def _send_some(self, pending: Sequence[bytes | memoryview], _: int, /) -> int:
-        """Send records as long as the kernel takes them; one that it did not take is tried again, the very same."""
-        sent = 0
-        for record in _records(pending):
-            try:
-                sent += self._socket.send(record)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                if not sent:
-                    raise BlockingIOError from None
-                break
-            except ssl.SSLError as error:
-                raise TlsFailed(_reason(error)) from error
-        return sent
-
     def _end_sending(self) -> None:
         if self._secured is not None:
             with suppress(OSError, ValueError):
@@ -163,6 +149,23 @@ def _receive_record(secured: ssl.SSLSocket, view: memoryview, _size: int, _flags
         raise BlockingIOError from None
     except ssl.SSLError as error:
         raise TlsFailed(_reason(error)) from error
+
+
+def _send_records(
+    secured: ssl.SSLSocket, buffers: Sequence[bytes | memoryview], _ancillary: tuple[()], _flags: int, /
+) -> int:
+    """As `sendmsg`: records as long as the kernel takes them; one that it did not take comes again, the very same."""
+    sent = 0
+    for record in _records(buffers):
+        try:
+            sent += secured.send(record)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if not sent:
+                raise BlockingIOError from None
+            break
+        except ssl.SSLError as error:
+            raise TlsFailed(_reason(error)) from error
+    return sent
 
 
 def _records(buffers: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
