@@ -72,8 +72,8 @@ def add(file: Opened, generation: bytes, entry: Registered) -> None:
     """One record more. Raises OSError."""
     number, arrival, received_at, offset, size, state = entry
     fields = (arrival.encode("ascii"), received_at, offset, size)
-    record = _RECORD.pack(*fields, _check(generation, *fields)) + bytes((state, 0, 0, 0))
-    write_at(file, record, _place(number))
+    check = zlib.crc32(generation + _RECORD.pack(*fields, 0))
+    write_at(file, _RECORD.pack(*fields, check) + bytes((state, 0, 0, 0)), _place(number))
 
 
 def mark(file: Opened, number: int, state: State) -> None:
@@ -107,15 +107,11 @@ def records(file: Opened, generation: bytes, number: int) -> Iterator[Registered
 
 def _registered(data: bytes, start: int, generation: bytes, number: int) -> Registered | None:
     arrival, received_at, offset, size, check = _RECORD.unpack_from(data, start)
-    if check != _check(generation, arrival, received_at, offset, size):
+    if check != zlib.crc32(generation + _RECORD.pack(arrival, received_at, offset, size, 0)):
         return None
     state = data[start + _STATE_AT]
     known = State(state) if state in _STATES else State.SEALED  # a state that rotted: filing twice changes nothing
     return Registered(number, arrival.rstrip(b"\0").decode("ascii"), received_at, offset, size, known)
-
-
-def _check(generation: bytes, arrival: bytes, received_at: int, offset: int, size: int) -> int:
-    return zlib.crc32(_RECORD.pack(arrival, received_at, offset, size, 0), zlib.crc32(generation))
 
 
 def _place(number: int) -> int:

@@ -67,7 +67,10 @@ class Spool:
         try:
             if not self._is_adopted:
                 self._adopt()
-            if self._free() < self.free_space:
+            space = self._space
+            if space is None or time.monotonic() - space[0] > _SPACE_IS_FRESH:
+                space = self._measured()
+            if space[1] < self.free_space:
                 raise SpoolFullError
             return Incoming(self._segments, (self._incoming, self._sealed), self._names_to_come, identity, origin)
         except OSError as error:
@@ -177,15 +180,16 @@ class Spool:
     def _path(self, arrival: str) -> Path:
         return self._sealed / f"{checked(arrival)}.dcm"
 
-    def _free(self) -> int:
-        """The free bytes of the disk; where they are too few, segments with nothing to file give up theirs first."""
-        now, known = time.monotonic(), self._space
-        if known is not None and now - known[0] <= _SPACE_IS_FRESH:
-            return known[1]
+    def _measured(self) -> tuple[float, int]:
+        """When the free bytes of the disk were measured, and these, not long ago.
+
+        Where they are too few, segments with nothing to file give up theirs first.
+        """
         with self._space_guard:
+            now = time.monotonic()
             if self._space is None or now - self._space[0] > _SPACE_IS_FRESH:
                 free = shutil.disk_usage(self._incoming).free
                 if free < self.free_space and self._segments.release():
                     free = shutil.disk_usage(self._incoming).free
                 self._space = (now, free)
-            return self._space[1]
+            return self._space

@@ -114,7 +114,8 @@ class Segment:
             write_durably(file, buffer[:stop], offset)
         if not is_in_place(file):
             raise OSError(errno.ENOENT, "the segment is not where it was")
-        entry = Registered(self._count, arrival, _received_at(self.instance[1]), offset, self.size, State.SEALED)
+        received_at = int(self.instance[1].received_at.timestamp() * 1_000_000)
+        entry = Registered(self._count, arrival, received_at, offset, self.size, State.SEALED)
         register.add(self.register, self.generation, entry)
         self._count += 1
         self.end += self._written + stop
@@ -245,11 +246,8 @@ class Segment:
 
 
 def _registered(entry: SegmentEntry, number: int, state: State) -> Registered:
-    return Registered(number, entry.arrival, _received_at(entry.origin), entry.offset, entry.size, state)
-
-
-def _received_at(origin: Origin) -> int:
-    return int(origin.received_at.timestamp() * 1_000_000)
+    received_at = int(entry.origin.received_at.timestamp() * 1_000_000)
+    return Registered(number, entry.arrival, received_at, entry.offset, entry.size, state)
 
 
 def _unrecognised(number: int, offset: int, end: int) -> Registered:

@@ -105,7 +105,7 @@ class PduReader:
         """
         if self._start == self._end:
             self._start = self._end = 0
-            self._need(1, deadline)
+            self._end = self._stream.receive_into(self._view, deadline)
         if self._end - self._start < DATA_HEADER.size:
             return None
         pdu_type, length, value_length, context_id, control = DATA_HEADER.unpack_from(self._view, self._start)
@@ -127,7 +127,7 @@ class PduReader:
         """
         if self._start == self._end:
             self._start = self._end = 0
-            self._need(1, deadline)
+            self._end = self._stream.receive_into(self._view, deadline)
         whole_by = monotonic() + pdu_seconds
         if associate_bytes:
             whole_by = min(whole_by, deadline)
