@@ -3,6 +3,7 @@
 import errno
 import os
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from xxhash import xxh3_64, xxh3_64_intdigest
@@ -56,8 +57,6 @@ class Segment:
         self.size = 0  # bytes so far of the data set that is being written
         self.is_failing = False  # the disk did not take all that was written: never to be written again
         self._lost: list[int] = []  # blocks that could not be read when it was recovered: they may hold entries
-        self._file: RawFile | None = None
-        self._register: RawFile | None = None
         self._count = 0  # entries in the register
         self._filed = 0  # all before this one are needed no more
         self._buffer = _NO_BUFFER  # the first block, and what of the rest is not written yet
@@ -66,17 +65,16 @@ class Segment:
         self._begun = 0  # of these, those that the disk was told to begin with
         self._check = xxh3_64()
         if is_new:
-            self._file = create(path)
-            self._register = create(register_of(path))
-            register.begin(self._register, self.generation)
+            self.file = create(path)
+            self.register = create(register_of(path))
+            register.begin(self.register, self.generation)
 
     def put_down(self) -> None:
         """Close its files until they are needed: a long backlog has more segments than a process may have files."""
-        for file in (self._file, self._register):
-            if file is not None:
+        for name in ("file", "register"):
+            if name in self.__dict__:
                 with suppress(OSError):
-                    file.close()
-        self._file = self._register = None
+                    self.__dict__.pop(name).close()
         self._buffer = _NO_BUFFER
 
     def begin(self, identity: Identity, origin: Origin) -> None:
@@ -177,19 +175,15 @@ class Segment:
                 newest = max(newest, entry.arrival)
         return newest
 
-    @property
+    @cached_property
     def file(self) -> RawFile:
         """The segment, opened if need be. Raises OSError."""
-        if self._file is None:
-            self._file = reopen(self.path)
-        return self._file
+        return reopen(self.path)
 
-    @property
+    @cached_property
     def register(self) -> RawFile:
         """The register, opened if need be. Raises OSError."""
-        if self._register is None:
-            self._register = reopen(register_of(self.path))
-        return self._register
+        return reopen(register_of(self.path))
 
     def _write_blocks(self, fragment: memoryview) -> None:
         """Write what was gathered and the fragment, in whole blocks; what is left of it is gathered."""
@@ -214,7 +208,7 @@ class Segment:
         try:
             generation = register.generation_of(self.register)
         except FileNotFoundError:
-            self._register, generation = create(register_of(self.path)), b""
+            self.register, generation = create(register_of(self.path)), b""
         if not generation:
             first = next(heads(self.file, 0, None, self._lost), None)
             if self._lost and first is None:
