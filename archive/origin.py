@@ -1,12 +1,14 @@
 """What is known of an instance before its header is read: what it is, and where it came from. Values only."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Row
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Identity:
     """What the sender's command said (PS3.7 9.1.1): UIDs as received, without padding."""
 
     sop_class_uid: str
@@ -14,7 +16,8 @@ class Identity(NamedTuple):
     transfer_syntax_uid: str
 
 
-class Origin(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Origin:
     """Where an instance came from; `source` is the configured name or None, `received_at` aware UTC."""
 
     source: str | None

@@ -71,8 +71,9 @@ def has_room(end: int) -> bool:
 
 def about(identity: Identity, origin: Origin) -> str:
     """What an entry's head says of its instance beside the arrival: JSON, in a third of json.dumps' time."""
-    *came_from, received_at = origin
-    return f"[{', '.join(map(_quoted, identity))}], [{_came_from(*came_from)}, {_quoted(received_at.isoformat())}]"
+    instance = (identity.sop_class_uid, identity.sop_instance_uid, identity.transfer_syntax_uid)
+    came_from = _came_from(origin.source, origin.calling_ae, origin.called_ae, origin.host)
+    return f"[{', '.join(map(_quoted, instance))}], [{came_from}, {_quoted(origin.received_at.isoformat())}]"
 
 
 @lru_cache(maxsize=64)

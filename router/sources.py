@@ -1,5 +1,7 @@
 """Who sends, by one configuration: for associations that begin, and anew for what is filed under a later one."""
 
+from dataclasses import replace
+
 from archive import Origin
 from router.config import Configuration, DicomSource
 from router.dimse import Source, Sources
@@ -34,4 +36,4 @@ class Naming:
             sources = sources_of(configuration)
             self._latest = (configuration.revision, sources)
         source = sources.find(origin.calling_ae, origin.host)
-        return origin if source is None else origin._replace(source=source.name)
+        return origin if source is None else replace(origin, source=source.name)

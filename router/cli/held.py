@@ -87,10 +87,10 @@ def show(
     if json:
         as_json(as_plain(each, advice, candidates))
         return
-    rows = [(name, value) for name, value in dataclasses.asdict(each).items() if not isinstance(value, dict | tuple)]
+    rows = [(name, value) for name, value in dataclasses.asdict(each).items() if not isinstance(value, dict)]
     rows += [
         (name, value)
-        for part in (each.origin._asdict(), each.identity._asdict(), each.attributes)
+        for part in (dataclasses.asdict(each.origin), dataclasses.asdict(each.identity), each.attributes)
         for name, value in part.items()
     ]
     rows += [(f"{name} (set by hand)", value) for name, value in each.fixes.items()]

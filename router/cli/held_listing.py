@@ -59,8 +59,6 @@ def as_plain(each: Held, advice: Remedy, candidates: Sequence[Candidate]) -> dic
     """An instance for programs."""
     return {
         **dataclasses.asdict(each),
-        "identity": each.identity._asdict(),
-        "origin": each.origin._asdict(),
         "study": each.attributes.get("StudyInstanceUID"),
         "remedy": advice.text,
         "missing": advice.missing._asdict() if advice.missing else None,

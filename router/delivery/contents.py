@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from router.delivery.sender import Shipment
@@ -52,7 +53,7 @@ def as_implicit(shipment: Shipment) -> Shipment:
     splice = implicit_prefix(header, shipment.size)
     ours = data[splice.resume : own]  # pixel bytes that do not come from the file
     return shipment._replace(
-        identity=shipment.identity._replace(transfer_syntax_uid=IMPLICIT_LITTLE_ENDIAN),
+        identity=replace(shipment.identity, transfer_syntax_uid=IMPLICIT_LITTLE_ENDIAN),
         prefix=splice.prefix + ours,
         resume=max(splice.resume - own, 0) + shipment.resume,
         size=len(splice.prefix) + shipment.size - splice.resume,

@@ -57,7 +57,7 @@ class Packer:
                 known[key] = self._leaves_as(*key)
             for uid in known[key]:
                 is_same = uid == identity.transfer_syntax_uid
-                found[identity if is_same else identity._replace(transfer_syntax_uid=uid)] = None
+                found[identity if is_same else replace(identity, transfer_syntax_uid=uid)] = None
         return list(found)
 
     def _leaves_as(self, revision: str, route: str, transfer_syntax_uid: str) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class Packer:
         prefix, resume = (splice.prefix, splice.resume) if splice else (b"", 0)
         edited = Shipment(
             ordered.delivery_id,
-            stored.identity._replace(sop_instance_uid=uid) if uid else stored.identity,
+            replace(stored.identity, sop_instance_uid=uid) if uid else stored.identity,
             prefix,
             resume,
             stored.path,
@@ -134,7 +134,7 @@ class Packer:
             if is_damaged(edited):
                 return DAMAGED
             raise
-        identity = edited.identity._replace(transfer_syntax_uid=work.transfer_syntax_uid)
+        identity = replace(edited.identity, transfer_syntax_uid=work.transfer_syntax_uid)
         return edited._replace(
             identity=identity, prefix=made, resume=kept_bytes, size=len(made), left_out=0, start=None
         )

@@ -109,9 +109,10 @@ class PduReader:
         if self._end - self._start < DATA_HEADER.size:
             return None
         pdu_type, length, value_length, context_id, control = DATA_HEADER.unpack_from(self._view, self._start)
-        if pdu_type != _DATA or length > self._data_bytes or not 2 <= value_length == length - 4:
-            return None
         size = HEADER.size + length
+        is_usual = pdu_type == _DATA and length <= self._data_bytes and size <= len(self._view)
+        if not is_usual or not 2 <= value_length == length - 4:
+            return None
         if self._end - self._start < size:
             self._need(size, monotonic() + pdu_seconds)
         start = self._start + DATA_HEADER.size

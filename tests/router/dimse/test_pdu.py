@@ -138,6 +138,18 @@ def test_the_only_fragment_of_a_pdu_is_given_at_once() -> None:
         assert found == [(3, LAST, b"abcd"), PduType.DATA, (3, LAST, b"abcd"), PduType.RELEASE_RQ]
 
 
+def test_a_fragment_that_the_buffer_cannot_hold_is_left_for_read() -> None:
+    """The first buffer is short, since many only connect; `read` makes it as long as it has to be."""
+    pdu = data_pdu(3, bytes(LONGEST - 6), is_command=False)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(pdu)
+        reader = PduReader(Stream(ours), LONGEST)
+        deadline = time.monotonic() + 1
+        assert reader.only_fragment(deadline, 1) is None
+        assert reader.read(deadline, 1) == (PduType.DATA, pdu[6:])
+
+
 @pytest.mark.parametrize(
     "pdu",
     [
