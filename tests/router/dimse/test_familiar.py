@@ -36,6 +36,7 @@ def _what(command: Command) -> tuple[object, ...]:
         dict(command.values),
         (command.field, command.is_response, command.is_cancel, command.has_data_set),
         (command.text(Element.AFFECTED_SOP_CLASS_UID), command.text(Element.AFFECTED_SOP_INSTANCE_UID)),
+        command.instance(),
         [command.number(element) for element in (Element.MESSAGE_ID_RESPONDED_TO, Element.STATUS)]
         if command.is_response
         else [response(command, status) for status in (SUCCESS, CANNOT_UNDERSTAND)],
