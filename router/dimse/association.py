@@ -78,7 +78,7 @@ class Association:
             raise self._out_of_place(context_id, control, is_command=True)
         command = bytes(data)
         while not control & LAST:
-            context_id, control, data = self._same_message()
+            context_id, control, data = self._same_message(self._fragment_deadline())
             if context_id != context.context_id or not control & COMMAND:
                 raise self._out_of_place(context_id, control, is_command=True)
             command += data
@@ -91,10 +91,9 @@ class Association:
         reader, seconds, longest = self._reader, self.limits.pdu_seconds, self.limits.instance_bytes
         size = is_last = 0
         while not is_last:
-            fragment = None
-            if self._pending is None:  # as nearly always: then that is all there is to it
-                fragment = reader.only_fragment(min(monotonic() + seconds, self._message_deadline), seconds)
-            context_id, control, data = fragment or self._same_message()
+            deadline = self._fragment_deadline()
+            fragment = None if self._pending else reader.only_fragment(deadline, seconds)  # nearly always that is it
+            context_id, control, data = fragment or self._same_message(deadline)
             if context_id != context.context_id or control & COMMAND:
                 raise self._out_of_place(context_id, control, is_command=False)
             size += len(data)
@@ -107,9 +106,13 @@ class Association:
         """Send A-ABORT and close; harmless when already closed."""
         self.stream.last_word(abort_pdu(source, reason), self.limits.linger_seconds)
 
-    def _same_message(self) -> Fragment:
+    def _fragment_deadline(self) -> float:
+        """When the next PDU of the message under way has to have begun."""
+        return min(monotonic() + self.limits.pdu_seconds, self._message_deadline)
+
+    def _same_message(self, deadline: float) -> Fragment:
         """The next fragment of the message under way, whosever it is."""
-        fragment = self._next_fragment(min(monotonic() + self.limits.pdu_seconds, self._message_deadline))
+        fragment = self._next_fragment(deadline)
         if fragment is None:
             raise ProtocolError("release was asked for in the middle of a message", reason=AbortReason.UNEXPECTED_PDU)
         return fragment

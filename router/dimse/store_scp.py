@@ -81,8 +81,7 @@ class StoreScp:
             acceptor.host,
             datetime.now(UTC),
         )
-        incoming = self._spool.open(identity, origin)
-        try:
+        with self._spool.open(identity, origin) as incoming:
             first = next(data_set)
             incoming.write(first)
             head = bytes(first[: _HEADS_BYTES[0]])
@@ -95,9 +94,6 @@ class StoreScp:
             if check is not None:
                 check.finish()
             incoming.seal()
-        except BaseException:
-            incoming.discard()
-            raise
 
 
 class _IdentityCheck:
