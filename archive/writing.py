@@ -1,69 +1,35 @@
-"""One segment of the spool as its writing process sees it. Chooses none, and shares none between threads."""
+"""One segment of the spool as its writing process sees it: which entries are in it. Chooses none, and writes none."""
 
 import errno
 import os
 from contextlib import suppress
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from xxhash import xxh3_64, xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest
 
 from archive import register
-from archive.files import (
-    create,
-    is_in_place,
-    read_at,
-    reopen,
-    start_to_sync,
-    sync_file,
-    write_at,
-    write_durably,
-    write_parts_at,
-)
-from archive.origin import Identity, Origin
+from archive.files import create, read_at, reopen, sync_file, write_at
 from archive.rawfile import RawFile
 from archive.register import Registered, State, register_of
-from archive.segment import (
-    BLOCK_BYTES,
-    GENERATION_BYTES,
-    HEAD_BYTES,
-    SegmentEntry,
-    about,
-    encode,
-    heads,
-    whole_blocks,
-)
+from archive.segment import BLOCK_BYTES, GENERATION_BYTES, HEAD_BYTES, SegmentEntry, heads
 
 _CHUNK_BYTES = 128 << 10  # of a data set that are gathered before they are written
-_AHEAD_BYTES = 256 << 10  # that are written before the disk is told to begin with them
-_NO_BUFFER = memoryview(b"")
 
 
 class Segment:
-    """One segment, used by one thread at a time; `end` is where the next entry starts.
-
-    An entry is gathered in memory: first block and one chunk. A longer one leaves as it comes, in whole blocks, so that
-    the disk is busy with it before its end is there; its first block, with the head, is the last that is written.
-    """
-
-    instance: tuple[Identity, Origin]  # of the entry that is being written, and what its head will say of it
-    _about: str
+    """One segment, used by one thread at a time; `end` is where the next entry starts."""
 
     def __init__(self, path: Path, *, is_new: bool = False) -> None:
         """A new one is made, and its name not synchronised. Raises OSError."""
         self.path = path
         self.generation = os.urandom(GENERATION_BYTES)
         self.end = 0
-        self.size = 0  # bytes so far of the data set that is being written
         self.is_failing = False  # the disk did not take all that was written: never to be written again
         self._lost: list[int] = []  # blocks that could not be read when it was recovered: they may hold entries
         self._count = 0  # entries in the register
         self._filed = 0  # all before this one are needed no more
-        self._buffer = _NO_BUFFER  # the first block, and what of the rest is not written yet
-        self._gathered = HEAD_BYTES  # bytes in the buffer
-        self._written = 0  # bytes of the entry that have left the buffer, without its first block
-        self._begun = 0  # of these, those that the disk was told to begin with
-        self._check = xxh3_64()
         if is_new:
             self.file = create(path)
             self.register = create(register_of(path))
@@ -75,62 +41,19 @@ class Segment:
             if name in self.__dict__:
                 with suppress(OSError):
                     self.__dict__.pop(name).close()
-        self._buffer = _NO_BUFFER
+        self.__dict__.pop("buffer", None)
 
-    def begin(self, identity: Identity, origin: Origin) -> None:
-        """What is written from now on is the data set of a new entry, of this instance."""
-        self.instance = identity, origin
-        self._about = about(identity, origin)  # now, while the sender is busy: nobody waits for it
-        self.size = self._written = self._begun = 0
-        self._gathered = HEAD_BYTES
-        self._check = xxh3_64()
-        self._buffer = self._buffer or memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
-
-    def write(self, fragment: bytes | bytearray | memoryview) -> None:
-        """The next bytes of the data set. Raises OSError."""
-        self._check.update(fragment)
-        size = len(fragment)
-        self.size += size
-        gathered = self._gathered + size
-        if gathered < len(self._buffer):
-            self._buffer[self._gathered : gathered] = fragment
-            self._gathered = gathered
-        else:
-            self._write_blocks(memoryview(fragment))
-
-    def seal(self, arrival: str) -> None:
-        """End the entry; all of it is on the disk when this returns. Raises OSError."""
-        self.is_failing = True  # until all of it is there
-        file, buffer, offset, stop = self.file, self._buffer, self.end, whole_blocks(self._gathered)
-        buffer[self._gathered : stop] = bytes(stop - self._gathered)
-        buffer[:HEAD_BYTES] = encode(self.generation, arrival, self._about, self.size, self._check.intdigest())
-        if self._written:
-            write_at(file, buffer[BLOCK_BYTES:stop], offset + BLOCK_BYTES + self._written)
-            write_at(file, buffer[:BLOCK_BYTES], offset)
-            sync_file(file)
-        else:
-            write_durably(file, buffer[:stop], offset)
-        if not is_in_place(file):
-            raise OSError(errno.ENOENT, "the segment is not where it was")
-        received_at = int(self.instance[1].received_at.timestamp() * 1_000_000)
-        entry = Registered(self._count, arrival, received_at, offset, self.size, State.SEALED)
+    def add(self, arrival: str, received_at: datetime, size: int, length: int) -> None:
+        """Register the entry at `end`, `length` bytes long, which is on the disk, data set and all. Raises OSError."""
+        received = int(received_at.timestamp() * 1_000_000)
+        entry = Registered(self._count, arrival, received, self.end, size, State.SEALED)
         register.add(self.register, self.generation, entry)
         self._count += 1
-        self.end += self._written + stop
-        self.is_failing = False
+        self.end += length
 
     def discard(self) -> None:
         """Forget what stands at `end`. Raises OSError."""
         write_at(self.file, bytes(BLOCK_BYTES), self.end)
-
-    def read_back(self) -> bytes:
-        """What was written of the data set so far. Raises OSError, also where it is not what was written."""
-        buffer = self._buffer
-        first, last = buffer[HEAD_BYTES : min(BLOCK_BYTES, self._gathered)], buffer[BLOCK_BYTES : self._gathered]
-        content = bytes(first) + read_at(self.file, self._written, self.end + BLOCK_BYTES) + last
-        if xxh3_64_intdigest(content) != self._check.intdigest():
-            raise OSError(errno.EIO, "what was received is not there any more")
-        return content
 
     def needed(self) -> State | None:
         """The state of the first entry that is not filed, None if all are; SET_ASIDE also where that is not known."""
@@ -185,23 +108,10 @@ class Segment:
         """The register, opened if need be. Raises OSError."""
         return reopen(register_of(self.path))
 
-    def _write_blocks(self, fragment: memoryview) -> None:
-        """Write what was gathered and the fragment, in whole blocks; what is left of it is gathered."""
-        self.is_failing = True  # until it is there
-        buffer = self._buffer
-        first, held = fragment[: max(0, BLOCK_BYTES - self._gathered)], buffer[BLOCK_BYTES : self._gathered]
-        buffer[self._gathered : self._gathered + len(first)] = first
-        rest = fragment[len(first) :]
-        size = (len(held) + len(rest)) // BLOCK_BYTES * BLOCK_BYTES
-        place, count = self.end + BLOCK_BYTES + self._written, size - len(held)
-        write_parts_at(self.file, (held, rest[:count]), place)
-        self._written += size
-        if self._written - self._begun >= _AHEAD_BYTES:
-            start_to_sync(self.file, self.end + BLOCK_BYTES + self._begun, self._written - self._begun)
-            self._begun = self._written
-        self._gathered = BLOCK_BYTES + len(rest) - count
-        buffer[BLOCK_BYTES : self._gathered] = rest[count:]
-        self.is_failing = False
+    @cached_property
+    def buffer(self) -> memoryview:
+        """Where an entry is gathered: its first block, and one chunk."""
+        return memoryview(bytearray(BLOCK_BYTES + _CHUNK_BYTES))
 
     def _read_register(self) -> list[Registered]:
         """What is registered; where nothing is to be recognised, the register is begun anew from the first head."""

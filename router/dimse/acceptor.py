@@ -100,7 +100,8 @@ class Acceptor(Association):
 
     def respond(self, context: AcceptedContext, request: Command, status: int, comment: str = "") -> None:
         """Answer a request with a status and, never with patient data, a comment."""
-        pdu = data_pdu(context.context_id, response(request, status, comment), is_command=True)
+        answer = (None if status or comment else request.success()) or response(request, status, comment)
+        pdu = data_pdu(context.context_id, answer, is_command=True)
         self.stream.send([pdu], time.monotonic() + self.limits.pdu_seconds)
         self.statuses[status] += 1
 

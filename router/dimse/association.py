@@ -68,7 +68,9 @@ class Association:
     def next_command(self, seconds: float) -> tuple[AcceptedContext, Command] | None:
         """The command set of the next message, waited for so long; None when the peer asks for release."""
         self._message_deadline = 0.0
-        fragment = self._next_fragment(monotonic() + seconds)
+        deadline = monotonic() + seconds
+        fragment = None if self._pending else self._reader.only_fragment(deadline, self.limits.pdu_seconds)
+        fragment = fragment or self._next_fragment(deadline)
         if fragment is None:
             return None
         context_id, control, data = fragment
@@ -78,7 +80,7 @@ class Association:
             raise self._out_of_place(context_id, control, is_command=True)
         command = bytes(data)
         while not control & LAST:
-            context_id, control, data = self._same_message(self._fragment_deadline())
+            context_id, control, data = self._same_message(monotonic() + self.limits.pdu_seconds)
             if context_id != context.context_id or not control & COMMAND:
                 raise self._out_of_place(context_id, control, is_command=True)
             command += data
@@ -91,7 +93,7 @@ class Association:
         reader, seconds, longest = self._reader, self.limits.pdu_seconds, self.limits.instance_bytes
         size = is_last = 0
         while not is_last:
-            deadline = self._fragment_deadline()
+            deadline = min(monotonic() + seconds, self._message_deadline)
             fragment = None if self._pending else reader.only_fragment(deadline, seconds)  # nearly always that is it
             context_id, control, data = fragment or self._same_message(deadline)
             if context_id != context.context_id or control & COMMAND:
@@ -106,13 +108,9 @@ class Association:
         """Send A-ABORT and close; harmless when already closed."""
         self.stream.last_word(abort_pdu(source, reason), self.limits.linger_seconds)
 
-    def _fragment_deadline(self) -> float:
-        """When the next PDU of the message under way has to have begun."""
-        return min(monotonic() + self.limits.pdu_seconds, self._message_deadline)
-
     def _same_message(self, deadline: float) -> Fragment:
-        """The next fragment of the message under way, whosever it is."""
-        fragment = self._next_fragment(deadline)
+        """The next fragment of the message under way, whosever it is, its PDU begun before `deadline`."""
+        fragment = self._next_fragment(min(deadline, self._message_deadline))
         if fragment is None:
             raise ProtocolError("release was asked for in the middle of a message", reason=AbortReason.UNEXPECTED_PDU)
         return fragment

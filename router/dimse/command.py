@@ -191,9 +191,6 @@ def response(request: Command, status: int, comment: str = "") -> bytes:
 
     The comment is cut to what LO can hold, and so are UIDs: what a peer sent as one may be longer than its PDUs.
     """
-    quick = None if status or comment else request.success()
-    if quick is not None:
-        return quick
     values: dict[int, int | str] = {
         Element.COMMAND_FIELD: request.field | 0x8000,
         Element.MESSAGE_ID_RESPONDED_TO: request.number(Element.MESSAGE_ID),

@@ -55,29 +55,20 @@ class FamiliarResponse(Command):
 class _Form:
     """What command sets have in common: each byte but those of the message ID and of the SOP instance UID."""
 
-    _kind: ClassVar[Any]  # of command: made of the form, a message ID and a UID
+    kind: ClassVar[Any]  # of command: made of the form, a message ID and a UID
 
     def __init__(self, data: bytes, message_id: slice, uid: slice, values: Mapping[int, bytes]) -> None:
         self.values = values
-        self._message_id, self._uid = message_id, uid
-        self._parts = tuple((part, data[part]) for part in _between(message_id, uid))
-
-    def read(self, data: bytes) -> Command | None:
-        """What is in `data`, as long as all of this form are; None if it has another form."""
-        for part, bytes_of_all in self._parts:
-            if data[part] != bytes_of_all:
-                return None
-        uid = data[self._uid]
-        if not EVEN_UID.fullmatch(uid):
-            return None
-        command: Command = self._kind(self, data[self._message_id], uid)
-        return command
+        self.message_id, self.uid = message_id, uid  # where they lie
+        self.places = _around(message_id, uid)
+        before, between, behind = self.places
+        self.parts = data[before], data[between], data[behind]
 
 
 class _Requests(_Form):
     """Of requests whose response is a success as long as that of the first."""
 
-    _kind = FamiliarRequest
+    kind = FamiliarRequest
 
     def __init__(self, data: bytes, message_id: slice, uid: slice, command: Command, answer: bytes) -> None:
         """`answer` is the response with the status success."""
@@ -91,7 +82,7 @@ class _Requests(_Form):
 class _Responses(_Form):
     """Of responses with one status."""
 
-    _kind = FamiliarResponse
+    kind = FamiliarResponse
 
 
 class Familiar:
@@ -104,8 +95,10 @@ class Familiar:
         """See `command.decode`."""
         form = self._forms.get(len(data))
         if form is not None:
-            known = form.read(data)
-            if known is not None:
+            before, between, behind = form.places
+            uid = data[form.uid]
+            if (data[before], data[between], data[behind]) == form.parts and EVEN_UID.fullmatch(uid):
+                known: Command = form.kind(form, data[form.message_id], uid)
                 return known
         command = decode(data)
         form = _form_of(data, command)
@@ -114,7 +107,7 @@ class Familiar:
         return command
 
 
-def _between(message_id: slice, uid: slice) -> tuple[slice, slice, slice]:
+def _around(message_id: slice, uid: slice) -> tuple[slice, slice, slice]:
     """What lies before, between and behind the two."""
     first, second = sorted((message_id, uid), key=lambda each: each.start)
     return slice(0, first.start), slice(first.stop, second.start), slice(second.stop, None)

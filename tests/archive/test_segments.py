@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from archive import Identity, Incoming, Spool, SpoolFailedError, SpoolFullError, register, segment, segments, writing
+from archive import (
+    Identity,
+    Incoming,
+    Spool,
+    SpoolFailedError,
+    SpoolFullError,
+    incoming,
+    register,
+    segment,
+    segments,
+    writing,
+)
 from archive.rawfile import Opened
 from archive.register import register_of
 from archive.segment import HEAD_BYTES, LARGEST_BYTES, SEGMENT_BYTES, about, after, encode
@@ -88,7 +99,7 @@ def test_segment_that_failed_is_not_used_again(
     """After an error nothing is acknowledged, what was sealed before stays, and the segment goes when that is filed."""
     before = sealed(spool, b"before")
     content = b"12" if step in ("entry", "record") else bytes(writing._CHUNK_BYTES + 5000)
-    module, name = (register, "write_at") if step == "record" else (writing, "write_at")
+    module, name = (register if step == "record" else incoming, "write_at")
     name = {"chunk": "write_parts_at", "entry": "write_durably", "sync": "sync_file"}.get(step, name)
     real, calls = getattr(module, name), 0
 

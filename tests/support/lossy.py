@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archive import register, writing
+from archive import incoming, register, writing
 from archive.files import write_at
 from archive.rawfile import RawFile
 
@@ -26,11 +26,11 @@ class LossyDisk:
         self._pending: dict[str, list[tuple[int, bytes]]] = {}
         self.step: Callable[[], None] = lambda: None  # called before each write and each synchronisation
         self.synced: Callable[[str], None] = lambda _: None  # called with the path after a synchronisation
-        for module in (register, writing):
+        for module in (incoming, register, writing):
             patch.setattr(module, "write_at", self._write_at)
             patch.setattr(module, "sync_file", self._sync_file)
-        patch.setattr(writing, "write_durably", self._write_durably)
-        patch.setattr(writing, "write_parts_at", self._write_parts_at)
+        patch.setattr(incoming, "write_durably", self._write_durably)
+        patch.setattr(incoming, "write_parts_at", self._write_parts_at)
 
     def frozen(self, folder: Path, copy: Path, chance: random.Random | None) -> None:
         """The folder as a crash leaves it: all of it after a kill (no chance), what the disk happens to have else."""

@@ -79,7 +79,7 @@ def test_a_response_fits_any_peer() -> None:
     st.integers(0, 0xFFFF),
 )
 def test_success_is_told_quickly_and_the_same(sop_class: str, sop_instance: str, message_id: int) -> None:
-    """The short way to a response with Success gives what the long way gives, whatever the UIDs."""
+    """The short way to a response with Success gives what the long way gives, or nothing, whatever the UIDs."""
     request = decode(store_request(message_id, sop_class, sop_instance))
     expected = {
         Element.AFFECTED_SOP_CLASS_UID: request.text(Element.AFFECTED_SOP_CLASS_UID)[:64],
@@ -90,3 +90,6 @@ def test_success_is_told_quickly_and_the_same(sop_class: str, sop_instance: str,
         Element.AFFECTED_SOP_INSTANCE_UID: request.text(Element.AFFECTED_SOP_INSTANCE_UID)[:64],
     }
     assert response(request, 0) == encode(expected)
+    assert request.success() in (None, encode(expected))
+    valid = decode(store_request(message_id, CT, "1.2.3"))
+    assert valid.success() == response(valid, 0)

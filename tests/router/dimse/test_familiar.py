@@ -39,7 +39,7 @@ def _what(command: Command) -> tuple[object, ...]:
         command.instance(),
         [command.number(element) for element in (Element.MESSAGE_ID_RESPONDED_TO, Element.STATUS)]
         if command.is_response
-        else [response(command, status) for status in (SUCCESS, CANNOT_UNDERSTAND)],
+        else [command.success(), *(response(command, status) for status in (SUCCESS, CANNOT_UNDERSTAND))],
     )
 
 
