@@ -68,8 +68,8 @@ def begin(file: Opened, generation: bytes) -> None:
     sync_file(file)
 
 
-def add(file: Opened, generation: bytes, entry: Registered) -> None:
-    """One record more. Raises OSError."""
+def add(file: Opened, generation: bytes, entry: tuple[int, str, int, int, int, State]) -> None:
+    """One record more, of what a Registered has. Raises OSError."""
     number, arrival, received_at, offset, size, state = entry
     fields = (arrival.encode("ascii"), received_at, offset, size)
     check = zlib.crc32(generation + _RECORD.pack(*fields, 0))

@@ -46,8 +46,7 @@ class Segment:
     def add(self, arrival: str, received_at: datetime, size: int, length: int) -> None:
         """Register the entry at `end`, `length` bytes long, which is on the disk, data set and all. Raises OSError."""
         received = int(received_at.timestamp() * 1_000_000)
-        entry = Registered(self._count, arrival, received, self.end, size, State.SEALED)
-        register.add(self.register, self.generation, entry)
+        register.add(self.register, self.generation, (self._count, arrival, received, self.end, size, State.SEALED))
         self._count += 1
         self.end += length
 
