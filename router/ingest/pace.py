@@ -3,12 +3,13 @@
 A decision with figures: docs/decisions/0012-filing-beside-a-stream.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from archive import Spool
 
 SENDING_SECONDS = 0.03  # since the newest arrived: the next is being sent just now
 PATIENCE_SECONDS = 1.0  # that what waits is filed the slower for it, and the longest rest
+LOOK_SECONDS = SENDING_SECONDS / 2  # between two looks, in a rest, at who is sending
 REST = 1 / 2  # of the time a batch took
 
 
@@ -21,11 +22,21 @@ class Pace:
 
     def is_gentle(self, waiting: Sequence[str]) -> bool:
         """Whether the next batch is filed beside a stream; `waiting` are the arrivals that `sealed` gave just now."""
-        age = self._spool.age
-        is_being_sent = bool(waiting) and 0 <= age(self._spool.newest()) < SENDING_SECONDS
-        self._is_gentle = is_being_sent and age(waiting[0]) < PATIENCE_SECONDS
+        is_patient = bool(waiting) and self._spool.age(waiting[0]) < PATIENCE_SECONDS
+        self._is_gentle = is_patient and self._is_being_sent()
         return self._is_gentle
 
-    def rest(self, seconds: float) -> float:
-        """How many seconds to rest after the batch, which took so many."""
-        return min(REST * seconds, PATIENCE_SECONDS) if self._is_gentle else 0.0
+    def rests(self, seconds: float) -> Iterator[float]:
+        """The rests, in seconds, after the batch, which took so many; the stream's end is the end of them."""
+        left = min(REST * seconds, PATIENCE_SECONDS)
+        while self._is_gentle and left > 0:
+            self._spool.sealed(1)
+            if not self._is_being_sent():
+                return
+            yield min(left, LOOK_SECONDS)
+            left -= LOOK_SECONDS
+
+    def _is_being_sent(self) -> bool:
+        """Whether the newest arrival that was seen came just now."""
+        newest = self._spool.newest()
+        return bool(newest) and 0 <= self._spool.age(newest) < SENDING_SECONDS

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -127,7 +127,7 @@ def _work(appliance: Appliance, active: ActiveConfiguration, stop: threading.Eve
     _insist(lines.start, stop)
     upkeep.start()
     threads = [
-        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, _stand_back, filer.pace.rest),
+        _loop("filing", filer.file_arrivals, FILING_SECONDS, stop, lines.wake, _stand_back, filer.pace.rests),
         _loop("readmitted", lambda: _readmit(appliance), READMITTED_SECONDS, stop, lambda: None),
         _loop("released", filer.file_released, RELEASED_SECONDS, stop, lines.wake),
         _loop(
@@ -198,12 +198,12 @@ def _loop(
     stop: threading.Event,
     then: Callable[[], None],
     at_first: Callable[[], None] = lambda: None,
-    rest_after: Callable[[float], float] | None = None,
+    rests_after: Callable[[float], Iterable[float]] | None = None,
 ) -> threading.Thread:
     """A thread that takes `step` again and again; trouble never ends it.
 
     It rests when there was nothing to do, or not much, and after many such rests ten times as long. After what took so
-    many seconds it rests for `rest_after` of them, where that is given.
+    many seconds it takes the rests that `rests_after` gives, where that is given.
     """
 
     def run() -> None:
@@ -214,17 +214,17 @@ def _loop(
             began = time.monotonic()
             try:
                 done = step()
+                if done:
+                    rest = rest_seconds
+                    then()
+                    for each in rests_after(time.monotonic() - began) if rests_after else ():
+                        stop.wait(each)
             except Exception as error:  # noqa: BLE001 - the border of a work loop
                 trouble.tell("work interrupted, trying again", error)
                 stop.wait(TROUBLE_SECONDS)
                 continue
             trouble.end()
-            if done:
-                rest = rest_seconds
-                then()
-            if done and rest_after:
-                stop.wait(rest_after(time.monotonic() - began))
-            elif done < MANY:
+            if not done or (done < MANY and not rests_after):
                 stop.wait(rest)
                 rest = min(rest * 1.1, 10 * rest_seconds)
 

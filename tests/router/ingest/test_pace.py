@@ -41,11 +41,36 @@ def test_who_is_sending_goes_first(spool: Spool, clock: Clock, size: int) -> Non
     sealed(spool, bytes(size))
     clock.seconds += SENDING_SECONDS * 0.9
     assert pace.is_gentle(spool.sealed(1))
-    assert pace.rest(0.3) == pytest.approx(0.3 * REST)
-    assert pace.rest(60) == PATIENCE_SECONDS, "else one that waited for a lock would be followed by half as long a rest"
+    assert sum(pace.rests(0.3)) == pytest.approx(0.3 * REST)
+    assert sum(pace.rests(60)) == pytest.approx(PATIENCE_SECONDS), "else one that waited for a lock is followed by more"
     clock.seconds += SENDING_SECONDS * 0.2
     assert not pace.is_gentle(spool.sealed(1))
-    assert pace.rest(0.3) == 0
+    assert list(pace.rests(0.3)) == []
+
+
+def test_a_rest_ends_with_the_stream(spool: Spool, clock: Clock) -> None:
+    """Who has sent the last one is not waited for, neither from the end of the batch on nor in a rest."""
+    pace = Pace(spool)
+    sealed(spool, b"one", "1.2.1")
+    assert pace.is_gentle(spool.sealed(1))
+    rests = pace.rests(60)
+    assert 0 < next(rests) < SENDING_SECONDS
+    clock.seconds += SENDING_SECONDS * 0.9
+    sealed(spool, b"another", "1.2.2")
+    clock.seconds += SENDING_SECONDS * 0.9
+    assert 0 < next(rests) < SENDING_SECONDS, "another has come meanwhile"
+    clock.seconds += SENDING_SECONDS * 0.2
+    assert list(rests) == []
+    assert list(pace.rests(60)) == []
+
+
+def test_what_is_filed_at_once_is_rested_for_too(spool: Spool, clock: Clock) -> None:
+    """Where nothing waits after a batch somebody may be sending all the same."""
+    pace = Pace(spool)
+    only = sealed(spool, b"one", "1.2.1").arrival
+    assert pace.is_gentle(spool.sealed(1))
+    spool.remove([only])
+    assert sum(pace.rests(0.3)) == pytest.approx(0.3 * REST)
 
 
 def test_the_newest_counts_and_not_the_batch(spool: Spool, clock: Clock) -> None:
@@ -75,4 +100,4 @@ def test_nothing_waits(spool: Spool) -> None:
     """Then nobody is stood back for."""
     pace = Pace(spool)
     assert not pace.is_gentle(spool.sealed(1))
-    assert pace.rest(1.0) == 0
+    assert list(pace.rests(1.0)) == []

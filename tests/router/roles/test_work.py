@@ -40,13 +40,13 @@ def test_who_is_told_how_long_rests_so_long() -> None:
     done = iter((0, 2, 1))
     took: list[float] = []
 
-    def rest(seconds: float) -> float:
+    def rests(seconds: float) -> list[float]:
         took.append(seconds)
         if len(took) == 2:
             stop.set()
-        return 0.0
+        return []
 
-    work._loop("filing", lambda: next(done), 0.001, stop, lambda: None, rest_after=rest).join(60)
+    work._loop("filing", lambda: next(done), 0.001, stop, lambda: None, rests_after=rests).join(60)
     assert len(took) == 2
     assert all(0 <= seconds < 60 for seconds in took)
     assert list(done) == []
@@ -61,13 +61,32 @@ def test_nothing_is_done_while_it_rests() -> None:
         steps.append(1)
         return 1
 
-    def rest(_: float) -> float:
+    def rests(_: float) -> list[float]:
         resting.set()
-        return 3600.0
+        return [0.001, 3600.0, 3600.0]
 
-    thread = work._loop("filing", step, 0.001, stop, lambda: None, rest_after=rest)
+    thread = work._loop("filing", step, 0.001, stop, lambda: None, rests_after=rests)
     assert resting.wait(60)
     stop.set()
     thread.join(60)
     assert not thread.is_alive()
     assert steps == [1]
+
+
+def test_trouble_in_a_rest_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk cannot be asked whether somebody is sending, the next step comes all the same."""
+    monkeypatch.setattr(work, "TROUBLE_SECONDS", 0.001)
+    stop = threading.Event()
+    steps: list[int] = []
+
+    def step() -> int:
+        steps.append(1)
+        if len(steps) == 3:
+            stop.set()
+        return 1
+
+    def rests(_: float) -> list[float]:
+        raise OSError("gone")
+
+    work._loop("filing", step, 0.001, stop, lambda: None, rests_after=rests).join(60)
+    assert len(steps) == 3
