@@ -110,7 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         "--folder", type=Path, default=REPOSITORY, help="on the disk to measure (default: this checkout)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured value")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table between the markers of a document")
+    parser.add_argument(
+        "--write", type=_document, metavar="FILE", help="put the table between the markers of a document"
+    )
     return parser
 
 
@@ -120,6 +122,16 @@ def _names(text: str) -> list[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
     return names
+
+
+def _document(name: str) -> Path:
+    """Refused before anything is measured where the table could not be put into it."""
+    path = Path(name)
+    try:
+        replaced(path.read_text(encoding="utf-8"), "")
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return path
 
 
 if __name__ == "__main__":

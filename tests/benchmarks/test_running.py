@@ -44,3 +44,16 @@ def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--only", "receve"])
     said = capsys.readouterr().err
     assert all(name in said for name in MEASUREMENTS)
+
+
+@pytest.mark.parametrize("content", [None, "no markers"])
+def test_a_document_without_a_place_for_the_table_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    """Before a quarter of an hour is measured, not after it."""
+    document = tmp_path / "document.md"
+    if content is not None:
+        document.write_text(content, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["--write", str(document)])
+    assert "document" in capsys.readouterr().err
