@@ -25,7 +25,7 @@ from archive.files import (
 )
 from archive.largefile import LargeFile
 from archive.origin import Identity, Origin
-from archive.segment import BLOCK_BYTES, HEAD_BYTES, LARGEST_BYTES, about, encode
+from archive.segment import BLOCK_BYTES, HEAD_BYTES, LARGEST_BYTES, about, encode, whole_blocks
 from archive.segments import Segments
 from archive.writing import Segment
 
@@ -120,7 +120,7 @@ class Incoming:
         """Write what is left, and the head; all of the entry is on the disk when this returns."""
         segment.is_failing = True  # until all of it is there
         file, buffer, offset = segment.file, self._buffer, segment.end
-        stop = -(-self._gathered // BLOCK_BYTES) * BLOCK_BYTES
+        stop = whole_blocks(self._gathered)
         buffer[self._gathered : stop] = bytes(stop - self._gathered)
         buffer[:HEAD_BYTES] = encode(segment.generation, arrival, self._about, self.size, self._check.intdigest())
         if self._written:
