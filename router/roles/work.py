@@ -218,7 +218,8 @@ def _loop(
                     rest = rest_seconds
                     then()
                     for each in rests_after(time.monotonic() - began) if rests_after else ():
-                        stop.wait(each)
+                        if stop.wait(each):
+                            break  # nobody is looked for any more
             except Exception as error:  # noqa: BLE001 - the border of a work loop
                 trouble.tell("work interrupted, trying again", error)
                 stop.wait(TROUBLE_SECONDS)
