@@ -135,24 +135,14 @@ def sync_folder(folder: Path) -> None:
 def is_in_place(file: RawFile) -> bool:
     """Whether its name leads to the open file: not deleted, its disk not unmounted. Windows allows neither.
 
-    Asks for the file's times once, where the system says by what name it knows an open file (`rawfile` tells why).
+    Asks for the file's times; a `Watch` does that no more often than it has to (`rawfile` tells why).
     """
     if sys.platform == "win32":
         return True
-    if file.known_as:
-        try:
-            known_as = os.readlink(file.link)
-        except OSError:
-            return False
-        return known_as == file.known_as and os.access(file.name, os.F_OK)  # nothing else is mounted over it
     try:
-        is_found = os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
     except FileNotFoundError:
         return False
-    if is_found:
-        with suppress(OSError):  # there is none elsewhere
-            file.known_as = os.readlink(file.link)
-    return is_found
 
 
 def link(existing: Path, name: Path) -> bool:

@@ -15,7 +15,6 @@ from archive.arrivals import ArrivalNames
 from archive.errors import SpoolFailedError, SpoolFullError
 from archive.files import (
     FULL,
-    is_in_place,
     read_at,
     start_to_sync,
     sync_file,
@@ -129,7 +128,7 @@ class Incoming:
             sync_file(file)
         else:
             write_durably(file, buffer[:stop], offset)
-        if not is_in_place(file):
+        if not self._segments.watch.is_in_place(file):
             raise OSError(errno.ENOENT, "the segment is not where it was")
         segment.add(arrival, self._instance[1].received_at, self.size, self._written + stop)
         segment.is_failing = False

@@ -26,7 +26,7 @@ class Opened(Protocol):
 class RawFile:
     """A file by its descriptor, closed with the object at the latest. Raises OSError where it cannot be opened."""
 
-    __slots__ = ("fileno", "known_as", "link", "name")
+    __slots__ = ("fileno", "in_place_at", "name")
 
     fileno: Callable[[], int]  # its descriptor; after `close` one that no call takes
 
@@ -34,9 +34,8 @@ class RawFile:
         """`flags` and `mode` as for os.open."""
         self.fileno = _NO_DESCRIPTOR.__index__  # asked a dozen times an instance: no function of Python's
         self.name = os.fspath(path)
-        self.known_as = ""  # the system's own name for it, once `name` was seen to lead to it
+        self.in_place_at = 0  # what a Watch had counted when `name` was last seen to lead to it
         self.fileno = os.open(path, flags | _BINARY, mode).__index__
-        self.link = f"/proc/self/fd/{self.fileno()}"  # where Linux says that, another name once it was moved or deleted
 
     def close(self) -> None:
         """Give the descriptor, and any lock, back; harmless when repeated."""

@@ -16,6 +16,7 @@ from archive.locks import try_lock
 from archive.rawfile import RawFile
 from archive.register import State, register_of
 from archive.segment import SUFFIX, has_room
+from archive.watch import Watch
 from archive.writing import Segment
 
 _KEPT = 16  # segments that stay when all is filed; and how many are looked at to find one that can be used again
@@ -32,6 +33,7 @@ class Segments:
         self._folders = Folders(folder)
         self._guard = threading.Lock()
         self._own: Path | None = None
+        self.watch = Watch()  # over the folders of the segments
         self._locks: list[RawFile] = []
         self._free: list[Segment] = []
         self._full: deque[Segment] = deque()  # and what others left, oldest first; closed but for the first
@@ -116,6 +118,7 @@ class Segments:
         for lock in self._locks:
             lock.close()
         self._locks.clear()
+        self.watch.close()
 
     def _adopt(self) -> str:
         """The first folder that no living process has becomes ours, with the segments in all such folders."""
@@ -136,6 +139,7 @@ class Segments:
         if not folders:
             raise OSError(errno.ENOLCK, "no lock can be had")
         self._own = folders[0]
+        self.watch = Watch(folders)
         found = sorted((each for folder in folders for each in _recovered(folder)), key=lambda each: each[0])
         self._full += (segment for _, segment in found)
         return found[-1][0] if found else ""

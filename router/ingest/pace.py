@@ -10,7 +10,6 @@ from archive import Spool
 SENDING_SECONDS = 0.03  # since the newest arrived: the next is being sent just now
 PATIENCE_SECONDS = 1.0  # that what waits is filed the slower for it, and the longest rest
 LOOK_SECONDS = SENDING_SECONDS / 2  # between two looks, in a rest, at who is sending
-REST = 1 / 2  # of the time a batch took
 
 
 class Pace:
@@ -27,8 +26,8 @@ class Pace:
         return self._is_gentle
 
     def rests(self, seconds: float) -> Iterator[float]:
-        """The rests, in seconds, after the batch, which took so many; the stream's end is the end of them."""
-        left = min(REST * seconds, PATIENCE_SECONDS)
+        """The rests, in seconds, after the batch: in all as long as it took, `seconds`, or until the stream ends."""
+        left = min(seconds, PATIENCE_SECONDS)
         while self._is_gentle and left > 0:
             self._spool.sealed(1)
             if not self._is_being_sent():

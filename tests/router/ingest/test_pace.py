@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from archive import Spool
-from router.ingest.pace import PATIENCE_SECONDS, REST, SENDING_SECONDS, Pace
+from router.ingest.pace import PATIENCE_SECONDS, SENDING_SECONDS, Pace
 from tests.support.arrivals import LARGE, sealed
 
 NOON = 1_800_000_000.0
@@ -41,7 +41,7 @@ def test_who_is_sending_goes_first(spool: Spool, clock: Clock, size: int) -> Non
     sealed(spool, bytes(size))
     clock.seconds += SENDING_SECONDS * 0.9
     assert pace.is_gentle(spool.sealed(1))
-    assert sum(pace.rests(0.3)) == pytest.approx(0.3 * REST)
+    assert sum(pace.rests(0.3)) == pytest.approx(0.3)
     assert sum(pace.rests(60)) == pytest.approx(PATIENCE_SECONDS), "else one that waited for a lock is followed by more"
     clock.seconds += SENDING_SECONDS * 0.2
     assert not pace.is_gentle(spool.sealed(1))
@@ -70,7 +70,7 @@ def test_what_is_filed_at_once_is_rested_for_too(spool: Spool, clock: Clock) -> 
     only = sealed(spool, b"one", "1.2.1").arrival
     assert pace.is_gentle(spool.sealed(1))
     spool.remove([only])
-    assert sum(pace.rests(0.3)) == pytest.approx(0.3 * REST)
+    assert sum(pace.rests(0.3)) == pytest.approx(0.3)
 
 
 def test_the_newest_counts_and_not_the_batch(spool: Spool, clock: Clock) -> None:
