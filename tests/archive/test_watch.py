@@ -1,5 +1,6 @@
 """Files that are away are noticed at once, and the system is asked about the others only once something stirred."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -221,20 +222,36 @@ def test_a_disk_that_others_change(folder: Path, asked: list[RawFile], monkeypat
 
 
 @on_linux
-def test_more_watches_than_the_system_gives(folder: Path, asked: list[RawFile]) -> None:
-    """Who has none of them asks each time; all are given back."""
+@pytest.mark.parametrize("refused", ["init1", "add_watch"])
+def test_no_more_watches_to_be_had(
+    folder: Path, asked: list[RawFile], monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """A user has 128 (Linux): who gets none of them asks each time, and what was begun is given back."""
+    calls = watch._inotify
+
+    def refuse(name: str, *arguments: int | bytes) -> int:
+        if name == refused:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return calls(name, *arguments)
+
+    monkeypatch.setattr(watch, "_inotify", refuse)
     before = len(list(Path("/dev/fd").iterdir()))
-    watches = [Watch([folder]) for _ in range(200)]  # Linux gives 128 to a user
+    watching = Watch([folder])
+    assert len(list(Path("/dev/fd").iterdir())) == before
     with create(folder / "x.segment") as file:
-        assert all(each.is_in_place(file) for each in watches)
-        asked.clear()
-        assert watches[-1].is_in_place(file)
-        assert asked == [file]
-        (folder / "x.segment").unlink()
-        assert not any(each.is_in_place(file) for each in watches)
-    for each in watches:
-        each.close()
-        each.close()
+        assert watching.is_in_place(file)
+        assert watching.is_in_place(file)
+        assert asked == [file, file]
+
+
+@on_linux
+def test_everything_is_given_back(folder: Path) -> None:
+    """As often as it is closed."""
+    before = len(list(Path("/dev/fd").iterdir()))
+    watching = Watch([folder])
+    assert len(list(Path("/dev/fd").iterdir())) == before + 3
+    watching.close()
+    watching.close()
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 
