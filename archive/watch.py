@@ -28,7 +28,10 @@ _LOOKING = -1
 
 
 class Watch:
-    """Over the files in some folders. Safe for several threads; after `close` every question is asked."""
+    """Over the files in some folders. Safe for several threads; after `close` every question is asked.
+
+    It is closed with the object at the latest: a user has few watches (Linux: 128).
+    """
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         """Nothing is watched, and every question asked, where it cannot be done for all of them."""
@@ -62,6 +65,9 @@ class Watch:
         """Give everything back; harmless when repeated."""
         with self._guard:
             self._end()
+
+    def __del__(self) -> None:
+        self._end()
 
     def _begin(self) -> None:
         if not all(map(_is_own_disk, self._folders)):

@@ -246,12 +246,15 @@ def test_no_more_watches_to_be_had(
 
 @on_linux
 def test_everything_is_given_back(folder: Path) -> None:
-    """As often as it is closed."""
+    """When it is closed, as often as it is, and when it is forgotten."""
     before = len(list(Path("/dev/fd").iterdir()))
     watching = Watch([folder])
     assert len(list(Path("/dev/fd").iterdir())) == before + 3
     watching.close()
     watching.close()
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    watching = Watch([folder])
+    del watching
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 
