@@ -44,7 +44,7 @@ class Watch:
         if sys.platform == "linux" and folders:
             try:
                 self._begin()
-            except (OSError, ValueError):
+            except OSError:
                 self.close()
 
     def is_in_place(self, file: RawFile) -> bool:
@@ -70,8 +70,6 @@ class Watch:
         self._end()
 
     def _begin(self) -> None:
-        if not all(map(_is_own_disk, self._folders)):
-            return
         self._events = _inotify("init1", os.O_NONBLOCK | os.O_CLOEXEC)
         self._mounts = os.open(_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
         self._add()
@@ -96,8 +94,10 @@ class Watch:
             self._stirred = stirred + 1
 
     def _add(self) -> None:
-        """Watch every folder in which a name is looked up; those that are watched already stay so."""
+        """Watch every folder in which a name is looked up; those that are watched already stay so. OSError."""
         assert self._events is not None
+        if not all(map(_is_own_disk, self._folders)):  # another disk may have been mounted meanwhile
+            raise OSError(errno.ENOTSUP, "nobody tells what others change there")
         for folder in {each for one in self._folders for each in _on_the_way(one)}:
             _inotify("add_watch", self._events, os.fsencode(folder), _STIRS)
 

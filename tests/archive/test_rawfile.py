@@ -1,11 +1,8 @@
 """Files the system is not asked about, and closes once; whether they are where they were is test_watch's."""
 
 import os
-import sys
 from collections import Counter
 from pathlib import Path
-
-import pytest
 
 from archive.files import create
 from tests.support.tracing import needs_strace, traced
@@ -25,8 +22,6 @@ for number in range(12):
     spool.remove([entry.arrival])
 print(spool._segments.watch._stirred)
 """
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows neither removes nor unmounts an open file")
 
 
 def test_closing_is_enough_once(tmp_path: Path) -> None:

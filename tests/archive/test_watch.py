@@ -222,6 +222,27 @@ def test_a_disk_that_others_change(folder: Path, asked: list[RawFile], monkeypat
 
 
 @on_linux
+@as_root
+def test_a_disk_that_others_change_is_mounted_later(folder: Path, asked: list[RawFile]) -> None:
+    """What is made on it, here a ramfs, is asked about each time, though the folder was watched before."""
+    watching = Watch([folder])
+    with create(folder / "x.segment") as file:
+        assert watching.is_in_place(file)
+        assert watching.is_in_place(file)
+        assert asked == [file]
+    subprocess.run(["mount", "-t", "ramfs", "none", folder], check=True)
+    try:
+        with create(folder / "y.segment") as file:
+            asked.clear()
+            assert watching.is_in_place(file)
+            assert watching.is_in_place(file)
+            assert asked == [file, file]
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    watching.close()
+
+
+@on_linux
 @pytest.mark.parametrize("refused", ["init1", "add_watch"])
 def test_no_more_watches_to_be_had(
     folder: Path, asked: list[RawFile], monkeypatch: pytest.MonkeyPatch, refused: str
